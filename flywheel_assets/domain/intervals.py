@@ -1,0 +1,132 @@
+"""Intervals: which there are, when they close, which one an instant falls into.
+
+The only source of an interval's bounds. Dagster's own partition windows are not: it believes that each is one week long.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+QUARTER_HOUR_SECONDS = 900
+"""Offsets of all time zones are multiples of this, so that days and intervals begin and end on one."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """``[start, end)``, whole days in the interval timezone. ``number`` counts from 1 at the first interval."""
+
+    number: int
+    first_day: date
+    last_day: date
+    start: datetime
+    end: datetime
+
+    @property
+    def key(self) -> str:
+        """``2024-01-15``: its first day, which is also Dagster's partition key and the name of its folders."""
+        return self.first_day.isoformat()
+
+    @property
+    def dates(self) -> str:
+        """``2024-01-15 - 2024-01-28``, the last day included."""
+        return f"{self.first_day} - {self.last_day}"
+
+    @cached_property
+    def start_unix(self) -> int:
+        return int(self.start.timestamp())
+
+    @cached_property
+    def end_unix(self) -> int:
+        return int(self.end.timestamp())
+
+    def closed(self, now: datetime) -> bool:
+        """Whether ``now``, an aware datetime, is at its end or later."""
+        return now >= self.end
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """All intervals: ``weeks`` long, one after the other from ``first_day``; the last begins on or before ``last_day``."""
+
+    first_day: date
+    last_day: date
+    weeks: int
+    timezone: str
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def days(self) -> int:
+        return 7 * self.weeks
+
+    @cached_property
+    def count(self) -> int:
+        return (self.last_day - self.first_day).days // self.days + 1
+
+    def __iter__(self) -> Iterator[Interval]:
+        return (self.number(n) for n in range(1, self.count + 1))
+
+    def number(self, number: int) -> Interval:
+        """The interval of that number. Raises LookupError outside of 1 .. count."""
+        if not 1 <= number <= self.count:
+            raise LookupError(f"there is no interval {number}: they run from 1 to {self.count}")
+        first_day = self.first_day + timedelta(days=(number - 1) * self.days)
+        next_day = first_day + timedelta(days=self.days)
+        return Interval(
+            number, first_day, next_day - timedelta(days=1), self._midnight(first_day), self._midnight(next_day)
+        )
+
+    def key(self, key: str) -> Interval:
+        """The interval with that key. Raises LookupError for a day that no interval starts on, naming the nearest."""
+        try:
+            day = date.fromisoformat(key)
+        except ValueError:
+            raise LookupError(f"{key!r} is not an interval: expected its first day, as in {self.first_day}") from None
+        number, rest = divmod((day - self.first_day).days, self.days)
+        if rest or not 0 <= number < self.count:
+            nearest = self.number(min(max(number + 1, 1), self.count))
+            raise LookupError(f"no interval starts on {key}; the nearest is {nearest.key} ({nearest.dates})")
+        return self.number(number + 1)
+
+    def at(self, unix: int) -> Interval | None:
+        """The interval that an instant, in Unix seconds, falls into; None before the first and after the last."""
+        day = datetime.fromtimestamp(unix, self._zone).date()
+        number = (day - self.first_day).days // self.days + 1
+        return self.number(number) if 1 <= number <= self.count else None
+
+    def previous(self, interval: Interval) -> Interval | None:
+        """The interval before, None for the first."""
+        return self.number(interval.number - 1) if interval.number > 1 else None
+
+    def between(self, first: Interval, last: Interval) -> list[Interval]:
+        """All intervals from ``first`` to ``last``, both included; empty when ``last`` is the earlier."""
+        return [self.number(n) for n in range(first.number, last.number + 1)]
+
+    def last_closed(self, now: datetime) -> Interval | None:
+        """The latest closed interval; None while the first is open."""
+        current = self.at(int(now.timestamp()))
+        if current is not None:
+            return self.previous(current)
+        return None if now < self.number(1).start else self.number(self.count)
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
+
+
+def utc_offsets(timezone: str, start_unix: int, end_unix: int) -> list[tuple[int, int]]:
+    """The offsets from UTC that a timezone has in ``[start_unix, end_unix)``: ``(from_unix, seconds)``, in order.
+
+    One pair for a zone without daylight saving, two where the clocks change once. The first pair begins at start_unix.
+    """
+    zone = ZoneInfo(timezone)
+    offsets: list[tuple[int, int]] = []
+    for unix in range(start_unix, end_unix, QUARTER_HOUR_SECONDS):
+        delta = datetime.fromtimestamp(unix, zone).utcoffset()
+        seconds = int(delta.total_seconds()) if delta is not None else 0
+        if not offsets or offsets[-1][1] != seconds:
+            offsets.append((unix, seconds))
+    return offsets

@@ -1,0 +1,26 @@
+"""Every mistake that a caller may want to handle, one class a kind. Each message says what was found, where, what was
+expected and what to do next; the command line prints it as it is, without a traceback."""
+
+
+class FlywheelError(Exception):
+    """The base of all of them."""
+
+
+class SettingsError(FlywheelError):
+    """A FLYWHEEL_* setting has a value that cannot be used."""
+
+
+class LandingError(FlywheelError):
+    """The landing folder, or a file in it, cannot be used."""
+
+
+class ArtefactError(FlywheelError):
+    """A model artefact is missing, altered, or does not fit the others."""
+
+
+class NotMaterializedError(FlywheelError):
+    """A table of an interval is needed and has not been made."""
+
+
+class EngineError(FlywheelError):
+    """The engine cannot be started or lacks what it needs."""

@@ -1,0 +1,1 @@
+"""Tables and verdicts in, text and pages out. No Dagster."""

@@ -1,0 +1,166 @@
+"""Every FLYWHEEL_* setting, its default and its meaning. Read from the environment, then from `.env` in the folder that
+the process starts in; an unset or empty variable means the default."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from dotenv import dotenv_values
+
+from flywheel_assets.domain.intervals import Calendar
+from flywheel_assets.errors import SettingsError
+
+SETTINGS = {
+    "FLYWHEEL_LANDING_DIR": ("data/landing", "where parquet lands; read, never written"),
+    "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
+    "FLYWHEEL_MODELS_DIR": ("models", "the six model artefacts, their manifest and the compiled scorers"),
+    "FLYWHEEL_FIRST_INTERVAL": ("2024-01-01", "the first day of interval 1"),
+    "FLYWHEEL_LAST_INTERVAL": ("", "the last interval starts on this day or before; ten years after the first if unset"),
+    "FLYWHEEL_INTERVAL_WEEKS": ("2", "the length of an interval, in weeks"),
+    "FLYWHEEL_INTERVAL_TIMEZONE": ("UTC", "the timezone whose midnights bound the intervals"),
+    "FLYWHEEL_REPORTING_TIMEZONE": ("America/Phoenix", "the timezone of the wall clock in `timestamp_mst`"),
+    "FLYWHEEL_SESSION_ID_PATTERN": ("", "a regular expression whose one group is the Unix time in a session id"),
+    "FLYWHEEL_TRIM_QUANTILE": ("0.999", "sessions above this quantile of any feature are trimmed; 1 trims none"),
+    "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
+    "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
+    "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
+    "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
+}
+"""Name: (default, meaning). README's table of settings is this one, held by a test."""
+
+ENGINES = ("duckdb", "spark")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings, checked. Paths are absolute; ``trim_quantile`` is a Decimal, so that 1 / (1 - q) is exact."""
+
+    landing_dir: Path
+    warehouse_dir: Path
+    models_dir: Path
+    calendar: Calendar
+    reporting_timezone: str
+    session_id_pattern: str | None
+    trim_quantile: Decimal
+    user_export: bool
+    engine: str
+    memory_limit: str
+    threads: int
+
+    @classmethod
+    def read(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
+        """The settings of this process: ``environment`` (os.environ if None) over ``folder/.env`` (the working folder).
+
+        Raises SettingsError for a value that cannot be used and for a FLYWHEEL_* name that is no setting.
+        """
+        folder = folder or Path.cwd()
+        in_file = {k: v or "" for k, v in dotenv_values(folder / ".env").items()}
+        values = {**in_file, **(os.environ if environment is None else environment)}
+        unknown = sorted(k for k in values if k.startswith("FLYWHEEL_") and k not in SETTINGS)
+        if unknown:
+            raise SettingsError(f"{unknown[0]} is not a setting; there are: {', '.join(SETTINGS)}")
+        get = {name: values.get(name, "").strip() or default for name, (default, _) in SETTINGS.items()}
+
+        first_day = _day("FLYWHEEL_FIRST_INTERVAL", get["FLYWHEEL_FIRST_INTERVAL"])
+        last_day = (
+            _day("FLYWHEEL_LAST_INTERVAL", get["FLYWHEEL_LAST_INTERVAL"])
+            if get["FLYWHEEL_LAST_INTERVAL"]
+            else _years_later(first_day, 10)
+        )
+        if last_day < first_day:
+            raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}, before FLYWHEEL_FIRST_INTERVAL, {first_day}")
+        return cls(
+            landing_dir=folder / get["FLYWHEEL_LANDING_DIR"],
+            warehouse_dir=folder / get["FLYWHEEL_WAREHOUSE_DIR"],
+            models_dir=folder / get["FLYWHEEL_MODELS_DIR"],
+            calendar=Calendar(
+                first_day,
+                last_day,
+                _whole_number("FLYWHEEL_INTERVAL_WEEKS", get["FLYWHEEL_INTERVAL_WEEKS"]),
+                _timezone("FLYWHEEL_INTERVAL_TIMEZONE", get["FLYWHEEL_INTERVAL_TIMEZONE"]),
+            ),
+            reporting_timezone=_timezone("FLYWHEEL_REPORTING_TIMEZONE", get["FLYWHEEL_REPORTING_TIMEZONE"]),
+            session_id_pattern=_pattern("FLYWHEEL_SESSION_ID_PATTERN", get["FLYWHEEL_SESSION_ID_PATTERN"]),
+            trim_quantile=_quantile("FLYWHEEL_TRIM_QUANTILE", get["FLYWHEEL_TRIM_QUANTILE"]),
+            user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),
+            engine=_one_of("FLYWHEEL_ENGINE", get["FLYWHEEL_ENGINE"].lower(), ENGINES),
+            memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),
+            threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1)),
+        )
+
+
+def _day(name: str, value: str) -> date:
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise SettingsError(f"{name} is {value!r}; expected a date, as in 2024-01-15") from None
+
+
+def _years_later(day: date, years: int) -> date:
+    try:
+        return day.replace(year=day.year + years)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year + years, day=28)
+
+
+def _whole_number(name: str, value: str) -> int:
+    if not value.isdecimal() or int(value) < 1:
+        raise SettingsError(f"{name} is {value!r}; expected a whole number from 1")
+    return int(value)
+
+
+def _timezone(name: str, value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, LookupError):
+        raise SettingsError(f"{name} is {value!r}; expected a timezone's name, as in UTC or America/Phoenix") from None
+    return value
+
+
+def _pattern(name: str, value: str) -> str | None:
+    if not value:
+        return None
+    try:
+        groups = re.compile(value).groups
+    except re.error as error:
+        raise SettingsError(f"{name} is {value!r}, not a regular expression: {error}") from None
+    if groups != 1:
+        raise SettingsError(
+            f"{name} is {value!r}, with {groups} groups; expected exactly one, around the Unix time, as in -(\\d{{10}})$"
+        )
+    return value
+
+
+def _quantile(name: str, value: str) -> Decimal:
+    try:
+        quantile = Decimal(value)
+    except ArithmeticError:
+        quantile = Decimal("NaN")
+    if not quantile.is_finite() or not 0 < quantile <= 1:
+        raise SettingsError(f"{name} is {value!r}; expected a number above 0 and at most 1, as in 0.999")
+    return quantile
+
+
+def _yes_or_no(name: str, value: str) -> bool:
+    return _one_of(name, value.lower(), ("true", "false")) == "true"
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise SettingsError(f"{name} is {value!r}; expected {' or '.join(choices)}")
+    return value
+
+
+def _size(name: str, value: str) -> str:
+    if not re.fullmatch(r"[1-9]\d*(\.\d+)?\s*[KMGT]i?B", value, re.IGNORECASE):
+        raise SettingsError(f"{name} is {value!r}; expected a size with its unit, as in 4GB")
+    return value
+
+
+def _half_of_memory() -> str:
+    return f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2 // 2**20}MiB"

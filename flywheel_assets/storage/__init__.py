@@ -1,0 +1,1 @@
+"""Where tables live: engines, the warehouse, the landing folder and its index. No Dagster."""
