@@ -1,0 +1,75 @@
+"""The files in a folder of model artefacts: their names, reading what a manifest vouches for, writing whole.
+
+What they contain is `artefacts` (the manifest) and `originals` (the pickles and the networks).
+"""
+
+import hashlib
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from flywheel_assets.errors import ArtefactError
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """The names of one model's three artefacts, and of the scorer compiled from them."""
+
+    network: str
+    scaler: str
+    encoder: str
+    compiled: str
+
+    @property
+    def originals(self) -> tuple[str, str, str]:
+        return self.network, self.scaler, self.encoder
+
+
+SESSION_FILES = ModelFiles(
+    "session_quality_model.keras",
+    "minmax_scaler_sessions.pkl",
+    "label_encoder_sessions.pkl",
+    "session_quality_model.onnx",
+)
+USER_FILES = ModelFiles(
+    "user_flywheel_model.keras", "minmax_scaler_users.pkl", "label_encoder_users.pkl", "user_flywheel_model.onnx"
+)
+ALL_FILES = SESSION_FILES.originals + USER_FILES.originals
+
+
+def missing_files(directory: Path) -> list[str]:
+    """Which of the six artefacts ``directory`` lacks."""
+    return [name for name in ALL_FILES if not (directory / name).is_file()]
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_trusted(path: Path, expected: str) -> bytes:
+    """The file's bytes, given that they are those of the manifest. Raises ArtefactError when they are not."""
+    content = path.read_bytes()
+    found = digest(content)
+    if found != expected:
+        raise ArtefactError(
+            f"{path} ({len(content):,} bytes) has SHA-256 {found[:12]}..., the manifest expects {expected[:12]}...: "
+            f"it was truncated or replaced. Restore it (git checkout {path}), or, if it is meant and you trust its "
+            f"source, delete {path.parent / MANIFEST} and type: flywheel models adopt {path.parent}"
+        )
+    return content
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Writes ``path`` so that a reader sees the old content or the new, never a part. Raises OSError."""
+    descriptor, staged = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        Path(staged).chmod(0o644)
+        Path(staged).replace(path)
+    except BaseException:
+        Path(staged).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,99 @@
+"""Tiny but real model artefacts, for tests of whatever reads a models folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from flywheel_assets.domain.drift import Baseline, FeatureBaseline
+from flywheel_assets.domain.labels import share_column
+from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
+from flywheel_assets.learning.compiling import compile_bundle
+from flywheel_assets.learning.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest
+from flywheel_assets.learning.originals import Originals, library_versions
+from flywheel_assets.learning.quiet_keras import import_keras
+
+FEATURES = ("pageviews", "leads")
+SESSION_LABELS = ("Low Quality", "Medium Quality", "High Quality")
+USER_LABELS = ("Passive", "Engaged")
+"""Labels from worst to best; encoders sort them by name, so outputs are in another order."""
+
+
+def write_model(
+    directory: Path,
+    files: ModelFiles,
+    features: Sequence[str],
+    labels: Sequence[str],
+    *,
+    seed: int = 1,
+    highest: float = 100,
+    clip: bool = False,
+    activation: str = "softmax",
+) -> None:
+    """The three artefacts of one model with random weights, its scaler fitted on 0 to ``highest``."""
+    import joblib
+    from sklearn.preprocessing import LabelEncoder, MinMaxScaler
+
+    keras = import_keras()
+    keras.utils.set_random_seed(seed)
+    network = keras.Sequential(
+        [
+            keras.Input((len(features),), name="features"),
+            keras.layers.Dense(5, "tanh", bias_initializer="glorot_normal", name="hidden"),
+            keras.layers.Dense(len(labels), activation, bias_initializer="glorot_normal", name="labels"),
+        ],
+        name=Path(files.network).stem,
+    )
+    network.save(directory / files.network)
+    rows = pd.DataFrame([[0.0] * len(features), [highest] * len(features)], columns=list(features))
+    joblib.dump(MinMaxScaler(clip=clip).fit(rows), directory / files.scaler)
+    joblib.dump(LabelEncoder().fit(list(labels)), directory / files.encoder)
+
+
+def write_originals(
+    directory: Path,
+    features: Sequence[str] = FEATURES,
+    session_labels: Sequence[str] = SESSION_LABELS,
+    user_labels: Sequence[str] = USER_LABELS,
+    seed: int = 1,
+) -> None:
+    """The six artefacts as a team brings them, without a manifest."""
+    directory.mkdir(parents=True, exist_ok=True)
+    write_model(directory, SESSION_FILES, features, session_labels, seed=seed)
+    shares = [share_column(label) for label in session_labels]
+    write_model(directory, USER_FILES, shares, user_labels, seed=seed, highest=1)
+
+
+def write_artefacts(
+    directory: Path,
+    features: Sequence[str] = FEATURES,
+    session_labels: Sequence[str] = SESSION_LABELS,
+    user_labels: Sequence[str] = USER_LABELS,
+    seed: int = 1,
+    with_baseline: bool = True,
+    compiled: bool = True,
+) -> ModelBundle:
+    """The six artefacts with their manifest and, unless ``compiled`` is false, both compiled scorers."""
+    write_originals(directory, features, session_labels, user_labels, seed)
+    digests = {name: digest((directory / name).read_bytes()) for name in ALL_FILES}
+    baseline = Baseline(
+        dict.fromkeys(session_labels, 40),
+        dict.fromkeys(user_labels, 20),
+        {name: FeatureBaseline((0.0, 5.0, 20.0), (30, 30, 30, 30)) for name in features},
+    )
+    bundle = write_manifest(
+        directory,
+        Originals.open(directory, SESSION_FILES, digests).info(tuple(session_labels)),
+        Originals.open(directory, USER_FILES, digests).info(tuple(user_labels)),
+        libraries=library_versions(),
+        baseline=baseline if with_baseline else None,
+    )
+    if compiled:
+        compile_bundle(bundle)
+    return bundle
+
+
+def random_features(rows: int, columns: int = len(FEATURES), seed: int = 1) -> np.ndarray:
+    """Heavy-tailed whole numbers, as counts are, some beyond what the scaler was fitted on."""
+    return np.floor(np.random.default_rng(seed).lognormal(2, 1.5, (rows, columns)))
