@@ -5,9 +5,9 @@ import numpy.typing as npt
 
 from flywheel_assets.learning.world import FEATURES, FloatArray, IntArray, World
 
-_LOG_FRAILTIES = np.arange(-14.0, 4.0, 0.02)
+_LOG_FRAILTIES = np.arange(-14.0, 8.0, 0.02)
 """Nodes of the trapezoidal rule in log frailty, which converges exponentially for such integrands (Trefethen and
-Weideman 2014). The peak of a session with 2,500 events is one step wide, and its error is still under 1e-6."""
+Weideman 2014). The peak of a session with 2,500 events is one step wide, and its error is still under 1e-8."""
 
 
 def session_posterior(world: World, features: npt.ArrayLike) -> FloatArray:

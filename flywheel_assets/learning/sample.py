@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.learning import draw
+from flywheel_assets.learning.files import write_whole
 from flywheel_assets.learning.world import FEATURES, IntArray, World
 
 
@@ -67,11 +68,12 @@ def write_sample(directory: Path, world: World, intervals: Sequence[Interval], u
     landing, truth = directory / "landing", directory / "truth"
     landing.mkdir(parents=True, exist_ok=True)
     truth.mkdir(parents=True, exist_ok=True)
-    files, session_truths, user_truths = [], [], []
+    files, session_truths, user_truths, sessions = [], [], [], 0
     for sample in generate(world, intervals, users, seed):
         path = landing / f"sessions_{sample.interval.first_day}_{sample.interval.last_day}.parquet"
         _write_table(sample.sessions, path)
         files.append(path)
+        sessions += sample.sessions.num_rows
         session_truths.append(sample.session_truth)
         user_truths.append(sample.user_truth)
     _write_table(pa.concat_tables(session_truths), truth / "sessions.parquet")
@@ -87,8 +89,8 @@ def write_sample(directory: Path, world: World, intervals: Sequence[Interval], u
         "stationary": world.stationary().tolist(),
         "world": asdict(world),
     }
-    _write_text(json.dumps(description, indent=2) + "\n", truth / "world.json")
-    return Written(tuple(files), truth, sum(pq.read_metadata(path).num_rows for path in files))
+    write_whole(truth / "world.json", (json.dumps(description, indent=2) + "\n").encode())
+    return Written(tuple(files), truth, sessions)
 
 
 def _sample(
@@ -139,12 +141,6 @@ def _labels(labels: Sequence[str], positions: IntArray) -> pa.Array:
 
 
 def _write_table(table: pa.Table, path: Path) -> None:
-    staged = path.with_name(path.name + ".staged")
-    pq.write_table(table, staged, compression="zstd")
-    staged.replace(path)
-
-
-def _write_text(text: str, path: Path) -> None:
-    staged = path.with_name(path.name + ".staged")
-    staged.write_text(text, encoding="utf-8")
-    staged.replace(path)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd")
+    write_whole(path, buffer.getvalue().to_pybytes())

@@ -13,11 +13,11 @@ from flywheel_assets.learning.world import FloatArray, IntArray, World
 MAX_SESSIONS = 1_000
 """The most sessions of a user and interval that shares are traced back to."""
 
-NEGLIGIBLE = 1e-4
+NEGLIGIBLE = 1e-6
 """The chance of more sessions than are enumerated, in the state with the most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ShareRule:
     """``confusion`` is ``[true quality, predicted label]``, rows summing to 1: the session classifier's mistakes."""
 
@@ -27,7 +27,8 @@ class ShareRule:
     def posterior(self, shares: npt.ArrayLike) -> FloatArray:
         """The probability of each user state: ``[n, labels]``, shares as float64 summing to 1, to ``[n, states]``.
 
-        Raises ValueError for shares that no number of sessions up to MAX_SESSIONS gives.
+        Raises ValueError for shares that no number of sessions up to MAX_SESSIONS gives, and for labels that the
+        session classifier never predicts.
         """
         rows, position = np.unique(np.asarray(shares, dtype=float), axis=0, return_inverse=True)
         primitive = _primitive(rows)
@@ -38,7 +39,10 @@ class ShareRule:
             if not possible.any():
                 break
             joint[possible] = np.logaddexp(joint[possible], self._log_joint(primitive[possible] * multiple))
-        joint -= joint.max(axis=1, keepdims=True)
+        best = joint.max(axis=1, keepdims=True)
+        if np.isneginf(best).any():
+            raise ValueError(f"no user has these shares in this world: {rows[int(best.argmin())].tolist()}")
+        joint -= best
         posterior = np.exp(joint)
         return np.asarray((posterior / posterior.sum(axis=1, keepdims=True))[position.reshape(-1)], dtype=float)
 
