@@ -1,0 +1,33 @@
+"""Assets of the group `exports`: enriched_export."""
+
+import dagster as dg
+
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.metadata import materialized
+from flywheel_assets.domain import enriched_export as export
+
+
+def enriched_export(
+    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
+) -> dg.MaterializeResult[None]:
+    interval = flywheel.calendar.key(context.partition_key)
+    users = flywheel.warehouse.read("user_labels", interval)
+    table = export.enriched_export(
+        flywheel.warehouse.read("session_predictions", interval),
+        users,
+        interval,
+        flywheel.models.session.labels,
+        flywheel.models.user.labels,
+        flywheel.settings.reporting_timezone,
+    )
+    generation = flywheel.generation("enriched_export", interval)
+    written = flywheel.warehouse.write("enriched_export", interval, table, generation)
+    extras: dict[str, object] = {"open_with": f"python -m duckdb -c \"from '{written.path}' limit 10\""}
+    if flywheel.settings.user_export:
+        users_written = flywheel.warehouse.write(
+            "user_export", interval, export.user_export(users, interval), generation
+        )
+        extras["users_path"] = dg.MetadataValue.path(str(users_written.path))
+    return materialized(
+        written, flywheel.columns("enriched_export"), {"users": flywheel.warehouse.rows("user_labels", interval) or 0}, extras
+    )

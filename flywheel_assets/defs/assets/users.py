@@ -1,0 +1,64 @@
+"""Assets of the group `users`: user_distributions, user_labels, label_transitions."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+import pyarrow as pa
+
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.metadata import materialized, records, shares
+from flywheel_assets.domain import label_transitions as transitions
+from flywheel_assets.domain import user_distributions as distributions
+from flywheel_assets.domain.drift import compare
+
+
+def user_distributions(
+    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
+) -> dg.MaterializeResult[None]:
+    interval = flywheel.calendar.key(context.partition_key)
+    predictions = flywheel.warehouse.read("session_predictions", interval)
+    table = distributions.user_distributions(predictions, flywheel.models.session.labels)
+    generation = flywheel.generation("user_distributions", interval)
+    written = flywheel.warehouse.write("user_distributions", interval, table, generation)
+    sessions = flywheel.warehouse.rows("session_predictions", interval) or 0
+    numbers = {"users": written.rows, "sessions_per_user": sessions / written.rows if written.rows else 0.0}
+    return materialized(written, flywheel.columns("user_distributions"), numbers)
+
+
+def user_labels(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
+    interval = flywheel.calendar.key(context.partition_key)
+    scorer = flywheel.user_scorer
+    names = [column.name for column in flywheel.columns("user_labels")]
+    written = flywheel.warehouse.write_mapped(
+        "user_labels",
+        interval,
+        flywheel.warehouse.read("user_distributions", interval),
+        lambda batch: scorer.labelled(batch, "user_flywheel_label", "user_model_version").select(names),
+        lambda schema: _only(names, scorer.schema(schema, "user_flywheel_label", "user_model_version")),
+        flywheel.generation("user_labels", interval),
+    )
+    counts = flywheel.label_counts("user_labels", interval) or {}
+    baseline = flywheel.models.baseline
+    drift = compare([*counts.values()], [baseline.user_labels[label] for label in counts]) if baseline else None
+    numbers = {"users": written.rows} | shares(counts) | ({"psi_from_baseline": drift.psi} if drift else {})
+    return materialized(written, flywheel.columns("user_labels"), numbers, {"user_model_version": scorer.version})
+
+
+def label_transitions(
+    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
+) -> dg.MaterializeResult[None]:
+    interval = flywheel.calendar.key(context.partition_key)
+    now = flywheel.warehouse.read("user_labels", interval)
+    previous = flywheel.previous_with_data(interval)
+    before = flywheel.warehouse.read("user_labels", previous) if previous else None
+    table = transitions.label_transitions(now, before, interval)
+    generation = flywheel.generation("label_transitions", interval)
+    written = flywheel.warehouse.write("label_transitions", interval, table, generation)
+    moves = flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)).to_pylist()
+    numbers = transitions.movements(moves)
+    extras = {"transitions": records([{k: m[k] for k in ("From_Label", "To_Label", "User_Count")} for m in moves])}
+    return materialized(written, flywheel.columns("label_transitions"), numbers, extras)
+
+
+def _only(names: Sequence[str], schema: pa.Schema) -> pa.Schema:
+    return pa.schema([schema.field(name) for name in names])

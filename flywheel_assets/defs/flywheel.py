@@ -1,0 +1,157 @@
+"""What assets, checks and commands work with: settings, engine, warehouse, landing folder and models, put together once.
+
+A plain object. It knows nothing of Dagster, so a command or a test makes one as easily as a run does."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+
+from flywheel_assets.domain.generations import NOTHING, Generation
+from flywheel_assets.domain.intervals import Calendar, Interval
+from flywheel_assets.domain.tables import TABLES, Column, expand, reserved_names
+from flywheel_assets.domain.verdicts.labelled import counts_by_label, label_counts
+from flywheel_assets.learning.artefacts import ModelBundle
+from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
+from flywheel_assets.settings import Settings
+from flywheel_assets.storage.engine import DuckDBEngine, Engine
+from flywheel_assets.storage.landing import Landing, LandingRules
+from flywheel_assets.storage.warehouse import Warehouse
+
+LABEL_COLUMNS = {"session_predictions": "session_quality_label", "user_labels": "user_flywheel_label"}
+
+
+class Flywheel:
+    """The parts of one process. Models are opened when they are first needed."""
+
+    def __init__(self, settings: Settings, engine: Engine) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.warehouse = Warehouse(settings.warehouse_dir, engine)
+
+    @classmethod
+    @contextmanager
+    def open(cls, settings: Settings) -> Iterator["Flywheel"]:
+        """A flywheel with an engine of its own, closed at the end."""
+        engine = _engine(settings)
+        try:
+            yield cls(settings, engine)
+        finally:
+            engine.close()
+
+    @property
+    def calendar(self) -> Calendar:
+        return self.settings.calendar
+
+    @cached_property
+    def models(self) -> ModelBundle:
+        return ModelBundle.open(self.settings.models_dir)
+
+    @cached_property
+    def session_scorer(self) -> Scorer:
+        return session_scorer(self.models, self._compiled_dir)
+
+    @cached_property
+    def user_scorer(self) -> Scorer:
+        return user_scorer(self.models, self._compiled_dir)
+
+    @cached_property
+    def landing(self) -> Landing:
+        rules = LandingRules(
+            self.calendar,
+            self.settings.session_id_pattern,
+            self.models.session.features,
+            tuple(reserved_names(self.models.session.labels, self.models.user.labels)),
+        )
+        return Landing(self.settings.landing_dir, self.warehouse, rules)
+
+    def now(self) -> datetime:
+        """The clock, read nowhere else but for the driver of a whole history."""
+        return datetime.now(UTC)
+
+    @property
+    def minimums(self) -> dict[str, float]:
+        """The least value of each session feature that the model was fitted on."""
+        return dict(zip(self.models.session.features, self.models.session.minimums, strict=True))
+
+    @property
+    def _compiled_dir(self) -> Path:
+        return self.warehouse.folder / "_compiled"
+
+    def columns(self, table: str) -> list[Column]:
+        """The contract's columns of a table for the models in use, other landed columns aside."""
+        session, user = self.models.session, self.models.user
+        return expand(TABLES[table].columns, session.features, session.labels, user.labels)
+
+    def row(self, expression: ir.Table) -> dict[str, Any]:
+        """The one row of an expression that has one."""
+        return self.engine.collect(expression).to_pylist()[0]
+
+    def figures(self, table: ir.Table, aggregates: dict[str, ir.Scalar]) -> dict[str, Any]:
+        """The values of aggregates over a table, gathered in one scan."""
+        return self.row(table.aggregate(**aggregates))
+
+    def label_counts(self, table: str, interval: Interval | None) -> dict[str, int] | None:
+        """Rows by label of session_predictions or user_labels, every label of the model included; None when the
+        interval is None or the table is not there."""
+        if interval is None or not self.warehouse.exists(table, interval):
+            return None
+        labels = (self.models.session if table == "session_predictions" else self.models.user).labels
+        rows = self.warehouse.read(table, interval)
+        return counts_by_label(self.figures(rows, label_counts(rows[LABEL_COLUMNS[table]], labels)), labels)
+
+    def previous_with_data(self, interval: Interval) -> Interval | None:
+        """The previous interval; None when nothing landed before this one, so that there is nothing to come from."""
+        first = self.landing.index().first_key()
+        return None if first is None or interval.key <= first else self.calendar.previous(interval)
+
+    def generation(self, table: str, interval: Interval) -> Generation:
+        """The generation that a table has if it is made now from the tables that are there."""
+        return self._generation(table, interval, self._stored_digest)
+
+    def wanted_generation(self, table: str, interval: Interval) -> Generation:
+        """The generation that a table has if everything it rests on is made anew too."""
+        return self._generation(table, interval, lambda t, i: self.wanted_generation(t, i).digest)
+
+    def stale_because(self, table: str, interval: Interval, wanted: Callable[[str, Interval], Generation]) -> str:
+        """Why a table is not what ``wanted`` says, in words; empty when it is."""
+        made = self.warehouse.generation(table, interval)
+        return "it is not there" if made is None else made.stale_because(wanted(table, interval))
+
+    def _generation(self, table: str, interval: Interval, digest: Callable[[str, Interval], str]) -> Generation:
+        sources: dict[str, str] = {}
+        for source in TABLES[table].sources:
+            landing = source == "landing"
+            sources[source] = self.landing.index().fingerprint(interval) if landing else digest(source, interval)
+        for source in TABLES[table].previous:
+            previous = self.previous_with_data(interval)
+            sources[f"previous {source}"] = digest(source, previous) if previous else NOTHING
+        return Generation(table, sources, self._parameters(table))
+
+    def _stored_digest(self, table: str, interval: Interval) -> str:
+        made = self.warehouse.generation(table, interval)
+        return made.digest if made else NOTHING
+
+    def _parameters(self, table: str) -> dict[str, str]:
+        """The settings and model versions that the rows of a table depend on, by a name that a person reads."""
+        session, user = self.models.session, self.models.user
+        return {
+            "landed_sessions": {
+                "features": ", ".join(f"{f} from {m:g}" for f, m in self.minimums.items()),
+                "session id pattern": self.settings.session_id_pattern or "default",
+            },
+            "trimmed_sessions": {"trim quantile": str(self.settings.trim_quantile)},
+            "session_predictions": {"session model": session.version},
+            "user_distributions": {"session labels": ", ".join(session.labels)},
+            "user_labels": {"user model": user.version},
+            "enriched_export": {"reporting timezone": self.settings.reporting_timezone},
+            "label_transitions": {},
+        }[table]
+
+
+def _engine(settings: Settings) -> Engine:
+    return DuckDBEngine(settings.memory_limit, settings.threads)

@@ -1,0 +1,56 @@
+"""Which generation of a table a file is: a digest of what it was made from and how, not of when.
+
+The same landed files, models and settings give the same generation, so making a table again leaves what follows from it
+fresh. Stored in the footer of every file and given to Dagster as the data version.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+NOTHING = "nothing"
+"""The generation of a source that rightly isn't there: the previous interval of the first with data."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """``sources``: the generation of each table that it was made from (``landing``: the fingerprint of the files).
+    ``parameters``: the settings and model versions that its rows depend on."""
+
+    table: str
+    sources: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits."""
+        return digest(self.to_json())
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"table": self.table, "sources": dict(self.sources), "parameters": dict(self.parameters)}, sort_keys=True
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Generation":
+        value = json.loads(text)
+        return cls(value["table"], value["sources"], value["parameters"])
+
+    def stale_because(self, wanted: "Generation") -> str:
+        """What differs from the generation that it would have if it were made now, in words; empty when nothing does."""
+        changed = [f"{name} changed" for name in _different(self.sources, wanted.sources)]
+        changed += [
+            f"{name} was {self.parameters.get(name, 'unset')}, is {wanted.parameters.get(name, 'unset')}"
+            for name in _different(self.parameters, wanted.parameters)
+        ]
+        return "; ".join(changed)
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits of the SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _different(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*a, *b} if a.get(name) != b.get(name))

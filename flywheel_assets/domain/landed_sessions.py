@@ -1,0 +1,103 @@
+"""landed_sessions: when a session started, whether its row is valid, and which of several rows of one session stays."""
+
+from collections.abc import Mapping, Sequence
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.tables import QUARANTINE_REASON
+
+FILE, ROW = "_file", "_row"
+"""Columns that a landed row carries until it is written: the path of its file and its position there."""
+
+PRECEDENCE = "_precedence"
+"""A file's place in the order in which files win: the greater wins."""
+
+_LAST_DIGITS = r"([0-9]+)[^0-9]*$"
+
+
+def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.IntegerValue:
+    """Unix seconds of a session's start, int64: the last run of digits in its id, exactly 10 long (seconds) or 13
+    (milliseconds), or what the one group of ``pattern`` matches under the same two lengths. Null where there is none."""
+    digits = session_id.re_extract(pattern or _LAST_DIGITS, 1)
+    if pattern:  # which may match anything, and a cast would round 12345.6789
+        digits = digits.re_search("^[0-9]+$").ifelse(digits, "")
+    seconds = ibis.cases((digits.length() == 10, digits), (digits.length() == 13, digits.left(10)))
+    return seconds.cast("int64")
+
+
+def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
+    """The rows with ids as strings and features as int64 or float64, so that files of other widths unite."""
+    casts: dict[str, dt.DataType | str] = {"session_id": "string", "user_id": "string"}
+    casts.update({f: "int64" if _fits_int64(rows[f].type()) else "float64" for f in features})
+    return rows.cast({name: to for name, to in casts.items() if rows[name].type() != dt.dtype(to)})
+
+
+def of_interval(rows: ir.Table, interval: Interval, pattern: str | None) -> ir.Table:
+    """The rows whose session started in the interval, with ``timestamp_unix`` added."""
+    started = rows.mutate(timestamp_unix=session_start(rows.session_id, pattern))
+    return started.filter(started.timestamp_unix >= interval.start_unix, started.timestamp_unix < interval.end_unix)
+
+
+def invalid_reason(rows: ir.Table, minimums: Mapping[str, float]) -> ir.StringValue:
+    """Why a row cannot be used, the first reason that applies, as a string; null for a valid row.
+
+    ``minimums``: the least value of each feature that the model was fitted on; where that is not negative, a negative
+    value is invalid."""
+    reasons: list[tuple[ir.BooleanValue, str]] = [
+        (_is_blank(rows.session_id), "session_id is null or empty"),
+        (_is_blank(rows.user_id), "user_id is null or empty"),
+    ]
+    for name, minimum in minimums.items():
+        feature = rows[name]
+        reasons.append((feature.isnull(), f"{name} is null"))
+        if isinstance(feature, ir.FloatingValue):
+            reasons.append((feature.isnan() | feature.isinf(), f"{name} is not finite"))
+        if minimum >= 0:
+            reasons.append((feature < 0, f"{name} is negative"))
+    return ibis.cases(*reasons).cast("string")
+
+
+def split(rows: ir.Table, minimums: Mapping[str, float]) -> tuple[ir.Table, ir.Table]:
+    """(valid rows, invalid rows with their ``reason``)."""
+    judged = rows.mutate(invalid_reason(rows, minimums).name(QUARANTINE_REASON))
+    valid = judged.filter(judged[QUARANTINE_REASON].isnull()).drop(QUARANTINE_REASON)
+    return valid, judged.filter(judged[QUARANTINE_REASON].notnull()).drop(PRECEDENCE)
+
+
+def repeated_ids(rows: ir.Table) -> ir.Table:
+    """``session_id`` of the sessions that have more than one row. Nearly always empty, and cheap to ask: ranking every
+    row instead runs out of memory at 10 M rows under 1 GB."""
+    counted = rows.group_by("session_id").aggregate(row_count=rows.count())
+    return counted.filter(counted.row_count > 1).select("session_id")
+
+
+def one_row_a_session(rows: ir.Table) -> ir.Table:
+    """Of several rows of a session the one from the file that wins stays, and in that file the later row."""
+    repeated = repeated_ids(rows)
+    once = rows.anti_join(repeated, "session_id")
+    many = rows.semi_join(repeated, "session_id")
+    order = ibis.window(group_by="session_id", order_by=[many[PRECEDENCE].desc(), many[ROW].desc()])
+    ranked = many.mutate(_rank=ibis.row_number().over(order))
+    return once.union(ranked.filter(ranked["_rank"] == 0).drop("_rank"))
+
+
+def landed_sessions(rows: ir.Table, features: Sequence[str]) -> ir.Table:
+    """The table of the contract from valid rows, one a session: ids, features in the model's order, whatever else was
+    landed, then ``timestamp_unix`` and ``timestamp_utc``."""
+    first = ["session_id", "user_id", *features]
+    ours = {*first, FILE, ROW, PRECEDENCE, "timestamp_unix"}
+    others = [name for name in rows.columns if name not in ours]
+    return rows.select(
+        *first, *others, "timestamp_unix", timestamp_utc=rows.timestamp_unix.as_timestamp("s").cast("timestamp('UTC')")
+    )
+
+
+def _is_blank(column: ir.StringValue) -> ir.BooleanValue:
+    return column.isnull() | (column.strip() == "")
+
+
+def _fits_int64(dtype: dt.DataType) -> bool:
+    return dtype.is_integer() and not dtype.is_uint64()

@@ -1,0 +1,18 @@
+"""user_distributions: the mix of session labels of each user."""
+
+from collections.abc import Sequence
+
+import ibis.expr.types as ir
+
+from flywheel_assets.domain.labels import share_column
+
+
+def user_distributions(predictions: ir.Table, labels: Sequence[str]) -> ir.Table:
+    """One row a user: ``user_id``, ``sessions`` int32 and ``share_<label>`` float64 for *every* label, 0 for one that
+    the user has no session of; shares sum to 1. No sessions give no rows."""
+    sessions = predictions.count()
+    shares = {
+        share_column(label): (predictions.session_quality_label == label).sum().cast("float64") / sessions
+        for label in labels
+    }
+    return predictions.group_by("user_id").aggregate(sessions=sessions.cast("int32"), **shares)

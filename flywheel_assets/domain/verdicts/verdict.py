@@ -1,0 +1,45 @@
+"""A verdict: what one check found, in words and numbers, and how bad it is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Severity = Literal["ERROR", "WARN"]
+Number = int | float | str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check as it is declared: ``blocking`` ones stop what is downstream in the same run when they fail."""
+
+    name: str
+    description: str
+    blocking: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """``summary`` is one sentence for a person; ``numbers`` and the rows of ``table`` are what it rests on."""
+
+    check: str
+    passed: bool
+    summary: str
+    severity: Severity = "ERROR"
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    table: Sequence[Mapping[str, Number]] = ()
+
+
+def none_of(check: str, what: str, count: int, of: int) -> Verdict:
+    """Passes when ``count`` is 0. ``what`` completes "3 of 1,000 ..."."""
+    return Verdict(check, count == 0, f"{count:,} of {of:,} {what}", numbers={"failing_rows": count, "rows": of})
+
+
+def same_count(check: str, found: int, expected: int, what: str) -> Verdict:
+    """Passes when both counts are equal. ``what`` names what is counted, as in "sessions here and in landed_sessions"."""
+    summary = f"{found:,} and {expected:,} {what}"
+    return Verdict(check, found == expected, summary, numbers={"found": found, "expected": expected})
+
+
+def share(part: float, whole: float) -> float:
+    """part / whole, and 0 of nothing is 0."""
+    return part / whole if whole else 0.0

@@ -1,0 +1,158 @@
+"""The warehouse: one parquet file a table and interval, seen whole or not at all, that knows what it was made from.
+
+Not here: what the tables mean (``domain``) and who makes them when (``defs``)."""
+
+import fcntl
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from flywheel_assets.domain.generations import Generation
+from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.errors import NotMaterializedError
+from flywheel_assets.storage.engine import BatchFunction, Engine, footer
+
+EXPORTS = {"enriched_export": "sessions", "user_export": "users"}
+"""Tables that leave the warehouse as one readable file each, and what their file names begin with."""
+
+STALE_STAGING_SECONDS = 24 * 3600
+
+_GENERATION_KEY = "flywheel.generation"
+
+
+@dataclass(frozen=True)
+class Written:
+    """A table of an interval as it was written. ``seconds`` is the time that making and writing took."""
+
+    path: Path
+    rows: int
+    bytes: int
+    seconds: float
+    generation: Generation | None
+
+
+class Warehouse:
+    """All tables under one folder, read and written through one engine."""
+
+    def __init__(self, folder: Path, engine: Engine) -> None:
+        self.folder = folder
+        self.engine = engine
+
+    def path(self, table: str, interval: Interval) -> Path:
+        """Where the file of a table and interval is, or would be."""
+        if table in EXPORTS:
+            name = f"{EXPORTS[table]}_interval_{interval.number:03d}_{interval.first_day}_{interval.last_day}.parquet"
+            return self.folder / "exports" / name
+        return self.folder / table / f"interval_start={interval.key}" / "part-0.parquet"
+
+    def exists(self, table: str, interval: Interval) -> bool:
+        return self.path(table, interval).is_file()
+
+    def read(self, table: str, interval: Interval) -> ir.Table:
+        """The table's rows of the interval. Raises NotMaterializedError."""
+        if not self.exists(table, interval):
+            raise NotMaterializedError(
+                f"{table} of interval {interval.key} ({interval.dates}) has not been materialized: no file at "
+                f"{self.path(table, interval)}. Materialize that interval first: "
+                f"flywheel run --from {interval.key} --to {interval.key}"
+            )
+        return self.engine.read([self.path(table, interval)])
+
+    def rows(self, table: str, interval: Interval) -> int | None:
+        """How many rows it has, from the footer; None when it is not there."""
+        return footer(self.path(table, interval))[0] if self.exists(table, interval) else None
+
+    def generation(self, table: str, interval: Interval) -> Generation | None:
+        """What it was made from; None when it is not there or was not written here."""
+        text = self.note(table, interval, _GENERATION_KEY)
+        return Generation.from_json(text) if text else None
+
+    def note(self, table: str, interval: Interval, name: str) -> str | None:
+        """A note that was written with the table; None when it or the table is not there."""
+        return footer(self.path(table, interval))[1].get(name) if self.exists(table, interval) else None
+
+    def write(
+        self,
+        table: str,
+        interval: Interval,
+        rows: ir.Table,
+        generation: Generation,
+        notes: Mapping[str, str] | None = None,
+    ) -> Written:
+        """Make the table of the interval anew from an expression. ``notes`` stay with it, see :meth:`note`."""
+        return self._replace(
+            self.path(table, interval),
+            generation,
+            lambda path, metadata: self.engine.write(rows, path, {**metadata, **(notes or {})}),
+        )
+
+    def write_mapped(
+        self,
+        table: str,
+        interval: Interval,
+        rows: ir.Table,
+        function: BatchFunction,
+        schema: Callable[[pa.Schema], pa.Schema],
+        generation: Generation,
+    ) -> Written:
+        """Make the table of the interval anew by streaming an expression through a function of Arrow batches."""
+        return self._replace(
+            self.path(table, interval),
+            generation,
+            lambda path, metadata: self.engine.write_mapped(rows, function, schema, path, metadata),
+        )
+
+    def quarantine(self, folder: str, rows: ir.Table) -> Written | None:
+        """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before. None, and no
+        file, when there are none."""
+        path = self.folder / "quarantine" / folder / "part-0.parquet"
+        written = self._replace(path, None, lambda staged, metadata: self.engine.write(rows, staged, metadata))
+        if written.rows:
+            return written
+        path.unlink()
+        path.parent.rmdir()
+        return None
+
+    def quarantined_rows(self, interval: Interval) -> int:
+        path = self.folder / "quarantine" / f"interval_start={interval.key}" / "part-0.parquet"
+        return footer(path)[0] if path.is_file() else 0
+
+    @contextmanager
+    def lock(self, interval: Interval) -> Iterator[None]:
+        """Hold the interval: of several processes that would write it, one at a time. Waits without bound; the system
+        lets go of it when the process ends, however it ends."""
+        path = self.folder / "_locks" / interval.key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def sweep(self) -> None:
+        """Delete what a killed process left in staging, once it is so old that nobody can be writing it."""
+        for path in (self.folder / "_staging").glob("*"):
+            if time.time() - path.stat().st_mtime > STALE_STAGING_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+
+    def _replace(
+        self, path: Path, generation: Generation | None, write: Callable[[Path, Mapping[str, str]], int]
+    ) -> Written:
+        """Write to staging, then put the one file in its place: a reader sees the old one or the new one."""
+        started = time.monotonic()
+        staging = self.folder / "_staging" / uuid.uuid4().hex
+        staging.mkdir(parents=True)
+        try:
+            staged = staging / "part-0.parquet"
+            rows = write(staged, {_GENERATION_KEY: generation.to_json()} if generation else {})
+            path.parent.mkdir(parents=True, exist_ok=True)
+            size = staged.stat().st_size
+            staged.replace(path)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+        return Written(path, rows, size, time.monotonic() - started, generation)
