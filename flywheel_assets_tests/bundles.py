@@ -10,8 +10,8 @@ from flywheel_assets.domain.drift import Baseline, FeatureBaseline
 from flywheel_assets.domain.labels import share_column
 from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
 from flywheel_assets.learning.compiling import compile_bundle
-from flywheel_assets.learning.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest
-from flywheel_assets.learning.originals import Originals, library_versions
+from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles
+from flywheel_assets.learning.originals import library_versions, opened
 from flywheel_assets.learning.quiet_keras import import_keras
 
 FEATURES = ("pageviews", "leads")
@@ -76,7 +76,7 @@ def write_artefacts(
 ) -> ModelBundle:
     """The six artefacts with their manifest and, unless ``compiled`` is false, both compiled scorers."""
     write_originals(directory, features, session_labels, user_labels, seed)
-    digests = {name: digest((directory / name).read_bytes()) for name in ALL_FILES}
+    session, user = opened(directory)
     baseline = Baseline(
         dict.fromkeys(session_labels, 40),
         dict.fromkeys(user_labels, 20),
@@ -84,8 +84,8 @@ def write_artefacts(
     )
     bundle = write_manifest(
         directory,
-        Originals.open(directory, SESSION_FILES, digests).info(tuple(session_labels)),
-        Originals.open(directory, USER_FILES, digests).info(tuple(user_labels)),
+        session.info(tuple(session_labels)),
+        user.info(tuple(user_labels)),
         libraries=library_versions(),
         baseline=baseline if with_baseline else None,
     )

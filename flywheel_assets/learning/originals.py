@@ -16,7 +16,7 @@ import numpy.typing as npt
 from flywheel_assets.domain.labels import clashes
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelInfo
-from flywheel_assets.learning.files import ModelFiles, read_trusted
+from flywheel_assets.learning.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest, read_trusted
 from flywheel_assets.learning.quiet_keras import import_keras
 
 LIBRARIES = ("tensorflow", "keras", "scikit-learn", "joblib", "numpy", "onnx", "tf2onnx")
@@ -107,14 +107,21 @@ class Originals:
                 )
 
 
+def opened(directory: Path) -> tuple[Originals, Originals]:
+    """The session model and the user model in ``directory``, whatever its files are now: only for someone who just made
+    them or said that they are to be trusted."""
+    digests = {name: digest((directory / name).read_bytes()) for name in ALL_FILES}
+    return Originals.open(directory, SESSION_FILES, digests), Originals.open(directory, USER_FILES, digests)
+
+
 def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in LIBRARIES}
 
 
-def _unpickled(path: Path, digest: str) -> Any:
+def _unpickled(path: Path, expected: str) -> Any:
     import joblib
 
-    content = read_trusted(path, digest)
+    content = read_trusted(path, expected)
     try:
         return joblib.load(io.BytesIO(content))
     except Exception as error:  # whatever the pickle's code raises

@@ -1,0 +1,77 @@
+"""How well predicted probabilities fit true labels: the figures of the model card."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``labels`` give the order of every tuple; ``confusion`` is counts, ``[true][predicted]``.
+
+    Precision is 0 for a label that is never predicted, recall for one that never is true, F1 where both are 0.
+    ``log_loss`` is in nats. ``calibration_error`` is the expected calibration error of the predicted label: the mean
+    distance between the largest probability and the share of hits, over 10 bins of equal mass.
+    """
+
+    labels: tuple[str, ...]
+    observations: int
+    accuracy: float
+    log_loss: float
+    calibration_error: float
+    precision: tuple[float, ...]
+    recall: tuple[float, ...]
+    f1: tuple[float, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+def evaluate(
+    true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating], labels: tuple[str, ...]
+) -> Evaluation:
+    """``true`` [n] are positions in ``labels``, ``probabilities`` [n, C] in their order. ValueError for no rows."""
+    if len(true) == 0:
+        raise ValueError("nothing to evaluate: no observations")
+    predicted = probabilities.argmax(axis=1)
+    count = len(labels)
+    confusion = np.bincount(true * count + predicted, minlength=count * count).reshape(count, count)
+    hits = confusion.diagonal()
+    precision = _ratio(hits, confusion.sum(axis=0))
+    recall = _ratio(hits, confusion.sum(axis=1))
+    of_true = probabilities[np.arange(len(true)), true].astype(float)
+    return Evaluation(
+        labels=labels,
+        observations=len(true),
+        accuracy=float(hits.sum() / len(true)),
+        log_loss=float(-np.log(np.maximum(of_true, np.finfo(np.float32).tiny)).mean()),
+        calibration_error=calibration_error(probabilities.max(axis=1), predicted == true),
+        precision=_floats(precision),
+        recall=_floats(recall),
+        f1=_floats(_ratio(2 * precision * recall, precision + recall)),
+        confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
+    )
+
+
+def calibration_error(confidence: npt.NDArray[np.floating], hit: npt.NDArray[np.bool_]) -> float:
+    """The expected calibration error (Naeini 2015), in equal-mass bins of ``confidence``."""
+    bins = np.array_split(np.argsort(confidence, kind="stable"), CALIBRATION_BINS)
+    gaps = [len(rows) * abs(confidence[rows].mean(dtype=float) - hit[rows].mean()) for rows in bins if len(rows)]
+    return float(sum(gaps) / len(confidence))
+
+
+def transition_shares(previous: npt.NDArray[np.int64], current: npt.NDArray[np.int64], labels: int) -> np.ndarray:
+    """``[from, to]``, rows summing to 1, of users whose label is position ``previous`` and then ``current``; a row
+    without users is NaN."""
+    counts = np.bincount(previous * labels + current, minlength=labels * labels).reshape(labels, labels)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def _floats(values: np.ndarray) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
