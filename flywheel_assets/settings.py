@@ -20,7 +20,10 @@ SETTINGS = {
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the six model artefacts, their manifest and the compiled scorers"),
     "FLYWHEEL_FIRST_INTERVAL": ("2024-01-01", "the first day of interval 1"),
-    "FLYWHEEL_LAST_INTERVAL": ("", "the last interval starts on this day or before; ten years after the first if unset"),
+    "FLYWHEEL_LAST_INTERVAL": (
+        "",
+        "the last interval starts on this day or before; ten years after the first if unset",
+    ),
     "FLYWHEEL_INTERVAL_WEEKS": ("2", "the length of an interval, in weeks"),
     "FLYWHEEL_INTERVAL_TIMEZONE": ("UTC", "the timezone whose midnights bound the intervals"),
     "FLYWHEEL_REPORTING_TIMEZONE": ("America/Phoenix", "the timezone of the wall clock in `timestamp_mst`"),
@@ -131,7 +134,7 @@ def _pattern(name: str, value: str) -> str | None:
         raise SettingsError(f"{name} is {value!r}, not a regular expression: {error}") from None
     if groups != 1:
         raise SettingsError(
-            f"{name} is {value!r}, with {groups} groups; expected exactly one, around the Unix time, as in -(\\d{{10}})$"
+            f"{name} is {value!r}, with {groups} groups; expected one, around the Unix time, as in -(\\d{{10}})$"
         )
     return value
 

@@ -1,1 +1,2 @@
-"""Everything that Dagster sees: partitions, resources, assets by group, checks, jobs, and the driver of `flywheel run`."""
+"""Everything that Dagster sees: partitions, resources, assets by group, checks, jobs, the driver of
+`flywheel run`."""

@@ -1,4 +1,4 @@
-"""What assets, checks and commands work with: settings, engine, warehouse, landing folder and models, put together once.
+"""What assets, checks and commands work with: settings, engine, warehouse, landing folder, models, put together once.
 
 A plain object. It knows nothing of Dagster, so a command or a test makes one as easily as a run does."""
 

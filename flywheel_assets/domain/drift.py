@@ -45,7 +45,7 @@ class FeatureBaseline:
 
 @dataclass(frozen=True)
 class Baseline:
-    """What held-out data of the training looked like: sessions per *predicted* label, users likewise, and features."""
+    """Held-out data of the training: sessions per *predicted* label, users likewise, and features in bins."""
 
     session_labels: Mapping[str, int]
     user_labels: Mapping[str, int]
@@ -68,7 +68,7 @@ class Baseline:
 
 
 def compare(actual: Counts, expected: Counts) -> Drift | None:
-    """The drift of ``actual`` from ``expected``, counts of the same bins in the same order. None when either is empty."""
+    """The drift of ``actual`` from ``expected``, counts of the same bins in one order. None when either is empty."""
     n, m = int(np.sum(actual)), int(np.sum(expected))
     if n == 0 or m == 0:
         return None

@@ -38,7 +38,7 @@ class Generation:
         return cls(value["table"], value["sources"], value["parameters"])
 
     def stale_because(self, wanted: "Generation") -> str:
-        """What differs from the generation that it would have if it were made now, in words; empty when nothing does."""
+        """What differs from the generation that it would have if made now, in words; empty when nothing does."""
         changed = [f"{name} changed" for name in _different(self.sources, wanted.sources)]
         changed += [
             f"{name} was {self.parameters.get(name, 'unset')}, is {wanted.parameters.get(name, 'unset')}"

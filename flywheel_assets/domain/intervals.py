@@ -1,6 +1,6 @@
 """Intervals: which there are, when they close, which one an instant falls into.
 
-The only source of an interval's bounds. Dagster's own partition windows are not: it believes that each is one week long.
+The only source of an interval's bounds. Dagster's own partition windows are not: it believes each is a week long.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Calendar:
-    """All intervals: ``weeks`` long, one after the other from ``first_day``; the last begins on or before ``last_day``."""
+    """All intervals: ``weeks`` long, one after the other from ``first_day``; the last begins by ``last_day``."""
 
     first_day: date
     last_day: date

@@ -32,7 +32,7 @@ def label_transitions(user_labels: ir.Table, before: ir.Table | None, interval: 
 
 
 def movements(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """Of a table's rows: ``users`` with a label now, and of those who ``stayed``, ``moved`` or ``arrived``; who ``left``."""
+    """Of a table's rows: ``users`` with a label now, of whom ``stayed``, ``moved`` or ``arrived``; who ``left``."""
     kinds = dict.fromkeys(("users", "stayed", "moved", "arrived", "left"), 0)
     for row in rows:
         before, now, users = row["From_Label"], row["To_Label"], row["User_Count"]

@@ -91,7 +91,7 @@ TABLES: Mapping[str, Table] = {
         Table(
             "enriched_export",
             "session",
-            "One file an interval for the dashboard: every session with its label, its user's label and readable times.",
+            "One file an interval for the dashboard: each session with its label, its user's label and readable times.",
             ("session_predictions", "user_labels"),
             (
                 SESSION_ID,

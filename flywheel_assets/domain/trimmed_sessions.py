@@ -16,7 +16,6 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-
 LEDGER = "flywheel.ledger"
 """The note in the table's file that holds the ledger."""
 
@@ -75,7 +74,7 @@ class Ledger:
 
 
 def least_sessions(quantile: Decimal) -> int | None:
-    """The fewest sessions that an interval is trimmed at: 1,000 for 0.999. None for a quantile of 1, which trims none."""
+    """The fewest sessions that an interval is trimmed at: 1,000 for 0.999. None for 1, which trims none."""
     return math.ceil(1 / (1 - Fraction(quantile))) if quantile < 1 else None
 
 

@@ -5,14 +5,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flywheel_assets.domain.landed_sessions import FILE, ROW
+from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW
 
 BatchFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -29,7 +29,11 @@ class Engine(Protocol):
         """The rows of parquet files of one schema, exactly the columns that are in them."""
 
     def read_landed(self, paths: Sequence[Path]) -> ir.Table:
-        """The rows of landed files, united by column name, with their file's path and their position in it."""
+        """The rows of landed files, united by column name, each with its file's path, its position there, and the
+        file's precedence: its place in ``paths``."""
+
+    def empty(self, schema: Mapping[str, str]) -> ir.Table:
+        """No rows, with columns of these Ibis dtypes."""
 
     def collect(self, expression: ir.Table) -> pa.Table:
         """The rows of a small result."""
@@ -73,7 +77,11 @@ class DuckDBEngine:
         rows = self._connection.read_parquet(
             [str(p) for p in paths], union_by_name=True, hive_partitioning=False, filename=FILE, file_row_number=True
         )
-        return rows.rename({ROW: "file_row_number"})
+        order = pa.table({FILE: [str(p) for p in paths], PRECEDENCE: pa.array(range(len(paths)), pa.int64())})
+        return rows.rename({ROW: "file_row_number"}).join(self._table(obj=ibis.memtable(order)), FILE)
+
+    def empty(self, schema: Mapping[str, str]) -> ir.Table:
+        return self._table(schema=ibis.schema(schema))
 
     def collect(self, expression: ir.Table) -> pa.Table:
         return self._connection.to_pyarrow(expression)
@@ -108,6 +116,10 @@ class DuckDBEngine:
                 writer.write_batch(mapped.replace_schema_metadata(output.metadata))
                 rows += mapped.num_rows
         return rows
+
+    def _table(self, **contents: Any) -> ir.Table:
+        """A temporary table, which an expression can be compiled over at any time, as it cannot over a memtable."""
+        return self._connection.create_table(ibis.util.gen_name("flywheel"), temp=True, **contents)
 
     def close(self) -> None:
         self._connection.disconnect()

@@ -1,6 +1,6 @@
 """The landing folder: which files there are, which intervals their sessions belong to, and which cannot be used.
 
-The index of that is kept in the warehouse and follows the folder: only the session ids of new or changed files are read.
+The index of that is kept in the warehouse and follows the folder: only session ids of new or changed files are read.
 Landed files are read, never written."""
 
 import os
@@ -111,10 +111,8 @@ class Landing:
 
     def read(self, files: Sequence[LandedFile]) -> ir.Table:
         """All rows of files, canonical, with file, position and precedence. ``files`` in order, the winner last."""
-        paths = [str(self.folder / f.path) for f in files]
-        rows = canonical(self._engine.read_landed([Path(p) for p in paths]), self.rules.features)
-        order = ibis.memtable(pa.table({FILE: paths, PRECEDENCE: pa.array(range(len(paths)), pa.int64())}))
-        return rows.join(order, FILE)
+        rows = self._engine.read_landed([self.folder / f.path for f in files])
+        return canonical(rows, self.rules.features)
 
     def empty(self, index: LandingIndex) -> ir.Table:
         """No rows, with the columns of the file that landed last, or of the contract alone when none did."""
@@ -123,7 +121,7 @@ class Landing:
             return self.read(usable[-1:]).limit(0)
         schema = {"session_id": "string", "user_id": "string", **dict.fromkeys(self.rules.features, "int64")}
         schema |= {FILE: "string", ROW: "int64", PRECEDENCE: "int64"}
-        return ibis.memtable([], schema=ibis.schema(schema))
+        return self._engine.empty(schema)
 
     def _present(self) -> list[tuple[str, int, int]]:
         try:

@@ -29,5 +29,8 @@ def enriched_export(
         )
         extras["users_path"] = dg.MetadataValue.path(str(users_written.path))
     return materialized(
-        written, flywheel.columns("enriched_export"), {"users": flywheel.warehouse.rows("user_labels", interval) or 0}, extras
+        written,
+        flywheel.columns("enriched_export"),
+        {"users": flywheel.warehouse.rows("user_labels", interval) or 0},
+        extras,
     )

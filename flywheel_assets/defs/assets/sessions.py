@@ -64,9 +64,7 @@ def trimmed_sessions(
         "features_guarded": sum(limit.guarded for limit in limits),
         "interval_too_small": int(small),
     }
-    return materialized(
-        written, flywheel.columns("trimmed_sessions"), numbers, {"ledger": records(ledger.lines())}
-    )
+    return materialized(written, flywheel.columns("trimmed_sessions"), numbers, {"ledger": records(ledger.lines())})
 
 
 def session_predictions(

@@ -44,7 +44,7 @@ def figures(table: ir.Table, interval: Interval, minimums: Mapping[str, float]) 
 
 
 def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Column]) -> Verdict:
-    """Fails on a column that is missing or of another type, an invalid row, one outside the interval, a session twice."""
+    """Fails on a column missing or of another type, an invalid row, one outside the interval, a session twice."""
     wrong = wrong_columns(schema, columns)
     repeated = int(row["rows"]) - int(row["sessions"])
     faults = [*wrong]

@@ -35,7 +35,7 @@ def none_of(check: str, what: str, count: int, of: int) -> Verdict:
 
 
 def same_count(check: str, found: int, expected: int, what: str) -> Verdict:
-    """Passes when both counts are equal. ``what`` names what is counted, as in "sessions here and in landed_sessions"."""
+    """Passes when both counts are equal. ``what`` names what is counted, as in "sessions here and there"."""
     summary = f"{found:,} and {expected:,} {what}"
     return Verdict(check, found == expected, summary, numbers={"found": found, "expected": expected})
 

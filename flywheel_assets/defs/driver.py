@@ -1,0 +1,109 @@
+"""The driver of `flywheel run`: closed intervals, oldest first, in this process, as ordinary Dagster runs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import dagster as dg
+
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.errors import LandingError, SettingsError
+
+
+@dataclass(frozen=True)
+class IntervalRun:
+    """What came of running one interval. ``failure`` is empty when it completed; counts of what a failed run did not
+    reach are None."""
+
+    interval: Interval
+    sessions: int | None
+    trimmed: int | None
+    users: int | None
+    seconds: float
+    checks_passed: int
+    checks_warned: int
+    checks_failed: int
+    failure: str
+
+
+def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, now: datetime) -> list[Interval]:
+    """The closed intervals of a range of keys: by default from the first with data to the last closed one.
+
+    Raises SettingsError for a key that is no interval or not closed, LandingError when nothing has landed."""
+    closed = flywheel.calendar.last_closed(now)
+    if closed is None:
+        raise SettingsError(f"no interval is closed yet: the first, {flywheel.calendar.number(1).dates}, is still open")
+    if first is None:
+        with_data = flywheel.landing.index().first_key()
+        if with_data is None:
+            raise LandingError(
+                f"no session has landed in {flywheel.landing.folder}{_set_aside(flywheel)}; to try with sample data: "
+                "flywheel sample data"
+            )
+        first = with_data
+    start, end = _interval(flywheel, first), _interval(flywheel, last) if last else closed
+    if end.number > closed.number:
+        raise SettingsError(f"interval {end.key} ({end.dates}) is not closed; the last closed one is {closed.key}")
+    return flywheel.calendar.between(start, end)
+
+
+def run_intervals(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
+) -> Iterator[IntervalRun]:
+    """Run a partitioned job for each interval in turn. One that fails is told of, and the rest go on."""
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    for interval in intervals:
+        started = time.monotonic()
+        result = job.execute_in_process(
+            run_config=quiet, instance=instance, partition_key=interval.key, raise_on_error=False
+        )
+        yield _outcome(interval, result, time.monotonic() - started)
+
+
+def _outcome(interval: Interval, result: dg.ExecuteInProcessResult, seconds: float) -> IntervalRun:
+    checks = result.get_asset_check_evaluations()
+    failed = [c for c in checks if not c.passed]
+    warned = [c for c in failed if c.severity == dg.AssetCheckSeverity.WARN]
+    return IntervalRun(
+        interval,
+        _number(result, "landed_sessions", "rows"),
+        _number(result, "trimmed_sessions", "trimmed"),
+        _number(result, "user_labels", "rows"),
+        seconds,
+        len(checks) - len(failed),
+        len(warned),
+        len(failed) - len(warned),
+        "" if result.success else _failure(result),
+    )
+
+
+def _number(result: dg.ExecuteInProcessResult, table: str, name: str) -> int | None:
+    for event in result.get_asset_materialization_events():
+        if event.asset_key == dg.AssetKey(table):
+            return int(event.materialization.metadata[name].value)  # type: ignore[arg-type]
+    return None
+
+
+def _failure(result: dg.ExecuteInProcessResult) -> str:
+    """The first step that failed and what it said."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error and error.cause:
+                error = error.cause
+            return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
+    return "the run failed before its first step"
+
+
+def _interval(flywheel: Flywheel, key: str) -> Interval:
+    try:
+        return flywheel.calendar.key(key)
+    except LookupError as error:
+        raise SettingsError(str(error)) from None
+
+
+def _set_aside(flywheel: Flywheel) -> str:
+    problems = [f.problem or "" for f in flywheel.landing.index().set_aside]
+    return f" that can be used ({'; '.join(problems)})" if problems else ""
