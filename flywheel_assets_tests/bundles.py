@@ -10,7 +10,7 @@ from flywheel_assets.domain.drift import Baseline, FeatureBaseline
 from flywheel_assets.domain.labels import share_column
 from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
 from flywheel_assets.learning.compiling import compile_bundle
-from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles
+from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles, digests_of
 from flywheel_assets.learning.originals import library_versions, opened
 from flywheel_assets.learning.quiet_keras import import_keras
 
@@ -76,7 +76,8 @@ def write_artefacts(
 ) -> ModelBundle:
     """The six artefacts with their manifest and, unless ``compiled`` is false, both compiled scorers."""
     write_originals(directory, features, session_labels, user_labels, seed)
-    session, user = opened(directory)
+    digests = digests_of(directory)
+    session, user = opened(directory, digests)
     baseline = Baseline(
         dict.fromkeys(session_labels, 40),
         dict.fromkeys(user_labels, 20),
@@ -86,6 +87,7 @@ def write_artefacts(
         directory,
         session.info(tuple(session_labels)),
         user.info(tuple(user_labels)),
+        digests=digests,
         libraries=library_versions(),
         baseline=baseline if with_baseline else None,
     )

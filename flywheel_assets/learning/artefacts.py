@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_assets.domain.drift import Baseline
-from flywheel_assets.domain.labels import clashes, share_column
+from flywheel_assets.domain.labels import ABSENT, clashes, share_column
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.files import ALL_FILES, MANIFEST, digest, missing_files, read_trusted, write_whole
 
@@ -95,8 +95,16 @@ class ModelBundle:
 
 
 def check_fit(session: ModelInfo, user: ModelInfo) -> None:
-    """Raises ArtefactError unless the user model's features are exactly the shares of the session labels, and all
-    labels, of both models, can have columns side by side in one export."""
+    """Raises ArtefactError unless each order is one of the model's labels, the user model's features are exactly the
+    shares of the session labels, and the labels of both models can have columns side by side in one export."""
+    for info in (session, user):
+        if sorted(info.order) != sorted(info.labels):
+            raise ArtefactError(
+                f"the label order {_listed(info.order)} is not one of the labels {_listed(info.labels)}; "
+                "expected each of them once, from the worst to the best"
+            )
+        if ABSENT in info.labels:
+            raise ArtefactError(f"a label is {ABSENT!r}, which in transitions means a user without one: rename it")
     pairs = clashes((*session.labels, *user.labels))
     both = set(session.labels) & set(user.labels)
     if pairs or both:
@@ -125,17 +133,21 @@ def write_manifest(
     session: ModelInfo,
     user: ModelInfo,
     *,
+    digests: Mapping[str, str],
     libraries: Mapping[str, str],
     baseline: Baseline | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> ModelBundle:
-    """Describes the six files in ``directory`` as they are now, and opens the bundle. ``training`` is free-form."""
+    """Vouches for the six files with these ``digests`` in ``directory``, and opens the bundle. ``training`` is how they
+    were made and measured, whatever a reader may want to know of that.
+
+    Raises ArtefactError when the two models do not fit each other."""
     check_fit(session, user)
     manifest = {
         "version": digest((session.version + user.version).encode())[:12],
         "session": asdict(session),
         "user": asdict(user),
-        "files": {name: digest((directory / name).read_bytes()) for name in ALL_FILES},
+        "files": dict(digests),
         "libraries": dict(libraries),
         "baseline": None if baseline is None else baseline.to_json(),
         "training": training,

@@ -49,6 +49,11 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digests_of(directory: Path) -> dict[str, str]:
+    """The SHA-256 of each of the six artefacts, as they are now."""
+    return {name: digest((directory / name).read_bytes()) for name in ALL_FILES}
+
+
 def read_trusted(path: Path, expected: str) -> bytes:
     """The file's bytes, given that they are those of the manifest. Raises ArtefactError when they are not."""
     content = path.read_bytes()

@@ -7,7 +7,7 @@ from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
 from flywheel_assets.learning.card import model_card
 from flywheel_assets.learning.compiling import compile_bundle
 from flywheel_assets.learning.figures import drift_baseline, measure
-from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, write_whole
+from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, digests_of, write_whole
 from flywheel_assets.learning.originals import library_versions, opened
 from flywheel_assets.learning.training import Report, save_model, train_models
 from flywheel_assets.learning.training_data import PARTS, draw_training_data
@@ -28,7 +28,8 @@ def make_bundle(directory: Path, world: World, users: int, intervals: int, seed:
 
     save_model(directory, SESSION_FILES, session)
     save_model(directory, USER_FILES, user)
-    saved_session, saved_user = opened(directory)
+    digests = digests_of(directory)
+    saved_session, saved_user = opened(directory, digests)
     command = f"flywheel models train --users {users} --intervals {intervals} --seed {seed}"
     sizes = {
         f"{part} {name}": int((table["part"] == part).sum())
@@ -39,6 +40,7 @@ def make_bundle(directory: Path, world: World, users: int, intervals: int, seed:
         directory,
         saved_session.info(world.session_labels),
         saved_user.info(world.user_labels),
+        digests=digests,
         libraries=library_versions(),
         baseline=baseline,
         training={"command": command, "rows": sizes, **asdict(figures)},

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from flywheel_assets.domain.labels import clashes
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelInfo
-from flywheel_assets.learning.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest, read_trusted
+from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles, read_trusted
 from flywheel_assets.learning.quiet_keras import import_keras
 
 LIBRARIES = ("tensorflow", "keras", "scikit-learn", "joblib", "numpy", "onnx", "tf2onnx")
@@ -107,10 +107,8 @@ class Originals:
                 )
 
 
-def opened(directory: Path) -> tuple[Originals, Originals]:
-    """The session model and the user model in ``directory``, whatever its files are now: only for someone who just made
-    them or said that they are to be trusted."""
-    digests = {name: digest((directory / name).read_bytes()) for name in ALL_FILES}
+def opened(directory: Path, digests: Mapping[str, str]) -> tuple[Originals, Originals]:
+    """The session model and the user model in ``directory``; see :meth:`Originals.open`."""
     return Originals.open(directory, SESSION_FILES, digests), Originals.open(directory, USER_FILES, digests)
 
 

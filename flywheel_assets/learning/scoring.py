@@ -81,6 +81,19 @@ class Scorer:
         return pa.array(self.labels, pa.string())
 
 
+def compiled_scorer(directory: Path, bundle: ModelBundle, info: ModelInfo, files: ModelFiles) -> Scorer | None:
+    """The scorer compiled in ``directory``; None when it is missing, broken, or stale: made of other artefacts."""
+    path = directory / files.compiled
+    if not path.is_file():
+        return None
+    try:
+        session = _session(path.read_bytes())
+    except Exception:  # ONNX Runtime has an exception class of its own for each kind of broken file
+        return None
+    fresh = session.get_modelmeta().custom_metadata_map == scorer_metadata(info, files, bundle.digests)
+    return Scorer(info, session) if fresh else None
+
+
 def session_scorer(bundle: ModelBundle, fallback_dir: Path) -> Scorer:
     """The scorer of sessions; see :func:`_scorer`."""
     return _scorer(bundle, bundle.session, SESSION_FILES, fallback_dir)
@@ -94,11 +107,10 @@ def user_scorer(bundle: ModelBundle, fallback_dir: Path) -> Scorer:
 def _scorer(bundle: ModelBundle, info: ModelInfo, files: ModelFiles, fallback_dir: Path) -> Scorer:
     """Opens the compiled file beside the artefacts, else the one in ``fallback_dir``. When both are missing, stale or
     broken, compiles again and keeps the file: beside the artefacts, or in ``fallback_dir`` where that is read-only."""
-    expected = scorer_metadata(info, files, bundle.digests)
     for directory in (bundle.directory, fallback_dir):
-        session = _fresh_session(directory / files.compiled, expected)
-        if session:
-            return Scorer(info, session)
+        scorer = compiled_scorer(directory, bundle, info, files)
+        if scorer:
+            return scorer
     content = compile_model(bundle, info, files)
     try:
         write_whole(bundle.directory / files.compiled, content)
@@ -106,16 +118,6 @@ def _scorer(bundle: ModelBundle, info: ModelInfo, files: ModelFiles, fallback_di
         fallback_dir.mkdir(parents=True, exist_ok=True)
         write_whole(fallback_dir / files.compiled, content)
     return Scorer(info, _session(content))
-
-
-def _fresh_session(path: Path, expected: dict[str, str]) -> onnxruntime.InferenceSession | None:
-    if not path.is_file():
-        return None
-    try:
-        session = _session(path.read_bytes())
-    except Exception:  # ONNX Runtime has an exception class of its own for each kind of broken file
-        return None
-    return session if session.get_modelmeta().custom_metadata_map == expected else None
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:

@@ -1,0 +1,117 @@
+"""`flywheel models`: the commands that train, adopt, compile and verify. Imports stand inside them, as in `cli`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.group()
+def models() -> None:
+    """Train, adopt, compile and verify the two models."""
+
+
+_MODELS_DIR = click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
+
+
+@models.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="[default: FLYWHEEL_MODELS_DIR]")
+@click.option("--users", type=click.IntRange(100), default=20_000, show_default=True, help="Simulated users.")
+@click.option("--intervals", type=click.IntRange(2), default=6, show_default=True, help="Intervals of two weeks.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=2024, show_default=True, help="The same seed, the same version."
+)
+def train(out: Path | None, users: int, intervals: int, seed: int) -> None:
+    """Train both models on simulated sessions, replacing the artefacts, the manifest and the model card."""
+    from flywheel_assets.learning.making import make_bundle
+    from flywheel_assets.learning.world import WORLD
+
+    bundle = make_bundle(_models_dir(out), WORLD, users, intervals, seed, click.echo)
+    click.echo(f"version {bundle.version} in {bundle.directory}; how well it does: {bundle.directory / 'README.md'}")
+
+
+@models.command("compile")
+@_MODELS_DIR
+def compile_models(directory: Path | None) -> None:
+    """Compile the artefacts in DIRECTORY into the ONNX files that score."""
+    from flywheel_assets.learning.artefacts import ModelBundle
+    from flywheel_assets.learning.compiling import compile_bundle
+
+    for path in compile_bundle(ModelBundle.open(_models_dir(directory))):
+        click.echo(path)
+
+
+@models.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--yes", is_flag=True, help="The source of the files is trusted; ask nothing.")
+@click.option(
+    "--label-order", "orders", multiple=True, metavar="WORST,..,BEST", help="Once for each of the two models."
+)
+def adopt(directory: Path, yes: bool, orders: tuple[str, ...]) -> None:
+    """Adopt the six artefacts in DIRECTORY, which have no manifest: show them, ask for trust and for the order of the
+    labels, write the manifest and compile."""
+    from flywheel_assets.learning.adopting import adopt as adopted
+    from flywheel_assets.learning.adopting import inventory
+    from flywheel_assets.learning.originals import opened
+
+    artefacts = inventory(directory)
+    for file in artefacts:
+        click.echo(f"  {file.name}  {file.size_bytes:,} bytes  SHA-256 {file.digest}")
+    if not yes:
+        click.echo("Pickles and Keras files are programs: opening them runs whatever code they hold.")
+        click.confirm("Do you trust the source of these files?", abort=True)
+    opened_models = opened(directory, {file.name: file.digest for file in artefacts})
+    for name, model in zip(("session", "user"), opened_models, strict=True):
+        layers = " > ".join(type(layer).__name__ for layer in model.network.layers)
+        click.echo(f"{name} model: {', '.join(model.features)} > {layers} > {', '.join(model.labels)}")
+    session, user = opened_models
+    label_orders = (
+        _label_order("session", session.labels, orders, ask=not yes),
+        _label_order("user", user.labels, orders, ask=not yes),
+    )
+    bundle = adopted(directory, artefacts, opened_models, label_orders)
+    click.echo(f"adopted as version {bundle.version}; without a baseline, drift is measured between intervals only")
+    click.echo(f"next: flywheel models verify {directory}, then set FLYWHEEL_MODELS_DIR to it")
+
+
+@models.command()
+@_MODELS_DIR
+def verify(directory: Path | None) -> None:
+    """Check the artefacts in DIRECTORY: digests, library versions, and ONNX against Keras. Exit 1 when one fails."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from flywheel_assets.learning.verifying import verify as findings_of
+
+    findings = findings_of(_models_dir(directory))
+    table = Table("what", "verdict", "found")
+    for finding in findings:
+        table.add_row(finding.subject, finding.verdict, finding.detail)
+    Console().print(table)
+    sys.exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
+
+
+def _models_dir(directory: Path | None) -> Path:
+    from flywheel_assets.settings import Settings
+
+    return directory or Settings.read().models_dir
+
+
+def _label_order(name: str, labels: tuple[str, ...], orders: tuple[str, ...], ask: bool) -> tuple[str, ...]:
+    from flywheel_assets.learning.adopting import matching_order
+
+    def matching(*candidates: str) -> tuple[str, ...]:
+        order = matching_order(labels, candidates)
+        if order is None:
+            raise click.UsageError(
+                f"the labels of the {name} model are {', '.join(labels)}; expected --label-order with exactly these, "
+                "worst to best, separated by commas"
+            )
+        return order
+
+    if ask and matching_order(labels, orders) is None:
+        order: tuple[str, ...] = click.prompt(
+            f"Labels of the {name} model, worst to best ({', '.join(labels)})", value_proc=matching
+        )
+        return order
+    return matching(*orders)
