@@ -3,10 +3,15 @@
 Imports stand inside the commands, so that `flywheel --help` answers at once.
 """
 
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 from flywheel_assets.cli_models import models
 from flywheel_assets.errors import FlywheelError
@@ -19,6 +24,13 @@ class _Group(click.Group):
         except FlywheelError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
+
+
+def _console() -> "Console":
+    """The terminal, or 120 columns for a file or a pipe, where nothing says how wide it is."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,16 +46,22 @@ main.add_command(models)
 @click.option("--intervals", type=click.IntRange(1), default=6, show_default=True, help="How many, in a row.")
 @click.option("--users", type=click.IntRange(1), default=1500, show_default=True, help="Each has 6 to 7 sessions.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="The same seed, the same sessions.")
-@click.option("--first-interval", metavar="KEY", help="The first day of the first one  [default: the settings' first]")
+@click.option("--first-interval", metavar="KEY", help="Key of the first one  [default: so that the last is closed]")
 def sample(directory: Path, intervals: int, users: int, seed: int, first_interval: str | None) -> None:
     """Write sample sessions to DIRECTORY/landing and the truth about them to DIRECTORY/truth."""
+    from datetime import UTC, datetime
+
     from flywheel_assets.learning.sample import write_sample
     from flywheel_assets.learning.world import WORLD
     from flywheel_assets.settings import Settings
 
     calendar = Settings.read().calendar
     try:
-        first = calendar.key(first_interval) if first_interval else calendar.number(1)
+        if first_interval:
+            first = calendar.key(first_interval)
+        else:
+            closed = calendar.last_closed(datetime.now(UTC))
+            first = calendar.number(max(closed.number - intervals + 1, 1) if closed else 1)
         last = calendar.number(first.number + intervals - 1)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from None
@@ -53,3 +71,116 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
         click.echo(f"  {path}")
     click.echo(f"their true labels and the world that they are drawn from: {written.truth_folder}")
     click.echo(f"next: FLYWHEEL_LANDING_DIR={directory / 'landing'} flywheel run")
+
+
+@main.command()
+@click.option("--from", "first", metavar="KEY", help="First interval, by its first day  [default: the first with data]")
+@click.option("--to", "last", metavar="KEY", help="Last interval  [default: the last closed one]")
+def run(first: str | None, last: str | None) -> None:
+    """Materialize every closed interval, oldest first. One that fails is reported, and the rest go on."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from flywheel_assets.defs.home import dagster_home
+
+    dagster_home(Path.cwd())
+    import dagster as dg
+
+    from flywheel_assets.definitions import defs, settings
+    from flywheel_assets.defs.driver import RUN_COLUMNS, intervals_to_run, run_intervals
+    from flywheel_assets.defs.flywheel import Flywheel
+    from flywheel_assets.defs.jobs import INTERVAL_JOB
+    from flywheel_assets.reporting.console import CheckLine, run_report
+
+    console = _console()
+    with Flywheel.open(settings) as flywheel:
+        intervals = intervals_to_run(flywheel, first, last, flywheel.now())
+        for file in flywheel.index.set_aside:
+            console.print(f"[yellow]set aside:[/] {file.problem}", highlight=False)
+    outcomes = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
+        task = progress.add_task("materializing", total=len(intervals))
+        for outcome in run_intervals(defs.resolve_job_def(INTERVAL_JOB), instance, intervals):
+            outcomes.append(outcome)
+            progress.update(task, advance=1, description=outcome.interval.dates)
+            if outcome.failure:
+                console.print(f"[red]{outcome.interval.key} failed:[/] {outcome.failure}", highlight=False)
+    checks = [
+        CheckLine(check.state, check.table, check.name, outcome.interval.key, check.summary)
+        for outcome in outcomes
+        for check in outcome.checks
+    ]
+    console.print(run_report(RUN_COLUMNS, [outcome.line() for outcome in outcomes], checks))
+    console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
+    console.print("next: flywheel status | flywheel explain USER | make ui", highlight=False)
+    if any(outcome.failure for outcome in outcomes):
+        sys.exit(1)
+
+
+@main.command()
+def status() -> None:
+    """Per interval: what landed, whether it is closed, and whether its tables are done, stale or failed, and why."""
+    from flywheel_assets.defs.home import dagster_home
+
+    dagster_home(Path.cwd())
+    import dagster as dg
+
+    from flywheel_assets.defs.flywheel import Flywheel
+    from flywheel_assets.defs.status import last_failures, statuses
+    from flywheel_assets.reporting.console import table
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel, dg.DagsterInstance.get() as instance:
+        found = statuses(flywheel, last_failures(instance), flywheel.now())
+        set_aside = [file.problem for file in flywheel.index.set_aside]
+    rows = [(s.interval.dates, s.landed, s.closed, s.state, s.why) for s in found]
+    console = _console()
+    for problem in set_aside:
+        console.print(f"[yellow]set aside:[/] {problem}", highlight=False)
+    if rows:
+        console.print(table(("interval", "landed", "closed", "state", "why"), rows))
+    else:
+        console.print(
+            f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
+        )
+
+
+@main.command()
+@click.argument("user")
+@click.option("--interval", "key", metavar="KEY", help="The interval's first day  [default: the user's latest]")
+def explain(user: str, key: str | None) -> None:
+    """How USER came to the flywheel label: sessions, their labels and probabilities, the shares, the label."""
+    from flywheel_assets.defs.explanation import explain as explanation
+    from flywheel_assets.defs.flywheel import Flywheel
+    from flywheel_assets.reporting.console import explanation_report
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        found = explanation(flywheel, user, flywheel.interval(key) if key else None)
+        session, user_model = flywheel.models.session, flywheel.models.user
+    heading = f"{found.user} in {found.interval.dates}: {len(found.sessions)} sessions"
+    if found.trimmed:
+        heading += f", and {found.trimmed} trimmed as outliers"
+    _console().print(
+        explanation_report(
+            heading,
+            found.sessions,
+            found.distribution,
+            found.label,
+            session.features,
+            session.order,
+            user_model.order,
+        )
+    )
+
+
+@main.command()
+@click.option("--port", type=int, default=3000, show_default=True)
+def ui(port: int) -> None:
+    """Open the Dagster UI: webserver and daemon, over the runs that `flywheel run` recorded. Stop it with Ctrl-C."""
+    from flywheel_assets.defs.home import dagster_home
+
+    home = dagster_home(Path.cwd())
+    click.echo(f"Dagster UI: http://127.0.0.1:{port} (DAGSTER_HOME is {home})")
+    dagster = Path(sys.executable).with_name("dagster")
+    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])

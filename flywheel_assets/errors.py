@@ -24,3 +24,7 @@ class NotMaterializedError(FlywheelError):
 
 class EngineError(FlywheelError):
     """The engine cannot be started or lacks what it needs."""
+
+
+class UnknownUserError(FlywheelError):
+    """A user is asked for who is not in the interval."""

@@ -27,7 +27,7 @@ def of_landed_sessions(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     row = flywheel.figures(table, landed_sessions.figures(table, interval, flywheel.minimums))
     before = [flywheel.calendar.number(n) for n in range(1, interval.number)][-landed_sessions.VOLUME_INTERVALS :]
     volumes = [flywheel.warehouse.rows("landed_sessions", i) or 0 for i in before]
-    index = flywheel.landing.index()
+    index = flywheel.index
     return [
         landed_sessions.contract(row, table.schema(), flywheel.columns("landed_sessions")),
         landed_sessions.quarantine_rate(flywheel.warehouse.quarantined_rows(interval), int(row["rows"])),
@@ -141,7 +141,7 @@ def _checks(
 
 
 def _result(table: str, verdict: Verdict) -> dg.AssetCheckResult:
-    metadata = dict(verdict.numbers) | ({"details": records(verdict.table)} if verdict.table else {})
+    metadata = {**verdict.numbers, **records("details", verdict.table)}
     return dg.AssetCheckResult(
         passed=verdict.passed,
         asset_key=table,

@@ -4,17 +4,31 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.status import step_failure
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.errors import LandingError, SettingsError
+
+RUN_COLUMNS = ("interval", "sessions", "trimmed", "users", "seconds", "passed", "warned", "failed")
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """A check of a run: ``state`` is passed, warned (failed with severity WARN) or failed (with ERROR)."""
+
+    table: str
+    name: str
+    state: Literal["passed", "warned", "failed"]
+    summary: str
 
 
 @dataclass(frozen=True)
 class IntervalRun:
-    """What came of running one interval. ``failure`` is empty when it completed; counts of what a failed run did not
+    """What came of running one interval. ``failure`` is empty when it completed; the rows of what a failed run did not
     reach are None."""
 
     interval: Interval
@@ -22,10 +36,14 @@ class IntervalRun:
     trimmed: int | None
     users: int | None
     seconds: float
-    checks_passed: int
-    checks_warned: int
-    checks_failed: int
+    checks: tuple[CheckOutcome, ...]
     failure: str
+
+    def line(self) -> tuple[object, ...]:
+        """The run as a line of RUN_COLUMNS."""
+        states = [check.state for check in self.checks]
+        counts = [states.count("passed"), states.count("warned"), states.count("failed")]
+        return (self.interval.dates, self.sessions, self.trimmed, self.users, self.seconds, *counts)
 
 
 def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, now: datetime) -> list[Interval]:
@@ -36,14 +54,14 @@ def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, no
     if closed is None:
         raise SettingsError(f"no interval is closed yet: the first, {flywheel.calendar.number(1).dates}, is still open")
     if first is None:
-        with_data = flywheel.landing.index().first_key()
+        with_data = flywheel.index.first_key()
         if with_data is None:
             raise LandingError(
                 f"no session has landed in {flywheel.landing.folder}{_set_aside(flywheel)}; to try with sample data: "
                 "flywheel sample data"
             )
         first = with_data
-    start, end = _interval(flywheel, first), _interval(flywheel, last) if last else closed
+    start, end = flywheel.interval(first), flywheel.interval(last) if last else closed
     if end.number > closed.number:
         raise SettingsError(f"interval {end.key} ({end.dates}) is not closed; the last closed one is {closed.key}")
     return flywheel.calendar.between(start, end)
@@ -63,20 +81,21 @@ def run_intervals(
 
 
 def _outcome(interval: Interval, result: dg.ExecuteInProcessResult, seconds: float) -> IntervalRun:
-    checks = result.get_asset_check_evaluations()
-    failed = [c for c in checks if not c.passed]
-    warned = [c for c in failed if c.severity == dg.AssetCheckSeverity.WARN]
     return IntervalRun(
         interval,
         _number(result, "landed_sessions", "rows"),
         _number(result, "trimmed_sessions", "trimmed"),
         _number(result, "user_labels", "rows"),
         seconds,
-        len(checks) - len(failed),
-        len(warned),
-        len(failed) - len(warned),
+        tuple(_check_outcome(check) for check in result.get_asset_check_evaluations()),
         "" if result.success else _failure(result),
     )
+
+
+def _check_outcome(check: dg.AssetCheckEvaluation) -> CheckOutcome:
+    bad: Literal["warned", "failed"] = "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
+    table = check.asset_key.to_user_string()
+    return CheckOutcome(table, check.check_name, "passed" if check.passed else bad, check.description or "")
 
 
 def _number(result: dg.ExecuteInProcessResult, table: str, name: str) -> int | None:
@@ -90,20 +109,10 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
     """The first step that failed and what it said."""
     for event in result.all_events:
         if event.is_step_failure:
-            error = event.step_failure_data.error
-            while error and error.cause:
-                error = error.cause
-            return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
+            return step_failure(event)
     return "the run failed before its first step"
 
 
-def _interval(flywheel: Flywheel, key: str) -> Interval:
-    try:
-        return flywheel.calendar.key(key)
-    except LookupError as error:
-        raise SettingsError(str(error)) from None
-
-
 def _set_aside(flywheel: Flywheel) -> str:
-    problems = [f.problem or "" for f in flywheel.landing.index().set_aside]
+    problems = [f.problem or "" for f in flywheel.index.set_aside]
     return f" that can be used ({'; '.join(problems)})" if problems else ""

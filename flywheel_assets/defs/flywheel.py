@@ -15,11 +15,12 @@ from flywheel_assets.domain.generations import NOTHING, Generation
 from flywheel_assets.domain.intervals import Calendar, Interval
 from flywheel_assets.domain.tables import TABLES, Column, expand, reserved_names
 from flywheel_assets.domain.verdicts.labelled import counts_by_label, label_counts
+from flywheel_assets.errors import SettingsError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
 from flywheel_assets.settings import Settings
 from flywheel_assets.storage.engine import DuckDBEngine, Engine
-from flywheel_assets.storage.landing import Landing, LandingRules
+from flywheel_assets.storage.landing import Landing, LandingIndex, LandingRules
 from flywheel_assets.storage.warehouse import Warehouse
 
 LABEL_COLUMNS = {"session_predictions": "session_quality_label", "user_labels": "user_flywheel_label"}
@@ -47,6 +48,13 @@ class Flywheel:
     def calendar(self) -> Calendar:
         return self.settings.calendar
 
+    def interval(self, key: str) -> Interval:
+        """The interval with that key. Raises SettingsError for a key that a person mistyped."""
+        try:
+            return self.calendar.key(key)
+        except LookupError as error:
+            raise SettingsError(str(error)) from None
+
     @cached_property
     def models(self) -> ModelBundle:
         return ModelBundle.open(self.settings.models_dir)
@@ -72,6 +80,11 @@ class Flywheel:
     def now(self) -> datetime:
         """The clock, read nowhere else but for the driver of a whole history."""
         return datetime.now(UTC)
+
+    @cached_property
+    def index(self) -> LandingIndex:
+        """The landing folder as it was when it was first asked for: one run sees one state of it."""
+        return self.landing.index()
 
     @property
     def minimums(self) -> dict[str, float]:
@@ -106,7 +119,7 @@ class Flywheel:
 
     def previous_with_data(self, interval: Interval) -> Interval | None:
         """The previous interval; None when nothing landed before this one, so that there is nothing to come from."""
-        first = self.landing.index().first_key()
+        first = self.index.first_key()
         return None if first is None or interval.key <= first else self.calendar.previous(interval)
 
     def generation(self, table: str, interval: Interval) -> Generation:
@@ -126,7 +139,7 @@ class Flywheel:
         sources: dict[str, str] = {}
         for source in TABLES[table].sources:
             landing = source == "landing"
-            sources[source] = self.landing.index().fingerprint(interval) if landing else digest(source, interval)
+            sources[source] = self.index.fingerprint(interval) if landing else digest(source, interval)
         for source in TABLES[table].previous:
             previous = self.previous_with_data(interval)
             sources[f"previous {source}"] = digest(source, previous) if previous else NOTHING

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_assets.domain.drift import compare
 from flywheel_assets.domain.labels import share_column
 from flywheel_assets.domain.tables import Column, Table
 from flywheel_assets.domain.verdicts.verdict import share
@@ -47,12 +48,14 @@ def materialized(
     return dg.MaterializeResult(metadata=metadata, data_version=version)
 
 
-def shares(counts: Mapping[str, int]) -> dict[str, float]:
-    """``share_<label>`` of each label."""
+def label_numbers(counts: Mapping[str, int], baseline: Mapping[str, int] | None) -> dict[str, float]:
+    """``share_<label>`` of each label and, where there is something to compare, ``psi_from_baseline``."""
     total = sum(counts.values())
-    return {share_column(label): share(n, total) for label, n in counts.items()}
+    numbers = {share_column(label): share(n, total) for label, n in counts.items()}
+    drift = compare([*counts.values()], [baseline.get(label, 0) for label in counts]) if baseline else None
+    return numbers | ({"psi_from_baseline": drift.psi} if drift else {})
 
 
-def records(rows: Sequence[Mapping[str, Any]]) -> dg.TableMetadataValue:
-    """Rows as a table in the UI."""
-    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows])
+def records(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, dg.TableMetadataValue]:
+    """Rows as a table in the UI, as a metadata entry of that name; no entry for no rows."""
+    return {name: dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows])} if rows else {}

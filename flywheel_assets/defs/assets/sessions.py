@@ -3,17 +3,16 @@
 import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.metadata import materialized, records, shares
+from flywheel_assets.defs.metadata import label_numbers, materialized, records
 from flywheel_assets.domain import landed_sessions as landed
 from flywheel_assets.domain import trimmed_sessions as trimmed
-from flywheel_assets.domain.drift import compare
 
 
 def landed_sessions(
     context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
 ) -> dg.MaterializeResult[None]:
     interval = flywheel.calendar.key(context.partition_key)
-    index = flywheel.landing.index()
+    index = flywheel.index
     files = index.of_interval(interval)
     for file in index.set_aside:
         context.log.warning(f"set aside: {file.problem}")
@@ -64,7 +63,7 @@ def trimmed_sessions(
         "features_guarded": sum(limit.guarded for limit in limits),
         "interval_too_small": int(small),
     }
-    return materialized(written, flywheel.columns("trimmed_sessions"), numbers, {"ledger": records(ledger.lines())})
+    return materialized(written, flywheel.columns("trimmed_sessions"), numbers, records("ledger", ledger.lines()))
 
 
 def session_predictions(
@@ -82,8 +81,7 @@ def session_predictions(
     )
     counts = flywheel.label_counts("session_predictions", interval) or {}
     baseline = flywheel.models.baseline
-    drift = compare([*counts.values()], [baseline.session_labels[label] for label in counts]) if baseline else None
-    numbers = shares(counts) | ({"psi_from_baseline": drift.psi} if drift else {})
+    numbers = label_numbers(counts, baseline.session_labels if baseline else None)
     return materialized(
         written, flywheel.columns("session_predictions"), numbers, {"session_model_version": scorer.version}
     )

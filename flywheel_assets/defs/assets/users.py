@@ -6,10 +6,9 @@ import dagster as dg
 import pyarrow as pa
 
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.metadata import materialized, records, shares
+from flywheel_assets.defs.metadata import label_numbers, materialized, records
 from flywheel_assets.domain import label_transitions as transitions
 from flywheel_assets.domain import user_distributions as distributions
-from flywheel_assets.domain.drift import compare
 
 
 def user_distributions(
@@ -39,8 +38,7 @@ def user_labels(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Fl
     )
     counts = flywheel.label_counts("user_labels", interval) or {}
     baseline = flywheel.models.baseline
-    drift = compare([*counts.values()], [baseline.user_labels[label] for label in counts]) if baseline else None
-    numbers = {"users": written.rows} | shares(counts) | ({"psi_from_baseline": drift.psi} if drift else {})
+    numbers = {"users": written.rows, **label_numbers(counts, baseline.user_labels if baseline else None)}
     return materialized(written, flywheel.columns("user_labels"), numbers, {"user_model_version": scorer.version})
 
 
@@ -56,8 +54,7 @@ def label_transitions(
     written = flywheel.warehouse.write("label_transitions", interval, table, generation)
     moves = flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)).to_pylist()
     numbers = transitions.movements(moves)
-    extras = {"transitions": records([{k: m[k] for k in ("From_Label", "To_Label", "User_Count")} for m in moves])}
-    return materialized(written, flywheel.columns("label_transitions"), numbers, extras)
+    return materialized(written, flywheel.columns("label_transitions"), numbers, records("transitions", moves))
 
 
 def _only(names: Sequence[str], schema: pa.Schema) -> pa.Schema:
