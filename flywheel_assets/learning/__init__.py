@@ -1,1 +1,1 @@
-"""Models: artefact bundle, compiling, scoring, training, evaluation, and the sample world they learn from. No Dagster."""
+"""Models: artefact bundle, compiling, scoring, training, evaluation, and the sample they learn from. No Dagster."""

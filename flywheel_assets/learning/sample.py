@@ -47,14 +47,14 @@ class Written:
 def generate(world: World, intervals: Sequence[Interval], users: int, seed: int) -> Iterator[Sample]:
     """Each interval's sample, oldest first, for that many users and a few bots beside them.
 
-    The same arguments give the same tables, and more intervals leave those before them as they are. States begin
-    stationary and move once between one interval of the sequence and the next.
+    The same arguments give the same tables, and more intervals leave those before them as they are; other intervals
+    give the same sessions on other days. States begin stationary and move once between an interval and the next.
     """
     bots = _bots(world, users)
     ids = _user_ids(users + bots)
     states = None
-    for interval in intervals:
-        rng = np.random.default_rng([seed, interval.number])
+    for position, interval in enumerate(intervals, start=1):
+        rng = np.random.default_rng([seed, position])
         states = draw.first_states(world, users, rng) if states is None else draw.next_states(world, states, rng)
         yield _sample(world, interval, ids, states, bots, rng)
 
