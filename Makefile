@@ -1,0 +1,46 @@
+# Each target makes what it needs; `make demo` on a fresh clone needs only Python and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo ui test lint format models clean
+
+help:
+	@echo "make demo     sample sessions through the whole graph"
+	@echo "make ui       the Dagster UI over them, http://127.0.0.1:3000"
+	@echo "make test     the tests;  make lint: ruff and mypy;  make format: ruff, in place"
+	@echo "make models   train the shipped models again"
+	@echo "make install  the set-up alone;  make clean: undo it, data and runs included"
+
+install: $(INSTALLED)
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[models,dev]'
+	touch $@
+
+demo: install
+	$(BIN)/flywheel sample data
+	$(BIN)/flywheel run
+
+ui: install
+	$(BIN)/flywheel ui
+
+test: install
+	$(BIN)/pytest
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+models: install
+	$(BIN)/flywheel models train
+
+clean:
+	rm -rf $(VENV) .dagster data
