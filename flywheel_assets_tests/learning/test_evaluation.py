@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+
+from flywheel_assets.learning.evaluation import calibration_error, evaluate, transition_shares
+
+
+def test_figures_of_four_observations_that_one_can_check_by_eye() -> None:
+    probabilities = np.array([[0.8, 0.2], [0.8, 0.2], [0.4, 0.6], [0.8, 0.2]])
+    figures = evaluate(np.array([0, 0, 1, 1]), probabilities, ("bad", "good"))
+
+    assert figures.observations == 4
+    assert figures.accuracy == 0.75
+    assert figures.confusion == ((2, 0), (1, 1))
+    assert figures.precision == pytest.approx((2 / 3, 1))
+    assert figures.recall == (1, 0.5)
+    assert figures.f1 == pytest.approx((0.8, 2 / 3))
+    assert figures.log_loss == pytest.approx(-np.log([0.8, 0.8, 0.6, 0.2]).mean())
+
+
+def test_a_label_that_is_never_predicted_has_precision_and_f1_of_0() -> None:
+    figures = evaluate(np.array([0, 1]), np.array([[0.9, 0.1], [0.9, 0.1]]), ("bad", "good"))
+
+    assert figures.precision == (0.5, 0)
+    assert figures.f1[1] == 0
+
+
+def test_no_observations_cannot_be_evaluated() -> None:
+    with pytest.raises(ValueError, match="no observations"):
+        evaluate(np.array([], np.int64), np.zeros((0, 2)), ("bad", "good"))
+
+
+def test_confidence_that_is_right_as_often_as_it_says_has_no_calibration_error() -> None:
+    confidence = np.repeat([0.5, 1.0], 10)
+    hit = np.array([True, False] * 5 + [True] * 10)
+
+    assert calibration_error(confidence, hit) == pytest.approx(0)
+
+
+def test_confidence_too_high_by_a_tenth_has_that_calibration_error() -> None:
+    assert calibration_error(np.full(100, 0.9), np.arange(100) % 5 > 0) == pytest.approx(0.1)
+
+
+def test_transition_shares_are_of_the_users_who_left_from_a_label() -> None:
+    shares = transition_shares(np.array([0, 0, 0, 1]), np.array([0, 1, 1, 1]), 3)
+
+    np.testing.assert_allclose(shares[:2], [[1 / 3, 2 / 3, 0], [0, 1, 0]])
+    assert np.isnan(shares[2]).all()
