@@ -4,6 +4,7 @@ Imports stand inside the commands, so that `flywheel --help` answers at once.
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -183,4 +184,6 @@ def ui(port: int) -> None:
     home = dagster_home(Path.cwd())
     click.echo(f"Dagster UI: http://127.0.0.1:{port} (DAGSTER_HOME is {home})")
     dagster = Path(sys.executable).with_name("dagster")
+    # A shell that starts it in the background has it ignore Ctrl-C, and Dagster would then never stop.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])

@@ -109,11 +109,11 @@ class Flywheel:
         return self.row(table.aggregate(**aggregates))
 
     def label_counts(self, table: str, interval: Interval | None) -> dict[str, int] | None:
-        """Rows by label of session_predictions or user_labels, every label of the model included; None when the
+        """Rows by label of session_predictions or user_labels, every label of the model, worst to best; None when the
         interval is None or the table is not there."""
         if interval is None or not self.warehouse.exists(table, interval):
             return None
-        labels = (self.models.session if table == "session_predictions" else self.models.user).labels
+        labels = (self.models.session if table == "session_predictions" else self.models.user).order
         rows = self.warehouse.read(table, interval)
         return counts_by_label(self.figures(rows, label_counts(rows[LABEL_COLUMNS[table]], labels)), labels)
 

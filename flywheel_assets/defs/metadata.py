@@ -57,5 +57,6 @@ def label_numbers(counts: Mapping[str, int], baseline: Mapping[str, int] | None)
 
 
 def records(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, dg.TableMetadataValue]:
-    """Rows as a table in the UI, as a metadata entry of that name; no entry for no rows."""
-    return {name: dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows])} if rows else {}
+    """Rows as a table in the UI, to four decimals, as a metadata entry of that name; no entry for no rows."""
+    tidy = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
+    return {name: dg.MetadataValue.table([dg.TableRecord(row) for row in tidy])} if rows else {}
