@@ -1,4 +1,5 @@
-"""Keras without TensorFlow's start-up messages. Imported only by what makes, adopts, compiles or verifies models."""
+"""Keras without TensorFlow's start-up messages, and with results that do not depend on the number of cores. Imported
+only by what makes, adopts, compiles or verifies models."""
 
 import os
 import sys
@@ -15,6 +16,7 @@ def import_keras() -> Any:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # its kernels round differently from machine to machine
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # sums are split by threads; networks this small gain none
     try:
         with _no_standard_error():
             import keras
