@@ -50,4 +50,5 @@ def wall_clock(unix: ir.IntegerValue, interval: Interval, timezone: str) -> ir.T
     seconds: ir.IntegerValue = ibis.literal(offsets[0][1], "int64")
     for from_unix, offset in offsets[1:]:
         seconds = (unix >= from_unix).ifelse(offset, seconds)
-    return (unix + seconds).as_timestamp("s").cast("timestamp")
+    # Not as_timestamp: Ibis takes it to have no zone, DuckDB gives it one, and the file would have UTC.
+    return ibis.timestamp("1970-01-01") + (unix + seconds).as_interval("s")
