@@ -1,0 +1,112 @@
+"""DeskDrop, a year of real sessions that the shipped models have never seen: all 26 intervals by one run."""
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from flywheel_assets.defs.driver import CheckOutcome, IntervalRun, intervals_to_run
+from flywheel_assets_tests.projects import Project, metadata
+
+DATA = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
+SESSIONS = DATA / "deskdrop_sessions.parquet"
+
+pytestmark = pytest.mark.skipif(
+    not SESSIONS.is_file(), reason=f"{SESSIONS.name} is not in ../shared/data, nor in TEST_DATA_DIR"
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """A finished run over all intervals."""
+
+    project: Project
+    runs: list[IntervalRun]
+
+    def all_of(self, table: str) -> pd.DataFrame:
+        return pd.concat([self.of(table, run) for run in self.runs], ignore_index=True)
+
+    def of(self, table: str, run: IntervalRun) -> pd.DataFrame:
+        return self.project.table(table, run.interval.key).to_pandas()
+
+    def checks(self, name: str) -> list[CheckOutcome]:
+        return [check for run in self.runs for check in run.checks if check.name == name]
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    project = Project(
+        tmp_path_factory.mktemp("deskdrop"),
+        FLYWHEEL_FIRST_INTERVAL="2016-03-14",
+        FLYWHEEL_LAST_INTERVAL="2017-02-27",
+    )
+    shutil.copy(SESSIONS, project.settings.landing_dir)
+    with project.flywheel() as flywheel:
+        intervals = intervals_to_run(flywheel, None, None, flywheel.now())
+    return History(project, project.run(*(interval.key for interval in intervals)))
+
+
+def test_all_26_intervals_run_to_their_end(history: History) -> None:
+    assert [run.interval.number for run in history.runs] == list(range(1, 27))
+    assert [run.failure for run in history.runs] == [""] * 26
+    assert {len(run.checks) for run in history.runs} == {27}
+
+
+def test_every_session_and_every_user_lands_once(history: History) -> None:
+    source, landed = pd.read_parquet(SESSIONS), history.all_of("landed_sessions")
+
+    assert len(landed) == 38_508
+    assert landed.user_id.nunique() == 1_895
+    assert set(landed.session_id) == set(source.session_id)
+    assert landed[source.columns].sum(numeric_only=True).to_dict() == source.sum(numeric_only=True).to_dict()
+
+
+def test_sessions_sum_to_the_row_from_table_to_table(history: History) -> None:
+    landed, trimmed = (len(history.all_of(table)) for table in ("landed_sessions", "trimmed_sessions"))
+
+    assert landed - trimmed == sum(run.trimmed or 0 for run in history.runs) > 0
+    assert len(history.all_of("session_predictions")) == trimmed
+    assert history.all_of("user_distributions").sessions.sum() == trimmed
+    assert len(history.all_of("enriched_export")) == trimmed
+    assert [run.users for run in history.runs] == [len(history.of("user_labels", run)) for run in history.runs]
+
+
+def test_transitions_conserve_the_users_of_every_pair_of_intervals(history: History) -> None:
+    before: Counter[str] = Counter()
+    for run in history.runs:
+        moves = history.of("label_transitions", run)
+        now = Counter(history.of("user_labels", run).user_flywheel_label)
+        to = moves[moves.To_Label != "Absent"].groupby("To_Label").User_Count.sum()
+        came = moves[moves.From_Label != "Absent"].groupby("From_Label").User_Count.sum()
+
+        assert Counter(to.to_dict()) == now
+        assert Counter(came.to_dict()) == before
+        assert (moves.User_Count > 0).all()
+        before = now
+    assert all(check.state == "passed" for check in history.checks("conservation"))
+
+
+def test_drift_from_the_baseline_fails_and_says_by_how_much(history: History) -> None:
+    drift = history.checks("drift_from_baseline")
+    failed = [check for check in drift if check.state == "failed"]
+    key = dg.AssetCheckKey(dg.AssetKey("session_predictions"), "drift_from_baseline")
+    records = history.project.instance.event_log_storage.get_asset_check_execution_history(key, limit=26)
+    numbers = [metadata(record.event.dagster_event.asset_check_evaluation_data) for record in records]
+
+    assert {check.table for check in failed} == {"session_predictions", "user_labels"}
+    assert len([check for check in failed if check.table == "session_predictions"]) == 26
+    assert all(check.summary.startswith("major against the training baseline: PSI ") for check in failed)
+    assert all(number["psi"] > max(0.25, number["noise_limit"]) for number in numbers)
+    assert all(0 < number["jensen_shannon_distance"] <= 1 and number["band"] == "major" for number in numbers)
+    assert {check.state for check in history.checks("feature_drift")} == {"warned"}
+
+
+def test_only_drift_and_the_mix_of_labels_fail(history: History) -> None:
+    failed = {check.name for run in history.runs for check in run.checks if check.state == "failed"}
+
+    assert failed <= {"drift_from_baseline", "drift_from_previous", "label_distribution"}
