@@ -7,12 +7,8 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 from flywheel_assets.cli_models import models
 from flywheel_assets.errors import FlywheelError
@@ -25,13 +21,6 @@ class _Group(click.Group):
         except FlywheelError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(2)
-
-
-def _console() -> "Console":
-    """The terminal, or 120 columns for a file or a pipe, where nothing says how wide it is."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -90,9 +79,9 @@ def run(first: str | None, last: str | None) -> None:
     from flywheel_assets.defs.driver import RUN_COLUMNS, intervals_to_run, run_intervals
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.jobs import INTERVAL_JOB
-    from flywheel_assets.reporting.console import CheckLine, run_report
+    from flywheel_assets.reporting.console import CheckLine, run_report, terminal
 
-    console = _console()
+    console = terminal()
     with Flywheel.open(settings) as flywheel:
         intervals = intervals_to_run(flywheel, first, last, flywheel.now())
         for file in flywheel.index.set_aside:
@@ -128,14 +117,14 @@ def status() -> None:
 
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.status import last_failures, statuses
-    from flywheel_assets.reporting.console import table
+    from flywheel_assets.reporting.console import table, terminal
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel, dg.DagsterInstance.get() as instance:
         found = statuses(flywheel, last_failures(instance), flywheel.now())
         set_aside = [file.problem for file in flywheel.index.set_aside]
     rows = [(s.interval.dates, s.landed, s.closed, s.state, s.why) for s in found]
-    console = _console()
+    console = terminal()
     for problem in set_aside:
         console.print(f"[yellow]set aside:[/] {problem}", highlight=False)
     if rows:
@@ -153,7 +142,7 @@ def explain(user: str, key: str | None) -> None:
     """How USER came to the flywheel label: sessions, their labels and probabilities, the shares, the label."""
     from flywheel_assets.defs.explanation import explain as explanation
     from flywheel_assets.defs.flywheel import Flywheel
-    from flywheel_assets.reporting.console import explanation_report
+    from flywheel_assets.reporting.console import explanation_report, terminal
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel:
@@ -162,7 +151,7 @@ def explain(user: str, key: str | None) -> None:
     heading = f"{found.user} in {found.interval.dates}: {len(found.sessions)} sessions"
     if found.trimmed:
         heading += f", and {found.trimmed} trimmed as outliers"
-    _console().print(
+    terminal().print(
         explanation_report(
             heading,
             found.sessions,

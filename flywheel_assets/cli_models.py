@@ -78,16 +78,11 @@ def adopt(directory: Path, yes: bool, orders: tuple[str, ...]) -> None:
 @_MODELS_DIR
 def verify(directory: Path | None) -> None:
     """Check the artefacts in DIRECTORY: digests, library versions, and ONNX against Keras. Exit 1 when one fails."""
-    from rich.console import Console
-    from rich.table import Table
-
     from flywheel_assets.learning.verifying import verify as findings_of
+    from flywheel_assets.reporting.console import table, terminal
 
     findings = findings_of(_models_dir(directory))
-    table = Table("what", "verdict", "found")
-    for finding in findings:
-        table.add_row(finding.subject, finding.verdict, finding.detail)
-    Console().print(table)
+    terminal().print(table(("verdict", "what", "found"), [(f.verdict, f.subject, f.detail) for f in findings]))
     sys.exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
 
 

@@ -1,5 +1,6 @@
 """dagster-pandas types of the tables that are pandas-sized. Their constraints are what the contract checks run."""
 
+import warnings
 from functools import cache
 
 import dagster as dg
@@ -15,19 +16,22 @@ _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.string
 @cache
 def label_transitions_type() -> dg.DagsterType:
     """label_transitions: exactly the contract's columns, labels there, at least one user a row."""
-    return create_dagster_pandas_dataframe_type(
-        name="LabelTransitions",
-        description=TABLES["label_transitions"].description,
-        columns=[
-            PandasColumn.string_column("From_Label", non_nullable=True),
-            PandasColumn.string_column("To_Label", non_nullable=True),
-            PandasColumn.integer_column("User_Count", min_value=1, non_nullable=True),
-            PandasColumn.integer_column("From_Interval", min_value=1, ignore_missing_vals=True),
-            PandasColumn.integer_column("Interval", min_value=1, non_nullable=True),
-            PandasColumn.string_column("Interval_Dates", non_nullable=True),
-        ],
-        dataframe_constraints=[StrictColumnsConstraint([c.name for c in TABLES["label_transitions"].columns])],
-    )
+    table = TABLES["label_transitions"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", dg.BetaWarning)  # all of dagster-pandas is marked so
+        return create_dagster_pandas_dataframe_type(
+            name="LabelTransitions",
+            description=table.description,
+            columns=[
+                PandasColumn.string_column("From_Label", non_nullable=True),
+                PandasColumn.string_column("To_Label", non_nullable=True),
+                PandasColumn.integer_column("User_Count", min_value=1, non_nullable=True),
+                PandasColumn.integer_column("From_Interval", min_value=1, ignore_missing_vals=True),
+                PandasColumn.integer_column("Interval", min_value=1, non_nullable=True),
+                PandasColumn.string_column("Interval_Dates", non_nullable=True),
+            ],
+            dataframe_constraints=[StrictColumnsConstraint([c.name for c in table.columns])],
+        )
 
 
 def frame(table: pa.Table) -> pd.DataFrame:

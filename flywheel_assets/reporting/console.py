@@ -1,10 +1,11 @@
 """What the command line prints: tables whose numbers line up, the run of a history, the explanation of a user."""
 
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,11 @@ class CheckLine(NamedTuple):
     check: str
     interval: str
     summary: str
+
+
+def terminal() -> Console:
+    """Where the tables go: as wide as the terminal, or 120 columns in a file or a pipe, which have no width."""
+    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
