@@ -1,6 +1,7 @@
 """The engine: runs Ibis expressions over parquet files. DuckDB inside the process, in memory, with a memory limit and a
 folder to spill to; :mod:`flywheel_assets.storage.spark` is the other."""
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -71,11 +72,11 @@ class DuckDBEngine:
         self._connection.raw_sql("SET TimeZone = 'UTC'")
 
     def read(self, paths: Sequence[Path]) -> ir.Table:
-        return self._connection.read_parquet([str(p) for p in paths], hive_partitioning=False)
+        return self._connection.read_parquet(_literal(paths), hive_partitioning=False)
 
     def read_landed(self, paths: Sequence[Path]) -> ir.Table:
         rows = self._connection.read_parquet(
-            [str(p) for p in paths], union_by_name=True, hive_partitioning=False, filename=FILE, file_row_number=True
+            _literal(paths), union_by_name=True, hive_partitioning=False, filename=FILE, file_row_number=True
         )
         order = pa.table({FILE: [str(p) for p in paths], PRECEDENCE: pa.array(range(len(paths)), pa.int64())})
         return rows.rename({ROW: "file_row_number"}).join(self._table(obj=ibis.memtable(order)), FILE)
@@ -149,6 +150,11 @@ def _read_ahead(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while (current := batch.result()) is not None:
             batch = reading.submit(following)
             yield current
+
+
+def _literal(paths: Sequence[Path]) -> list[str]:
+    """Paths as DuckDB takes them for names: it would read ``s1.parquet`` for ``s[1].parquet``, as a pattern."""
+    return [re.sub(r"[\[*?]", r"[\g<0>]", str(p)) for p in paths]
 
 
 def _quoted(text: str) -> str:

@@ -101,6 +101,8 @@ class Landing:
         known = {f.identity: f for f in self._stored()}
         present = self._present()
         new = [self._inspected(*identity) for identity in present if identity not in known]
+        for path in {f.path for f in new} | {path for path, *rest in known if (path, *rest) not in set(present)}:
+            self._warehouse.release(_strays_folder(path))
         usable = [f for f in new if f.problem is None]
         counted = self._counted(usable) if usable else []
         files = [known[i] for i in present if i in known] + [f for f in new if f.problem] + counted
@@ -127,7 +129,7 @@ class Landing:
         try:
             with os.scandir(self.folder) as entries:
                 stats = [(e.name, e.stat()) for e in entries if e.name.endswith(".parquet") and e.is_file()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise LandingError(
                 f"there is no landing folder at {self.folder}: create it and put parquet files there, or set "
                 "FLYWHEEL_LANDING_DIR to where they are"
@@ -154,7 +156,7 @@ class Landing:
         for name in self.rules.features:
             if not _is_number(schema.field(name).type):
                 return f"{path} has {schema.field(name).type} in column {name!r}; expected a number"
-        reserved = {name.lower(): name for name in self.rules.reserved}
+        reserved = {name.lower(): name for name in (*self.rules.reserved, *_WORKING_COLUMNS)}
         for name in schema.names:
             if name.lower() in reserved:
                 return (
@@ -193,7 +195,7 @@ class Landing:
         )
         judged = rows.mutate(reason.name(QUARANTINE_REASON))
         strays = judged.filter(judged[QUARANTINE_REASON].notnull())
-        self._warehouse.quarantine(f"file={digest(file.path)}", strays)
+        self._warehouse.quarantine(_strays_folder(file.path), strays)
 
     def _stored(self) -> Iterable[LandedFile]:
         """The index as it was last written; nothing when it was made under other rules."""
@@ -240,6 +242,14 @@ _INDEX_SCHEMA = pa.schema(
         ("problem", pa.string()),
     ]
 )
+
+
+_WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "_rank")
+"""What rows carry between landing and their table: a landed column of such a name would be lost or stop the reading."""
+
+
+def _strays_folder(path: str) -> str:
+    return f"file={digest(path)}"
 
 
 def _is_number(dtype: pa.DataType) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,16 +112,19 @@ class Warehouse:
     def quarantine(self, folder: str, rows: ir.Table) -> Written | None:
         """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before. None, and no
         file, when there are none."""
-        path = self.folder / "quarantine" / folder / "part-0.parquet"
+        path = self._quarantined(folder)
         written = self._replace(path, None, lambda staged, metadata: self.engine.write(rows, staged, metadata))
         if written.rows:
             return written
-        path.unlink()
-        path.parent.rmdir()
+        self.release(folder)
         return None
 
+    def release(self, folder: str) -> None:
+        """Delete what is kept in ``quarantine/<folder>``, if anything is."""
+        shutil.rmtree(self._quarantined(folder).parent, ignore_errors=True)
+
     def quarantined_rows(self, interval: Interval) -> int:
-        path = self.folder / "quarantine" / f"interval_start={interval.key}" / "part-0.parquet"
+        path = self._quarantined(f"interval_start={interval.key}")
         return footer(path)[0] if path.is_file() else 0
 
     @contextmanager
@@ -137,8 +140,12 @@ class Warehouse:
     def sweep(self) -> None:
         """Delete what a killed process left in staging, once it is so old that nobody can be writing it."""
         for path in (self.folder / "_staging").glob("*"):
-            if time.time() - path.stat().st_mtime > STALE_STAGING_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
+            with suppress(FileNotFoundError):  # whoever wrote it finished meanwhile
+                if time.time() - path.stat().st_mtime > STALE_STAGING_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+
+    def _quarantined(self, folder: str) -> Path:
+        return self.folder / "quarantine" / folder / "part-0.parquet"
 
     def _replace(
         self, path: Path, generation: Generation | None, write: Callable[[Path, Mapping[str, str]], int]

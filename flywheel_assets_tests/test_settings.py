@@ -1,0 +1,173 @@
+import os
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from flywheel_assets.domain.intervals import Calendar
+from flywheel_assets.errors import SettingsError
+from flywheel_assets.settings import SETTINGS, Settings
+
+DEFAULTS = {
+    "FLYWHEEL_LANDING_DIR": "data/landing",
+    "FLYWHEEL_WAREHOUSE_DIR": "data/warehouse",
+    "FLYWHEEL_MODELS_DIR": "models",
+    "FLYWHEEL_FIRST_INTERVAL": "2024-01-01",
+    "FLYWHEEL_LAST_INTERVAL": "",
+    "FLYWHEEL_INTERVAL_WEEKS": "2",
+    "FLYWHEEL_INTERVAL_TIMEZONE": "UTC",
+    "FLYWHEEL_REPORTING_TIMEZONE": "America/Phoenix",
+    "FLYWHEEL_SESSION_ID_PATTERN": "",
+    "FLYWHEEL_TRIM_QUANTILE": "0.999",
+    "FLYWHEEL_USER_EXPORT": "true",
+    "FLYWHEEL_ENGINE": "duckdb",
+    "FLYWHEEL_MEMORY_LIMIT": "",
+    "FLYWHEEL_THREADS": "",
+}
+
+
+def read(folder: Path, **environment: str) -> Settings:
+    return Settings.read(folder, {f"FLYWHEEL_{name}": value for name, value in environment.items()})
+
+
+def test_there_are_these_settings_with_these_defaults_and_each_has_a_meaning() -> None:
+    assert {name: default for name, (default, _) in SETTINGS.items()} == DEFAULTS
+    assert all(meaning for _, meaning in SETTINGS.values())
+
+
+def test_unset_settings_have_their_defaults(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    half_of_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 // 2**20
+    assert settings == Settings(
+        landing_dir=tmp_path / "data/landing",
+        warehouse_dir=tmp_path / "data/warehouse",
+        models_dir=tmp_path / "models",
+        calendar=Calendar(date(2024, 1, 1), date(2034, 1, 1), 2, "UTC"),
+        reporting_timezone="America/Phoenix",
+        session_id_pattern=None,
+        trim_quantile=Decimal("0.999"),
+        user_export=True,
+        engine="duckdb",
+        memory_limit=f"{half_of_memory}MiB",
+        threads=os.cpu_count(),
+    )
+
+
+def test_every_setting_is_read(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        LANDING_DIR="/srv/landing",
+        WAREHOUSE_DIR="wh",
+        MODELS_DIR="my/models",
+        FIRST_INTERVAL="2016-03-14",
+        LAST_INTERVAL="2017-03-14",
+        INTERVAL_WEEKS="1",
+        INTERVAL_TIMEZONE="America/New_York",
+        REPORTING_TIMEZONE="America/Denver",
+        SESSION_ID_PATTERN=r"-(\d{10})$",
+        TRIM_QUANTILE="0.99",
+        USER_EXPORT="False",
+        ENGINE="Spark",
+        MEMORY_LIMIT="1.5 gb",
+        THREADS="3",
+    )
+    assert settings == Settings(
+        landing_dir=Path("/srv/landing"),
+        warehouse_dir=tmp_path / "wh",
+        models_dir=tmp_path / "my/models",
+        calendar=Calendar(date(2016, 3, 14), date(2017, 3, 14), 1, "America/New_York"),
+        reporting_timezone="America/Denver",
+        session_id_pattern=r"-(\d{10})$",
+        trim_quantile=Decimal("0.99"),
+        user_export=False,
+        engine="spark",
+        memory_limit="1.5 gb",
+        threads=3,
+    )
+
+
+def test_an_empty_variable_means_the_default(tmp_path: Path) -> None:
+    assert read(tmp_path, **{name.removeprefix("FLYWHEEL_"): " " for name in SETTINGS}) == read(tmp_path)
+
+
+def test_the_last_interval_is_ten_years_after_a_leap_day_too(tmp_path: Path) -> None:
+    assert read(tmp_path, FIRST_INTERVAL="2024-02-29").calendar.last_day == date(2034, 2, 28)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("INTERVAL_WEEKS", "0", "expected a whole number from 1"),
+        ("INTERVAL_WEEKS", "-2", "expected a whole number from 1"),
+        ("INTERVAL_WEEKS", "1.5", "expected a whole number from 1"),
+        ("THREADS", "0", "expected a whole number from 1"),
+        ("THREADS", "all", "expected a whole number from 1"),
+        ("TRIM_QUANTILE", "1.5", "expected a number above 0 and at most 1, as in 0.999"),
+        ("TRIM_QUANTILE", "0", "expected a number above 0 and at most 1"),
+        ("TRIM_QUANTILE", "nan", "expected a number above 0 and at most 1"),
+        ("TRIM_QUANTILE", "99.9%", "expected a number above 0 and at most 1"),
+        ("INTERVAL_TIMEZONE", "Mars/Olympus", "expected a timezone's name, as in UTC or America/Phoenix"),
+        ("REPORTING_TIMEZONE", "America", "expected a timezone's name"),
+        ("REPORTING_TIMEZONE", "../UTC", "expected a timezone's name"),
+        ("FIRST_INTERVAL", "January", "expected a date, as in 2024-01-15"),
+        ("FIRST_INTERVAL", "2024-02-30", "expected a date"),
+        ("LAST_INTERVAL", "15.01.2024", "expected a date"),
+        ("SESSION_ID_PATTERN", r"\d{10}", "with 0 groups; expected one, around the Unix time"),
+        ("SESSION_ID_PATTERN", r"(\d{10})(\d{3})?", "with 2 groups; expected one"),
+        ("SESSION_ID_PATTERN", r"(\d{10}", "not a regular expression"),
+        ("USER_EXPORT", "yes", "expected true or false"),
+        ("ENGINE", "polars", "expected duckdb or spark"),
+        ("MEMORY_LIMIT", "4", "expected a size with its unit, as in 4GB"),
+        ("MEMORY_LIMIT", "50%", "expected a size with its unit"),
+    ],
+)
+def test_a_bad_setting_is_an_error_that_names_it_its_value_and_what_was_expected(
+    tmp_path: Path, name: str, value: str, says: str
+) -> None:
+    with pytest.raises(SettingsError) as error:
+        read(tmp_path, **{name: value})
+    assert str(error.value).startswith(f"FLYWHEEL_{name} is {value!r}")
+    assert says in str(error.value)
+
+
+def test_quantile_1_is_a_setting_and_trims_none(tmp_path: Path) -> None:
+    assert read(tmp_path, TRIM_QUANTILE="1").trim_quantile == 1
+
+
+def test_a_last_interval_before_the_first_is_an_error_that_names_both(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="LAST_INTERVAL is 2023-12-31, before FLYWHEEL_FIRST_INTERVAL, 2024-01-01"):
+        read(tmp_path, LAST_INTERVAL="2023-12-31")
+    assert read(tmp_path, LAST_INTERVAL="2024-01-01").calendar.count == 1
+
+
+def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"FLYWHEEL_INTERVAL_DAYS is not a setting; there are: .*_WEEKS"):
+        read(tmp_path, INTERVAL_DAYS="14")
+    (tmp_path / ".env").write_text("FLYWHEEL_LANDING=x\n")
+    with pytest.raises(SettingsError, match="FLYWHEEL_LANDING is not a setting"):
+        read(tmp_path)
+
+
+def test_names_of_others_are_none_of_our_business(tmp_path: Path) -> None:
+    assert Settings.read(tmp_path, {"PATH": "/bin", "MY_FLYWHEEL_X": "1"}) == read(tmp_path)
+
+
+def test_a_file_is_read_and_the_environment_wins_over_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FLYWHEEL_INTERVAL_WEEKS=3\nFLYWHEEL_THREADS=5\nFLYWHEEL_ENGINE=\nOTHER=1\nBARE\n")
+    settings = read(tmp_path, THREADS="7")
+    assert (settings.calendar.weeks, settings.threads, settings.engine) == (3, 7, "duckdb")
+
+
+def test_the_file_of_the_working_folder_and_the_environment_of_the_process_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("FLYWHEEL_INTERVAL_WEEKS=3\n")
+    monkeypatch.chdir(tmp_path)
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FLYWHEEL_THREADS", "7")
+    settings = Settings.read()
+    assert (settings.calendar.weeks, settings.threads) == (3, 7)
+    assert settings.landing_dir == tmp_path / "data/landing"
+    assert "FLYWHEEL_INTERVAL_WEEKS" not in os.environ, "and the file does not leak into it"
