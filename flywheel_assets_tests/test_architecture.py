@@ -54,8 +54,10 @@ def imports(module: Path, only_at_import: bool = False) -> Iterator[str]:
 
 
 def run(code: str, folder: Path) -> str:
-    """What a fresh process prints that runs the code in an empty folder, with nothing in its environment."""
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env={}, capture_output=True, text=True, check=False)
+    """What a fresh process prints that runs the code in an empty folder, with nothing else in its environment."""
+    environment = {"PYTHONPATH": str(PACKAGE.parent)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 

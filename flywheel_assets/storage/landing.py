@@ -101,7 +101,7 @@ class Landing:
         known = {f.identity: f for f in self._stored()}
         present = self._present()
         new = [self._inspected(*identity) for identity in present if identity not in known]
-        for path in {f.path for f in new} | {path for path, *rest in known if (path, *rest) not in set(present)}:
+        for path in {path for path, *_ in known.keys() - present} | {f.path for f in new}:
             self._warehouse.release(_strays_folder(path))
         usable = [f for f in new if f.problem is None]
         counted = self._counted(usable) if usable else []

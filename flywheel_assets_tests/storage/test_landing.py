@@ -230,6 +230,16 @@ def test_a_file_that_vanished_takes_its_rows_out_of_quarantine(landing: Landing,
     assert len(quarantined(landing, "b.parquet")) == 1
 
 
+def test_a_file_that_vanished_and_came_back_has_its_rows_in_quarantine_again(landing: Landing, land: Land) -> None:
+    land("a.parquet", "no time")
+    landing.index()
+    elsewhere = (landing.folder / "a.parquet").rename(landing.folder.parent / "a.parquet")
+    landing.index()
+    elsewhere.rename(landing.folder / "a.parquet")
+    landing.index()
+    assert len(quarantined(landing, "a.parquet")) == 1
+
+
 def test_a_file_that_is_not_parquet_is_set_aside_and_named_and_the_others_go_on(landing: Landing, land: Land) -> None:
     (landing.folder / "broken.parquet").write_text("not parquet")
     whole = land("whole.parquet", FIRST.start_unix)
@@ -283,6 +293,7 @@ def test_a_feature_of_any_number_type_is_used(landing: Landing, land: Land, dtyp
         ("_ROW", "_row"),
         ("_precedence", "_precedence"),
         ("file_row_number", "file_row_number"),
+        ("_rank", "_rank"),
     ],
 )
 def test_a_file_with_a_column_of_our_name_in_any_case_is_set_aside_and_both_are_named(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import flywheel_assets
 from flywheel_assets.domain.generations import Generation
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.storage.engine import DuckDBEngine
@@ -55,7 +56,9 @@ def holder(warehouse: Warehouse) -> Iterator[Callable[[str], subprocess.Popen[st
             f"warehouse = Warehouse(pathlib.Path({str(warehouse.folder)!r}), DuckDBEngine('200MB', 1))",
             body,
         ]
-        process = subprocess.Popen([sys.executable, "-c", "\n".join(lines)], stdout=subprocess.PIPE, text=True)
+        environment = {**os.environ, "PYTHONPATH": str(Path(flywheel_assets.__file__).parent.parent)}
+        command = [sys.executable, "-c", "\n".join(lines)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         started.append(process)
         assert process.stdout.readline() == "there\n"
         return process
@@ -216,6 +219,12 @@ def test_sweeping_deletes_only_staging_that_nobody_can_be_writing(warehouse: War
         os.utime(folder, (time.time() - age,) * 2)
     warehouse.sweep()
     assert [path.name for path in staged(warehouse)] == ["fresh"]
+
+
+def test_staging_that_is_gone_before_it_is_looked_at_stops_no_sweeping(warehouse: Warehouse) -> None:
+    (warehouse.folder / "_staging").mkdir(parents=True)
+    (warehouse.folder / "_staging" / "gone").symlink_to("nowhere")
+    warehouse.sweep()
 
 
 def test_sweeping_a_warehouse_that_is_not_there_does_nothing(warehouse: Warehouse) -> None:
