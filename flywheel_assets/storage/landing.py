@@ -153,6 +153,13 @@ class Landing:
                 f"{path} has no column {', '.join(map(repr, missing))} (the models need it); "
                 f"found: {', '.join(schema.names)}"
             )
+        names = [name.lower() for name in schema.names]
+        repeated = [name for name in schema.names if names.count(name.lower()) > 1]
+        if repeated:
+            return f"{path} has columns {', '.join(map(repr, repeated))}, the same but for case: rename one"
+        for name in ("session_id", "user_id"):
+            if pa.types.is_nested(schema.field(name).type):
+                return f"{path} has {schema.field(name).type} in column {name!r}; expected a text"
         for name in self.rules.features:
             if not _is_number(schema.field(name).type):
                 return f"{path} has {schema.field(name).type} in column {name!r}; expected a number"

@@ -275,6 +275,26 @@ def test_a_file_with_a_feature_that_is_no_number_is_set_aside(
     assert problem(landing, "a.parquet") == f"a.parquet has {dtype} in column 'leads'; expected a number"
 
 
+@pytest.mark.parametrize("column", ["session_id", "user_id"])
+def test_a_file_with_an_id_that_is_a_list_is_set_aside_and_the_others_go_on(
+    landing: Landing, land: Land, column: str
+) -> None:
+    land("a.parquet", FIRST.start_unix, **{column: [["u.1"]]})
+    land("b.parquet", FIRST.start_unix)
+    assert problem(landing, "a.parquet") == f"a.parquet has list<element: string> in column {column!r}; expected a text"
+    assert [f.path for f in landing.index().of_interval(FIRST)] == ["b.parquet"]
+
+
+@pytest.mark.parametrize("other", ["leads", "Leads"])
+def test_a_file_with_a_column_twice_but_for_case_is_set_aside(landing: Landing, land: Land, other: str) -> None:
+    path = land("a.parquet", FIRST.start_unix)
+    table = pq.read_table(path).append_column(other, pa.array([2]))
+    pq.write_table(table, path)
+    assert problem(landing, "a.parquet") == (
+        f"a.parquet has columns 'leads', {other!r}, the same but for case: rename one"
+    )
+
+
 @pytest.mark.parametrize("dtype", [pa.int8(), pa.uint64(), pa.float32(), pa.decimal128(21, 2)], ids=str)
 def test_a_feature_of_any_number_type_is_used(landing: Landing, land: Land, dtype: pa.DataType) -> None:
     land("a.parquet", FIRST.start_unix, leads=pa.array([3]).cast(dtype))
