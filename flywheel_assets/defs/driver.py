@@ -49,7 +49,8 @@ class IntervalRun:
 def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, now: datetime) -> list[Interval]:
     """The closed intervals of a range of keys: by default from the first with data to the last closed one.
 
-    Raises SettingsError for a key that is no interval or not closed, LandingError when nothing has landed."""
+    Raises SettingsError for a key that is no interval or not closed and for a range without any, LandingError when
+    nothing has landed."""
     closed = flywheel.calendar.last_closed(now)
     if closed is None:
         raise SettingsError(f"no interval is closed yet: the first, {flywheel.calendar.number(1).dates}, is still open")
@@ -62,8 +63,13 @@ def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, no
             )
         first = with_data
     start, end = flywheel.interval(first), flywheel.interval(last) if last else closed
-    if end.number > closed.number:
-        raise SettingsError(f"interval {end.key} ({end.dates}) is not closed; the last closed one is {closed.key}")
+    for interval in (start, end):
+        if interval.number > closed.number:
+            raise SettingsError(
+                f"interval {interval.key} ({interval.dates}) is not closed; the last closed one is {closed.key}"
+            )
+    if start.number > end.number:
+        raise SettingsError(f"from {start.key} to {end.key} there is no interval: the first comes after the last")
     return flywheel.calendar.between(start, end)
 
 
