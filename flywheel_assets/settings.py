@@ -10,6 +10,8 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from dotenv import dotenv_values
 
 from flywheel_assets.domain.intervals import Calendar
@@ -107,8 +109,8 @@ def _day(name: str, value: str) -> date:
 def _years_later(day: date, years: int) -> date:
     try:
         return day.replace(year=day.year + years)
-    except ValueError:  # 29 February
-        return day.replace(year=day.year + years, day=28)
+    except ValueError:  # 29 February, or the end of the calendar
+        return date.max if day.year + years > date.max.year else day.replace(year=day.year + years, day=28)
 
 
 def _whole_number(name: str, value: str) -> int:
@@ -130,8 +132,11 @@ def _pattern(name: str, value: str) -> str | None:
         return None
     try:
         groups = re.compile(value).groups
-    except re.error as error:
-        raise SettingsError(f"{name} is {value!r}, not a regular expression: {error}") from None
+        pc.match_substring_regex(pa.array([""]), value)  # RE2, as the engine has it
+    except (re.error, pa.ArrowInvalid) as error:
+        raise SettingsError(
+            f"{name} is {value!r}, not a regular expression as RE2 knows them, without lookaround: {error}"
+        ) from None
     if groups != 1:
         raise SettingsError(
             f"{name} is {value!r}, with {groups} groups; expected one, around the Unix time, as in -(\\d{{10}})$"
@@ -160,7 +165,7 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 
 def _size(name: str, value: str) -> str:
-    if not re.fullmatch(r"[1-9]\d*(\.\d+)?\s*[KMGT]i?B", value, re.IGNORECASE):
+    if not re.fullmatch(r"(?!0*\.?0*\s*\D)\d+(\.\d+)?\s*[KMGT]i?B", value, re.IGNORECASE):
         raise SettingsError(f"{name} is {value!r}; expected a size with its unit, as in 4GB")
     return value
 

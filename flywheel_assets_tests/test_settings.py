@@ -95,6 +95,10 @@ def test_the_last_interval_is_ten_years_after_a_leap_day_too(tmp_path: Path) -> 
     assert read(tmp_path, FIRST_INTERVAL="2024-02-29").calendar.last_day == date(2034, 2, 28)
 
 
+def test_a_size_may_be_a_fraction_of_its_unit(tmp_path: Path) -> None:
+    assert read(tmp_path, MEMORY_LIMIT="0.5GB").memory_limit == "0.5GB"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "says"),
     [
@@ -116,10 +120,12 @@ def test_the_last_interval_is_ten_years_after_a_leap_day_too(tmp_path: Path) -> 
         ("SESSION_ID_PATTERN", r"\d{10}", "with 0 groups; expected one, around the Unix time"),
         ("SESSION_ID_PATTERN", r"(\d{10})(\d{3})?", "with 2 groups; expected one"),
         ("SESSION_ID_PATTERN", r"(\d{10}", "not a regular expression"),
+        ("SESSION_ID_PATTERN", r"(?<=\.)(\d{10})$", "without lookaround"),
         ("USER_EXPORT", "yes", "expected true or false"),
         ("ENGINE", "polars", "expected duckdb or spark"),
         ("MEMORY_LIMIT", "4", "expected a size with its unit, as in 4GB"),
         ("MEMORY_LIMIT", "50%", "expected a size with its unit"),
+        ("MEMORY_LIMIT", "0GB", "expected a size with its unit"),
     ],
 )
 def test_a_bad_setting_is_an_error_that_names_it_its_value_and_what_was_expected(

@@ -113,7 +113,8 @@ def bin_edges(values: npt.ArrayLike) -> tuple[float, ...]:
     array = np.asarray(values, dtype=float)
     if array.size == 0:
         raise ValueError("bins need at least one value")
-    deciles = np.quantile(array, np.arange(0.1, 0.95, 0.1))
+    # Deciles that are values: one between two whole numbers would make a bin that nothing can fall into.
+    deciles = np.quantile(array, np.arange(0.1, 0.95, 0.1), method="inverted_cdf")
     return tuple(float(v) for v in np.unique(np.append(deciles, array.min())))
 
 

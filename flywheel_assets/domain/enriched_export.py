@@ -19,8 +19,8 @@ def enriched_export(
 ) -> ir.Table:
     """Each session of ``predictions`` once, with its user's label, probabilities and model version. Columns as in the
     contract: what was landed, labels, probabilities, versions, times, ``Interval`` and ``Interval_Dates``."""
-    users = user_labels.drop("sessions")
-    joined = predictions.left_join(users, "user_id").drop("user_id_right")
+    users = user_labels.drop("sessions").rename(_user="user_id")
+    joined = predictions.left_join(users, predictions.user_id == users["_user"])
     labels = ["session_quality_label", "user_flywheel_label"]
     labels += [probability_column(label) for label in [*session_labels, *flywheel_labels]]
     labels += ["session_model_version", "user_model_version"]

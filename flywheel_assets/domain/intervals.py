@@ -96,6 +96,9 @@ class Calendar:
         """The interval that an instant, in Unix seconds, falls into; None before the first and after the last."""
         day = datetime.fromtimestamp(unix, self._zone).date()
         number = (day - self.first_day).days // self.days + 1
+        # Where clocks go back just after midnight (St John's, until 2011), an instant of a new day has the old date.
+        if 0 <= number < self.count and unix >= self.number(number + 1).start_unix:
+            number += 1
         return self.number(number) if 1 <= number <= self.count else None
 
     def previous(self, interval: Interval) -> Interval | None:

@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.intervals import Calendar, Interval
 from flywheel_assets.domain.tables import QUARANTINE_REASON
 
 FILE, ROW = "_file", "_row"
@@ -58,6 +58,19 @@ def invalid_reason(rows: ir.Table, minimums: Mapping[str, float]) -> ir.StringVa
         if minimum >= 0:
             reasons.append((feature < 0, f"{name} is negative"))
     return ibis.cases(*reasons).cast("string")
+
+
+def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
+    """The rows that belong to no interval, with the ``reason``."""
+    start = session_start(rows.session_id, pattern)
+    reason = ibis.cases(
+        (_is_blank(rows.session_id), "session_id is null or empty"),
+        (start.isnull(), "session_id holds no timestamp"),
+        (start < calendar.number(1).start_unix, "before the first interval"),
+        (start >= calendar.number(calendar.count).end_unix, "after the last interval"),
+    )
+    judged = rows.mutate(reason.name(QUARANTINE_REASON))
+    return judged.filter(judged[QUARANTINE_REASON].notnull())
 
 
 def split(rows: ir.Table, minimums: Mapping[str, float]) -> tuple[ir.Table, ir.Table]:

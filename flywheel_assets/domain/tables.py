@@ -133,6 +133,9 @@ TABLES: Mapping[str, Table] = {
 
 QUARANTINE_REASON = "reason"
 
+PARTITION = "interval_start"
+"""What the folders of a table are called, and so a column to every engine that reads them hive style."""
+
 
 def expand(
     columns: Iterable[Column],
@@ -161,4 +164,4 @@ def expand(
 def reserved_names(session_labels: Sequence[str], user_labels: Sequence[str]) -> list[str]:
     """Column names that are ours: a landed column may not have one, in whatever case."""
     ours = {c.name: c for t in TABLES.values() for c in t.columns if c not in (SESSION_ID, USER_ID, FEATURE, OTHERS)}
-    return [c.name for c in expand(ours.values(), (), session_labels, user_labels)] + [QUARANTINE_REASON]
+    return [c.name for c in expand(ours.values(), (), session_labels, user_labels)] + [QUARANTINE_REASON, PARTITION]

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from flywheel_assets.domain.generations import Generation
 from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.tables import PARTITION
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.storage.engine import BatchFunction, Engine, footer
 
@@ -50,7 +51,7 @@ class Warehouse:
         if table in EXPORTS:
             name = f"{EXPORTS[table]}_interval_{interval.number:03d}_{interval.first_day}_{interval.last_day}.parquet"
             return self.folder / "exports" / name
-        return self.folder / table / f"interval_start={interval.key}" / "part-0.parquet"
+        return self.folder / table / f"{PARTITION}={interval.key}" / "part-0.parquet"
 
     def exists(self, table: str, interval: Interval) -> bool:
         return self.path(table, interval).is_file()
@@ -124,7 +125,7 @@ class Warehouse:
         shutil.rmtree(self._quarantined(folder).parent, ignore_errors=True)
 
     def quarantined_rows(self, interval: Interval) -> int:
-        path = self._quarantined(f"interval_start={interval.key}")
+        path = self._quarantined(f"{PARTITION}={interval.key}")
         return footer(path)[0] if path.is_file() else 0
 
     @contextmanager

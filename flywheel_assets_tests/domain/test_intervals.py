@@ -182,3 +182,15 @@ def test_offsets_are_those_of_the_timezone_at_every_instant(zone: str, day: int,
     start = unix(2016, 1, 1) + day * 86_400
     offset = [s for from_unix, s in utc_offsets(zone, start, start + 14 * 86_400) if from_unix <= start + seconds][-1]
     assert timedelta(seconds=offset) == datetime.fromtimestamp(start + seconds, ZoneInfo(zone)).utcoffset()
+
+
+def test_an_hour_that_is_yesterdays_by_the_clock_belongs_to_the_interval_that_has_begun() -> None:
+    calendar = Calendar(date(2009, 10, 18), date(2010, 10, 18), 2, "America/St_Johns")
+    second = calendar.number(2)
+    assert second.first_day == date(2009, 11, 1), "clocks there went back that day at 00:01"
+    assert [calendar.at(second.start_unix + minutes * 60) for minutes in (-1, 0, 2, 61)] == [
+        calendar.number(1),
+        second,
+        second,
+        second,
+    ]

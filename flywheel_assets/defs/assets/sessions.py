@@ -6,6 +6,7 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.metadata import label_numbers, materialized, records
 from flywheel_assets.domain import landed_sessions as landed
 from flywheel_assets.domain import trimmed_sessions as trimmed
+from flywheel_assets.domain.tables import PARTITION
 
 
 def landed_sessions(
@@ -19,7 +20,7 @@ def landed_sessions(
     rows = flywheel.landing.read(files) if files else flywheel.landing.empty(index)
     started = landed.of_interval(rows, interval, flywheel.settings.session_id_pattern)
     valid, invalid = landed.split(started, flywheel.minimums)
-    quarantined = flywheel.warehouse.quarantine(f"interval_start={interval.key}", invalid)
+    quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
     if flywheel.engine.collect(landed.repeated_ids(valid).limit(1)).num_rows:
         valid = landed.one_row_a_session(valid)
     table = landed.landed_sessions(valid, flywheel.models.session.features)

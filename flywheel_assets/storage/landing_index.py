@@ -1,0 +1,110 @@
+"""The index of landed files: what each holds, by interval, and which cannot be used; kept as one small parquet file."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flywheel_assets.domain.generations import digest
+from flywheel_assets.domain.intervals import Interval
+
+_RULES_KEY = b"flywheel.rules"
+
+_SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("schema_digest", pa.string()),
+        ("interval_start", pa.string()),
+        ("rows", pa.int64()),
+        ("problem", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file as it was when it was indexed. ``rows`` counts sessions by interval key, None for rows of no interval;
+    ``problem`` says why the whole file is set aside, None for one that is used."""
+
+    path: str
+    size: int
+    modified_ns: int
+    schema_digest: str
+    rows: Mapping[str | None, int] = field(default_factory=dict)
+    problem: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        return self.path, self.size, self.modified_ns
+
+    @property
+    def precedence(self) -> tuple[int, str]:
+        """Of several rows of one session, that of the file with the greatest stays."""
+        return self.modified_ns, self.path
+
+
+@dataclass(frozen=True)
+class LandingIndex:
+    """All landed files, by path."""
+
+    files: tuple[LandedFile, ...]
+
+    def of_interval(self, interval: Interval) -> list[LandedFile]:
+        """The files with sessions of the interval, the one that wins last."""
+        return sorted((f for f in self.files if f.rows.get(interval.key)), key=lambda f: f.precedence)
+
+    def fingerprint(self, interval: Interval) -> str:
+        """Changes when a file with sessions of the interval comes, goes or changes."""
+        return digest(repr([f.identity for f in self.of_interval(interval)]))
+
+    def rows(self, interval: Interval) -> int:
+        """Sessions landed in the interval, before any is found invalid or landed twice."""
+        return sum(f.rows.get(interval.key, 0) for f in self.files)
+
+    @property
+    def set_aside(self) -> list[LandedFile]:
+        return [f for f in self.files if f.problem]
+
+    @property
+    def usable(self) -> list[LandedFile]:
+        return [f for f in self.files if not f.problem]
+
+    def first_key(self) -> str | None:
+        """The key of the first interval with data; None when nothing landed."""
+        return min((key for f in self.files for key in f.rows if key), default=None)
+
+
+def load(path: Path, rules: str) -> list[LandedFile]:
+    """The files of an index; none where there is no index, or one that was made under rules of another digest."""
+    if not path.is_file():
+        return []
+    table = pq.read_table(path)
+    if (table.schema.metadata or {}).get(_RULES_KEY) != rules.encode():
+        return []
+    files: dict[str, LandedFile] = {}
+    for row in table.to_pylist():
+        identity = row["path"], row["size"], row["modified_ns"]
+        file = files.get(row["path"], LandedFile(*identity, row["schema_digest"], {}, row["problem"]))
+        counted = {row["interval_start"]: row["rows"]} if row["rows"] else {}
+        files[row["path"]] = replace(file, rows={**file.rows, **counted})
+    return list(files.values())
+
+
+def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
+    """Write an index, whole or not at all."""
+    records = [
+        (*f.identity, f.schema_digest, key, rows, f.problem)
+        for f in files
+        for key, rows in (f.rows or {None: 0}).items()
+    ]
+    lines = [dict(zip(_SCHEMA.names, record, strict=True)) for record in records]
+    table = pa.Table.from_pylist(lines, _SCHEMA).replace_schema_metadata({_RULES_KEY: rules.encode()})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    pq.write_table(table, staged)
+    staged.replace(path)
