@@ -165,7 +165,8 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 
 def _size(name: str, value: str) -> str:
-    if not re.fullmatch(r"(?!0*\.?0*\s*\D)\d+(\.\d+)?\s*[KMGT]i?B", value, re.IGNORECASE):
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[KMGT]i?B", value, re.IGNORECASE)
+    if not found or float(found[1]) == 0:
         raise SettingsError(f"{name} is {value!r}; expected a size with its unit, as in 4GB")
     return value
 

@@ -81,8 +81,8 @@ class Landing:
         return LandedFile(path, size, modified_ns, digest(fields), problem=self.rules.problem(path, schema))
 
     def _counted(self, files: Sequence[LandedFile]) -> list[LandedFile]:
-        """The files with their rows by interval. Quarter hours are counted, few in a file, because an interval in a zone
-        with daylight saving is not so many seconds."""
+        """The files with their rows by interval. Quarter hours are counted, few in a file, because an interval in a
+        zone with daylight saving is not so many seconds."""
         if not files:
             return []
         rows = self._engine.read_landed([self.folder / f.path for f in files])
