@@ -64,7 +64,7 @@ def test_before_the_first_interval_has_closed_there_is_nothing_to_run(history: P
 
 
 def test_data_in_an_open_interval_alone_is_nothing_to_run(history: Project) -> None:
-    with pytest.raises(SettingsError, match="interval 2024-01-15 .* is not closed"):
+    with pytest.raises(SettingsError, match=r"interval 2024-01-15 .* is not closed"):
         chosen(history, now=datetime(2024, 1, 20, tzinfo=UTC))
 
 
@@ -76,7 +76,7 @@ def test_an_empty_landing_folder_says_how_to_get_sample_data(project: Project) -
 def test_a_landing_folder_of_unusable_files_says_what_is_wrong_with_them(project: Project) -> None:
     project.land("bad.parquet", sessions(("bob", "2024-01-15 00", 3)).drop_columns(["leads"]))
 
-    with pytest.raises(LandingError, match="bad.parquet has no column 'leads'"):
+    with pytest.raises(LandingError, match=r"bad\.parquet has no column 'leads'"):
         chosen(project)
 
 

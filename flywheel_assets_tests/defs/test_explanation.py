@@ -45,9 +45,7 @@ def test_sessions_that_were_trimmed_are_counted(project: Project) -> None:
 
 
 def test_an_unknown_user_is_told_from_known_ones(history: Project) -> None:
-    with pytest.raises(
-        UnknownUserError, match=r"user 'eve' has no label in any of the 4 intervals run; .*ann, cy, dan"
-    ):
+    with pytest.raises(UnknownUserError, match=r"user 'eve' has no label in any of the 4 intervals run; .*: ann, cy"):
         explained(history, "eve")
 
 
@@ -67,5 +65,5 @@ def test_before_any_run_there_is_nothing_to_explain(project: Project) -> None:
 
 
 def test_an_interval_that_was_not_run_cannot_be_explained(project: Project) -> None:
-    with pytest.raises(NotMaterializedError, match="user_labels of interval 2024-01-15 .* has not been materialized"):
+    with pytest.raises(NotMaterializedError, match=r"user_labels of interval 2024-01-15 .* has not been materialized"):
         explained(project, "ann", FIRST)
