@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +17,23 @@ from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles
 
 
 class Scorer:
-    """One model, ready to score. ``features`` are the columns it reads, ``labels`` the order of its probabilities."""
+    """One model, ready to score. ``features`` are the columns it reads, ``labels`` the order of its probabilities.
 
-    def __init__(self, info: ModelInfo, session: onnxruntime.InferenceSession) -> None:
+    Can be pickled: it then carries the compiled model, and opens it again where it arrives."""
+
+    def __init__(self, info: ModelInfo, content: bytes) -> None:
         self.features = info.features
         self.labels = info.labels
         self.version = info.version
-        self._session = session
+        self._content = content
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "session"}
+
+    @cached_property
+    def session(self) -> onnxruntime.InferenceSession:
+        """The compiled model, opened. Raises an exception of ONNX Runtime's for a broken one."""
+        return _session(self._content)
 
     def score(self, features: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """For raw features [n, F] the index of each row's label in ``labels``, and the probabilities [n, C].
@@ -31,7 +42,7 @@ class Scorer:
         """
         if not np.isfinite(features).all():
             raise ValueError(f"NaN or infinite values among {', '.join(self.features)}; a model cannot score them")
-        label, probabilities = self._session.run(["label", "probabilities"], {"features": features})
+        label, probabilities = self.session.run(["label", "probabilities"], {"features": features})
         return label, probabilities
 
     def labelled(self, batch: pa.RecordBatch, label_column: str, version_column: str) -> pa.RecordBatch:
@@ -86,12 +97,12 @@ def compiled_scorer(directory: Path, bundle: ModelBundle, info: ModelInfo, files
     path = directory / files.compiled
     if not path.is_file():
         return None
+    scorer = Scorer(info, path.read_bytes())
     try:
-        session = _session(path.read_bytes())
+        metadata = scorer.session.get_modelmeta().custom_metadata_map
     except Exception:  # ONNX Runtime has an exception class of its own for each kind of broken file
         return None
-    fresh = session.get_modelmeta().custom_metadata_map == scorer_metadata(info, files, bundle.digests)
-    return Scorer(info, session) if fresh else None
+    return scorer if metadata == scorer_metadata(info, files, bundle.digests) else None
 
 
 def session_scorer(bundle: ModelBundle, fallback_dir: Path) -> Scorer:
@@ -117,7 +128,7 @@ def _scorer(bundle: ModelBundle, info: ModelInfo, files: ModelFiles, fallback_di
     except OSError:
         fallback_dir.mkdir(parents=True, exist_ok=True)
         write_whole(fallback_dir / files.compiled, content)
-    return Scorer(info, _session(content))
+    return Scorer(info, content)
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:

@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -100,6 +101,15 @@ print(sorted({{"tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx"}} &
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+def test_a_scorer_that_was_pickled_scores_as_before(scorer: Scorer) -> None:
+    expected = scorer.labelled(batch(), LABEL, VERSION)
+    copy = pickle.loads(pickle.dumps(scorer))
+
+    assert "session" in vars(scorer)
+    assert "session" not in vars(copy), "ONNX Runtime's session stays where it is"
+    assert copy.labelled(batch(), LABEL, VERSION).equals(expected)
 
 
 class Compilations:
