@@ -20,7 +20,10 @@ from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
 from flywheel_assets.settings import Settings
 from flywheel_assets.storage.engine import DuckDBEngine, Engine
-from flywheel_assets.storage.landing import Landing, LandingIndex, LandingRules
+from flywheel_assets.storage.landing import Landing
+from flywheel_assets.storage.landing_index import LandingIndex
+from flywheel_assets.storage.landing_rules import LandingRules
+from flywheel_assets.storage.spark import SparkEngine
 from flywheel_assets.storage.warehouse import Warehouse
 
 LABEL_COLUMNS = {"session_predictions": "session_quality_label", "user_labels": "user_flywheel_label"}
@@ -167,4 +170,6 @@ class Flywheel:
 
 
 def _engine(settings: Settings) -> Engine:
+    if settings.engine == "spark":
+        return SparkEngine(settings.memory_limit, settings.threads)
     return DuckDBEngine(settings.memory_limit, settings.threads)
