@@ -148,7 +148,8 @@ def explain(user: str, key: str | None) -> None:
     with Flywheel.open(Settings.read()) as flywheel:
         found = explanation(flywheel, user, flywheel.interval(key) if key else None)
         session, user_model = flywheel.models.session, flywheel.models.user
-    heading = f"{found.user} in {found.interval.dates}: {len(found.sessions)} sessions"
+    count = len(found.sessions)
+    heading = f"{found.user} in {found.interval.dates}: {count} session{'' if count == 1 else 's'}"
     if found.trimmed:
         heading += f", and {found.trimmed} trimmed as outliers"
     terminal().print(

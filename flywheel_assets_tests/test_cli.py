@@ -274,7 +274,7 @@ def test_a_user_is_explained_in_the_latest_interval(flywheel: Type, copy: Projec
     result = flywheel("explain", "ann")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("ann in 2024-02-26 - 2024-03-10: 1 sessions\n")
+    assert result.stdout.startswith("ann in 2024-02-26 - 2024-03-10: 1 session\n")
     assert re.search(r"^2024-02-27 09:00 .* pageviews 5 *$", result.stdout, re.MULTILINE)
     assert re.search(r"^Flywheel label: (Highly Engaged|Engaged|Exploring|Passive) *$", result.stdout, re.MULTILINE)
 

@@ -164,7 +164,10 @@ class Flywheel:
             "session_predictions": {"session model": session.version},
             "user_distributions": {"session labels": ", ".join(session.labels)},
             "user_labels": {"user model": user.version},
-            "enriched_export": {"reporting timezone": self.settings.reporting_timezone},
+            "enriched_export": {
+                "reporting timezone": self.settings.reporting_timezone,
+                "user export": str(self.settings.user_export).lower(),
+            },
             "label_transitions": {},
         }[table]
 

@@ -3,6 +3,7 @@
 The files decide, not the record of a run: a table is done when its footer says that it was made from what is
 there now."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from typing import Literal
 
 import dagster as dg
 
+from flywheel_assets import errors
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.resources import PARTITION_TAG
 from flywheel_assets.domain.intervals import Interval
@@ -79,8 +81,9 @@ def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
 
 
 def step_failure(event: dg.DagsterEvent) -> str:
-    """The step that failed and what it said, from the innermost cause of its error."""
+    """The step that failed and what it said, from the innermost cause of its error; of our own errors the sentence."""
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause
-    return f"{event.step_key}: {error.message.strip() if error else 'failed'}"
+    message = error.message.strip() if error else "failed"
+    return f"{event.step_key}: {re.sub(rf'^{errors.__name__}[.][A-Za-z]+: ', '', message)}"

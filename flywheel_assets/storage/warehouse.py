@@ -110,6 +110,10 @@ class Warehouse:
             lambda path, metadata: self.engine.write_mapped(rows, function, schema, path, metadata),
         )
 
+    def remove(self, table: str, interval: Interval) -> None:
+        """Delete the table of the interval, if it is there."""
+        self.path(table, interval).unlink(missing_ok=True)
+
     def quarantine(self, folder: str, rows: ir.Table) -> Written | None:
         """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before. None, and no
         file, when there are none."""

@@ -134,3 +134,9 @@ def test_a_failed_interval_says_where_and_why_until_it_is_run_again(copy: Projec
     assert failed.why.startswith("label_transitions: ")
     assert "flywheel run --from 2024-02-12 --to 2024-02-12" in failed.why
     assert states(copy)[LAST] == "done"
+
+
+def test_exports_made_under_another_wish_for_the_user_export_are_stale(copy: Project) -> None:
+    status = by_key(copy.with_settings(FLYWHEEL_USER_EXPORT="false"))[LAST]
+
+    assert (status.state, status.why) == ("stale", "enriched_export: user export was true, is false")

@@ -22,15 +22,11 @@ def enriched_export(
     )
     generation = flywheel.generation("enriched_export", interval)
     written = flywheel.warehouse.write("enriched_export", interval, table, generation)
-    extras: dict[str, object] = {"open_with": f"python -m duckdb -c \"from '{written.path}' limit 10\""}
+    numbers = {"users": flywheel.warehouse.rows("user_labels", interval) or 0}
+    extras = {"open_with": f"duckdb -c \"from '{written.path}' limit 10\""}
     if flywheel.settings.user_export:
-        users_written = flywheel.warehouse.write(
-            "user_export", interval, export.user_export(users, interval), generation
-        )
-        extras["users_path"] = dg.MetadataValue.path(str(users_written.path))
-    return materialized(
-        written,
-        flywheel.columns("enriched_export"),
-        {"users": flywheel.warehouse.rows("user_labels", interval) or 0},
-        extras,
-    )
+        by_user = flywheel.warehouse.write("user_export", interval, export.user_export(users, interval), generation)
+        extras["users_path"] = str(by_user.path)
+    else:  # one of an earlier setting would be of another generation than the export beside it
+        flywheel.warehouse.remove("user_export", interval)
+    return materialized(written, flywheel.columns("enriched_export"), numbers, extras)
