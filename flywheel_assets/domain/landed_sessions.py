@@ -38,10 +38,14 @@ def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
     return rows.cast({name: to for name, to in casts.items() if rows[name].type() != dt.dtype(to)})
 
 
-def of_interval(rows: ir.Table, interval: Interval, pattern: str | None) -> ir.Table:
-    """The rows whose session started in the interval, with ``timestamp_unix`` added."""
-    started = rows.mutate(timestamp_unix=session_start(rows.session_id, pattern))
-    return started.filter(started.timestamp_unix >= interval.start_unix, started.timestamp_unix < interval.end_unix)
+def started(rows: ir.Table, pattern: str | None) -> ir.Table:
+    """The rows with ``timestamp_unix`` added."""
+    return rows.mutate(timestamp_unix=session_start(rows.session_id, pattern))
+
+
+def of_interval(rows: ir.Table, interval: Interval) -> ir.Table:
+    """The rows whose session started in the interval."""
+    return rows.filter(rows.timestamp_unix >= interval.start_unix, rows.timestamp_unix < interval.end_unix)
 
 
 def invalid_reason(rows: ir.Table, minimums: Mapping[str, float]) -> ir.StringValue:
@@ -49,21 +53,18 @@ def invalid_reason(rows: ir.Table, minimums: Mapping[str, float]) -> ir.StringVa
 
     ``minimums``: the least value of each feature that the model was fitted on; where that is not negative, a negative
     value is invalid."""
-    reasons: list[tuple[ir.BooleanValue, str]] = [
-        (_is_blank(rows.session_id), "session_id is null or empty"),
-        (_is_blank(rows.user_id), "user_id is null or empty"),
-    ]
-    for name, minimum in minimums.items():
-        feature = rows[name]
-        if isinstance(feature, ir.FloatingValue):
-            # Not isinf, isnan, isnull: on Spark Ibis makes the first always false, and the last true of NaN. NaN is
-            # above every number on both engines.
-            finite = feature.between(-_LARGEST, _LARGEST)
-            reasons.append((~finite, f"{name} is not finite"))
-        reasons.append((feature.isnull(), f"{name} is null"))
-        if minimum >= 0:
-            reasons.append((feature < 0, f"{name} is negative"))
-    return ibis.cases(*reasons).cast("string")
+    return ibis.cases(*_faults(rows, minimums)).cast("string")
+
+
+def valid_rows(rows: ir.Table, minimums: Mapping[str, float]) -> ir.Table:
+    """The rows that have no :func:`invalid_reason`."""
+    return rows.filter(~ibis.or_(*(fault for fault, _ in _faults(rows, minimums))))
+
+
+def invalid_rows(rows: ir.Table, minimums: Mapping[str, float]) -> ir.Table:
+    """The rows that cannot be used, with their ``reason``."""
+    judged = rows.mutate(invalid_reason(rows, minimums).name(QUARANTINE_REASON))
+    return judged.filter(judged[QUARANTINE_REASON].notnull()).drop(PRECEDENCE)
 
 
 def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
@@ -79,23 +80,16 @@ def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
     return judged.filter(judged[QUARANTINE_REASON].notnull())
 
 
-def split(rows: ir.Table, minimums: Mapping[str, float]) -> tuple[ir.Table, ir.Table]:
-    """(valid rows, invalid rows with their ``reason``)."""
-    judged = rows.mutate(invalid_reason(rows, minimums).name(QUARANTINE_REASON))
-    valid = judged.filter(judged[QUARANTINE_REASON].isnull()).drop(QUARANTINE_REASON)
-    return valid, judged.filter(judged[QUARANTINE_REASON].notnull()).drop(PRECEDENCE)
-
-
-def repeated_ids(rows: ir.Table) -> ir.Table:
-    """``session_id`` of the sessions that have more than one row. Nearly always empty, and cheap to ask: ranking every
-    row instead runs out of memory at 10 M rows under 1 GB."""
-    counted = rows.group_by("session_id").aggregate(row_count=rows.count())
-    return counted.filter(counted.row_count > 1).select("session_id")
+def repeat_figures(rows: ir.Table) -> dict[str, ir.Scalar]:
+    """Aggregates ``rows`` and ``distinct_hashes``: when they are equal no session has two rows, which is nearly always
+    so and twice as fast to ask of hashes. Ranking every row instead runs out of memory at 10 M rows under 1 GB."""
+    return {"rows": rows.count(), "distinct_hashes": rows.session_id.hash().nunique()}
 
 
 def one_row_a_session(rows: ir.Table) -> ir.Table:
     """Of several rows of a session the one from the file that wins stays, and in that file the later row."""
-    repeated = repeated_ids(rows)
+    counted = rows.group_by("session_id").aggregate(row_count=rows.count())
+    repeated = counted.filter(counted.row_count > 1).select("session_id")
     once = rows.anti_join(repeated, "session_id")
     many = rows.semi_join(repeated, "session_id")
     order = ibis.window(group_by="session_id", order_by=[many[PRECEDENCE].desc(), many[ROW].desc()])
@@ -112,6 +106,25 @@ def landed_sessions(rows: ir.Table, features: Sequence[str]) -> ir.Table:
     return rows.select(
         *first, *others, "timestamp_unix", timestamp_utc=rows.timestamp_unix.as_timestamp("s").cast("timestamp('UTC')")
     )
+
+
+def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.BooleanValue, str]]:
+    """What a row can lack, never null, with the reason in words."""
+    reasons: list[tuple[ir.BooleanValue, str]] = [
+        (_is_blank(rows.session_id), "session_id is null or empty"),
+        (_is_blank(rows.user_id), "user_id is null or empty"),
+    ]
+    for name, minimum in minimums.items():
+        feature = rows[name]
+        if isinstance(feature, ir.FloatingValue):
+            # Not isinf, isnan, isnull: on Spark Ibis makes the first always false, and the last true of NaN. NaN is
+            # above every number on both engines.
+            finite = feature.between(-_LARGEST, _LARGEST)
+            reasons.append((~finite, f"{name} is not finite"))
+        reasons.append((feature.isnull(), f"{name} is null"))
+        if minimum >= 0:
+            reasons.append((feature < 0, f"{name} is negative"))
+    return reasons
 
 
 def _is_blank(column: ir.StringValue) -> ir.BooleanValue:

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import ibis
 import ibis.expr.types as ir
@@ -75,14 +75,16 @@ class DuckDBEngine:
         return self._connection.read_parquet(_literal(paths), hive_partitioning=False)
 
     def read_landed(self, paths: Sequence[Path]) -> ir.Table:
-        rows = self._connection.read_parquet(
-            _literal(paths), union_by_name=True, hive_partitioning=False, filename=FILE, file_row_number=True
+        files = ", ".join(_quoted(path) for path in _literal(paths))
+        return self._connection.sql(
+            # Virtual columns, which cost nothing where nobody asks for them.
+            f"select *, file_row_number as {ROW}, file_index::bigint as {PRECEDENCE} from "
+            f"read_parquet([{files}], union_by_name = true, hive_partitioning = false, filename = '{FILE}')"
         )
-        order = pa.table({FILE: [str(p) for p in paths], PRECEDENCE: pa.array(range(len(paths)), pa.int64())})
-        return rows.rename({ROW: "file_row_number"}).join(self._table(obj=ibis.memtable(order)), FILE)
 
     def empty(self, schema: Mapping[str, str]) -> ir.Table:
-        return self._table(schema=ibis.schema(schema))
+        name = ibis.util.gen_name("flywheel")  # a table, because an expression over a memtable cannot be compiled
+        return self._connection.create_table(name, schema=ibis.schema(schema), temp=True)
 
     def collect(self, expression: ir.Table) -> pa.Table:
         return self._connection.to_pyarrow(expression)
@@ -117,10 +119,6 @@ class DuckDBEngine:
                 writer.write_batch(mapped.replace_schema_metadata(output.metadata))
                 rows += mapped.num_rows
         return rows
-
-    def _table(self, **contents: Any) -> ir.Table:
-        """A temporary table, which an expression can be compiled over at any time, as it cannot over a memtable."""
-        return self._connection.create_table(ibis.util.gen_name("flywheel"), temp=True, **contents)
 
     def close(self) -> None:
         self._connection.disconnect()

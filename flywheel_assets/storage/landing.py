@@ -101,9 +101,6 @@ class Landing:
     def _quarantine_strays(self, file: LandedFile) -> None:
         """Keep a new file's rows of no interval in place of those of the file that it replaces. Those of a file that
         vanished stay: they may be the last copy."""
-        folder = f"file={digest(file.path)}"
-        if file.rows.get(None):
-            rows = self.read([file]).drop(PRECEDENCE)
-            self._warehouse.quarantine(folder, strays(rows, self.rules.calendar, self.rules.session_id_pattern))
-        else:
-            self._warehouse.release(folder)
+        rows = self.read([file]).drop(PRECEDENCE) if file.rows.get(None) else None
+        found = None if rows is None else strays(rows, self.rules.calendar, self.rules.session_id_pattern)
+        self._warehouse.quarantine(f"file={digest(file.path)}", found)

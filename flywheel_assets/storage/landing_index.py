@@ -58,6 +58,10 @@ class LandingIndex:
         """The files with sessions of the interval, the one that wins last."""
         return sorted((f for f in self.files if f.rows.get(interval.key)), key=lambda f: f.precedence)
 
+    def only(self, interval: Interval) -> bool:
+        """Whether the files with sessions of the interval hold no row of another, or of none."""
+        return all(set(f.rows) == {interval.key} for f in self.of_interval(interval))
+
     def fingerprint(self, interval: Interval) -> str:
         """Changes when a file with sessions of the interval comes, goes or changes."""
         return digest(repr([f.identity for f in self.of_interval(interval)]))

@@ -10,7 +10,7 @@ from flywheel_assets.domain.generations import digest
 from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW
 
-_WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "_rank", "_user")
+_WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "file_index", "_rank", "_user")
 """What rows carry between landing and their tables: a landed column so named would be lost or stop the reading."""
 
 

@@ -114,15 +114,16 @@ class Warehouse:
         """Delete the table of the interval, if it is there."""
         self.path(table, interval).unlink(missing_ok=True)
 
-    def quarantine(self, folder: str, rows: ir.Table) -> Written | None:
-        """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before. None, and no
-        file, when there are none."""
+    def quarantine(self, folder: str, rows: ir.Table | None) -> int:
+        """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before, and return how
+        many. None, like no rows, leaves no file."""
         path = self._quarantined(folder)
-        written = self._replace(path, None, lambda staged, metadata: self.engine.write(rows, staged, metadata))
-        if written.rows:
-            return written
-        self.release(folder)
-        return None
+        kept = 0
+        if rows is not None:
+            kept = self._replace(path, None, lambda staged, metadata: self.engine.write(rows, staged, metadata)).rows
+        if not kept:
+            self.release(folder)
+        return kept
 
     def release(self, folder: str) -> None:
         """Delete what is kept in ``quarantine/<folder>``, if anything is."""

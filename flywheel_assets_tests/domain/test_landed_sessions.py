@@ -66,9 +66,9 @@ def test_minus_zero_is_not_negative(engine: DuckDBEngine) -> None:
 
 
 def test_invalid_rows_keep_their_columns_and_say_why(engine: DuckDBEngine) -> None:
-    valid, invalid = landed.split(landed_rows(("s1", "u", 1, 0.0), ("s2", "u", -1, 0.0)), MINIMUMS)
-    assert [row["session_id"] for row in records(engine, valid)] == ["s1"]
-    assert records(engine, invalid) == [
+    rows = landed_rows(("s1", "u", 1, 0.0), ("s2", "u", -1, 0.0))
+    assert [row["session_id"] for row in records(engine, landed.valid_rows(rows, MINIMUMS))] == ["s1"]
+    assert records(engine, landed.invalid_rows(rows, MINIMUMS)) == [
         {"session_id": "s2", "user_id": "u", "leads": -1, "score": 0.0, "reason": "leads is negative"}
     ]
 
@@ -85,8 +85,9 @@ def test_invalid_rows_keep_their_columns_and_say_why(engine: DuckDBEngine) -> No
     )
 )
 def test_each_row_is_either_valid_or_invalid(engine: DuckDBEngine, rows: list[tuple[Any, ...]]) -> None:
-    valid, invalid = landed.split(landed_rows(*rows), MINIMUMS)
-    kept, rejected = records(engine, valid), records(engine, invalid)
+    table = landed_rows(*rows)
+    kept = records(engine, landed.valid_rows(table, MINIMUMS))
+    rejected = records(engine, landed.invalid_rows(table, MINIMUMS))
     assert len(kept) + len(rejected) == len(rows)
     assert len(kept) == sum(row[:2] == ("s", "u") and row[2] in (0, 3) and row[3] in (-9.0, 0.0) for row in rows)
     assert all(row["reason"] for row in rejected)
@@ -126,7 +127,7 @@ def test_ids_that_landed_as_numbers_become_strings_and_other_columns_stay(engine
 def test_an_interval_has_the_sessions_from_its_start_to_before_its_end(engine: DuckDBEngine) -> None:
     instants = [SECOND.start_unix - 1, SECOND.start_unix, SECOND.end_unix - 1, SECOND.end_unix]
     rows = frame({"session_id": "string"}, [[f"u.{t}"] for t in instants] + [["u"], [None]])
-    found = records(engine, landed.of_interval(rows, SECOND, None), "timestamp_unix")
+    found = records(engine, landed.of_interval(landed.started(rows, None), SECOND), "timestamp_unix")
     assert [row["timestamp_unix"] for row in found] == [SECOND.start_unix, SECOND.end_unix - 1]
 
 
@@ -144,9 +145,11 @@ def test_of_a_session_twice_in_a_file_the_later_row_stays(engine: DuckDBEngine) 
     assert [row["user_id"] for row in found] == ["later", "once"]
 
 
-def test_only_ids_with_more_than_one_row_are_repeated(engine: DuckDBEngine) -> None:
-    rows = frame(SESSION_ROWS, [("s", "u", 0, 0), ("t", "u", 0, 1), ("s", "u", 1, 0)])
-    assert records(engine, landed.repeated_ids(rows)) == [{"session_id": "s"}]
+@given(st.lists(st.sampled_from([None, "", "a", "b", "c", "d", "e", "f"]), max_size=6))
+def test_rows_that_repeat_a_session_are_more_than_their_hashes(engine: DuckDBEngine, ids: list[str | None]) -> None:
+    rows = frame({"session_id": "string"}, [[id_] for id_ in ids])
+    (figures,) = records(engine, rows.aggregate(**landed.repeat_figures(rows)))
+    assert (figures["rows"] == figures["distinct_hashes"]) == (len(set(ids)) == len(ids))
 
 
 @given(

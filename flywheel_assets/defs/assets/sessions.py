@@ -18,18 +18,21 @@ def landed_sessions(
     for file in index.set_aside:
         context.log.warning(f"set aside: {file.problem}")
     rows = flywheel.landing.read(files) if files else flywheel.landing.empty(index)
-    started = landed.of_interval(rows, interval, flywheel.settings.session_id_pattern)
-    valid, invalid = landed.split(started, flywheel.minimums)
-    quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
-    if flywheel.engine.collect(landed.repeated_ids(valid).limit(1)).num_rows:
+    started = landed.started(rows, flywheel.settings.session_id_pattern)
+    of_interval = started if index.only(interval) else landed.of_interval(started, interval)
+    valid = landed.valid_rows(of_interval, flywheel.minimums)
+    repeats = flywheel.figures(rows, landed.repeat_figures(rows))
+    if repeats["rows"] != repeats["distinct_hashes"]:
         valid = landed.one_row_a_session(valid)
     table = landed.landed_sessions(valid, flywheel.models.session.features)
     generation = flywheel.generation("landed_sessions", interval)
     written = flywheel.warehouse.write("landed_sessions", interval, table, generation)
-    invalid_rows = quarantined.rows if quarantined else 0
+    left_out = index.rows(interval) - written.rows
+    invalid = landed.invalid_rows(of_interval, flywheel.minimums) if left_out else None
+    quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
     numbers = {
-        "quarantined": invalid_rows,
-        "repeated": index.rows(interval) - invalid_rows - written.rows,
+        "quarantined": quarantined,
+        "repeated": left_out - quarantined,
         "files": len(files),
         "files_set_aside": len(index.set_aside),
     }
