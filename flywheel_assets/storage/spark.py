@@ -86,14 +86,19 @@ class SparkEngine:
             lambda a, b: a.unionByName(b, allowMissingColumns=True),
             (frame.select(*(_as_string(f.name, f.name.lower() in strings) for f in frame.schema)) for frame in frames),
         )
-        order = [(_uri_path(path), str(path), precedence) for precedence, path in enumerate(paths)]
-        files = self._session.createDataFrame(order, f"_uri_path string, {FILE} string, {PRECEDENCE} bigint")
-        # Spark gives a URI. In url_decode a plus is a space; here it is a plus.
-        uri_path = sf.regexp_replace(
-            sf.url_decode(sf.replace(sf.col(FILE), sf.lit("+"), sf.lit("%2B"))), "^file:/+", "/"
+        order = [(_uri_path(path), (str(path), precedence)) for precedence, path in enumerate(paths)]
+        files = self._session.createDataFrame(
+            order, f"{FILE} string, {PRECEDENCE} struct<path: string, precedence: bigint>"
         )
-        found = united.withColumn("_uri_path", uri_path).drop(FILE)
-        return self._table(found.join(sf.broadcast(files), "_uri_path").drop("_uri_path"))
+        # Spark gives a URI. In url_decode a plus is a space; here it is a plus.
+        decoded = sf.url_decode(sf.replace(sf.col(FILE), sf.lit("+"), sf.lit("%2B")))
+        found = united.withColumn(FILE, sf.regexp_replace(decoded, "^file:/+", "/"))
+        found = found.join(sf.broadcast(files), FILE, "left")
+        # A file whose name came back otherwise must not lose its rows unseen.
+        unknown = sf.raise_error(sf.concat(sf.lit("Spark read a file that was not asked for: "), FILE))
+        file, precedence = sf.coalesce(f"{PRECEDENCE}.path", unknown), sf.coalesce(f"{PRECEDENCE}.precedence", unknown)
+        landed = [sf.col(_quoted(name)) for name in united.columns if name not in (FILE, ROW)]
+        return self._table(found.select(*landed, file.alias(FILE), ROW, precedence.alias(PRECEDENCE)))
 
     def empty(self, schema: Mapping[str, str]) -> ir.Table:
         return self._table(self._session.createDataFrame([], _spark_schema(ibis.schema(schema).to_pyarrow())))
@@ -135,26 +140,26 @@ class SparkEngine:
 
         for path in paths:
             _refuse_unreadable(path)
+        schema = pq.read_schema(paths[0]) if landed is None else landed
+        nanoseconds = {f.name: f.type.tz for f in schema if pa.types.is_timestamp(f.type)}
         try:
             # Looking into folders is what turns off columns made of folder names, interval_start=2024-01-15.
             # The other option is how Spark's own streaming says that a path is no pattern.
             reader = self._session.read.option("recursiveFileLookup", True).option("__globPaths__", False)
-            frame = reader.parquet(*map(str, paths))
+            frame = reader.parquet(*map(_url, paths))
+            columns = []
+            for field in frame.schema:
+                column = sf.col(_quoted(field.name))
+                if field.name in nanoseconds and isinstance(field.dataType, LongType):
+                    column = sf.timestamp_micros(sf.floor((column - sf.pmod(column, sf.lit(1000))) / 1000))
+                    column = column.cast("timestamp" if nanoseconds[field.name] else "timestamp_ntz").alias(field.name)
+                columns.append(column)
+            return frame.select(*columns, *more)
         except PySparkException as error:
             reason = str(error).splitlines()[0]
             raise EngineError(
                 f"Spark cannot read {paths[0]}: {reason} Leave that column out, or set FLYWHEEL_ENGINE=duckdb"
             ) from error
-        schema = pq.read_schema(paths[0]) if landed is None else landed
-        nanoseconds = {f.name: f.type.tz for f in schema if pa.types.is_timestamp(f.type)}
-        columns = []
-        for field in frame.schema:
-            column = sf.col(_quoted(field.name))
-            if field.name in nanoseconds and isinstance(field.dataType, LongType):
-                column = sf.timestamp_micros(sf.floor((column - sf.pmod(column, sf.lit(1000))) / 1000))
-                column = column.cast("timestamp" if nanoseconds[field.name] else "timestamp_ntz").alias(field.name)
-            columns.append(column)
-        return frame.select(*columns, *more)
 
     def _table(self, frame: "DataFrame") -> ir.Table:
         """A frame as a table of this session. Not the table that Ibis finds, which takes both of Spark's kinds of
@@ -198,8 +203,9 @@ def _started(memory_limit: str, threads: int) -> "SparkSession":
         PySparkLogger.getLogger(name).disabled = True
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName("flywheel")
-    master = os.environ.get("SPARK_MASTER") or f"local[{threads}]"
-    if "SPARK_MASTER" in os.environ or not os.environ.keys() & {"SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT"}:
+    configured = os.environ.keys() & {"SPARK_CONF_DIR", "PYSPARK_GATEWAY_PORT"}
+    master = os.environ.get("SPARK_MASTER") or ("" if configured else f"local[{threads}]")
+    if master:
         builder = builder.master(master)
     if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
@@ -226,7 +232,7 @@ def _write(frame: "DataFrame", schema: pa.Schema, path: Path, metadata: Mapping[
     parts = path.with_name(f"{path.name}.parts")
     rows = 0
     try:
-        frame.write.parquet(str(parts))
+        frame.write.parquet(_url(parts))
         with pq.ParquetWriter(
             path, schema, compression=COMPRESSION, compression_level=COMPRESSION_LEVEL, store_schema=False
         ) as writer:
@@ -266,6 +272,11 @@ def _as_string(name: str, is_string: bool) -> "Column":
 def _uri_path(path: Path) -> str:
     """The path as Spark names the file: without ``..``, which it takes out without looking at links."""
     return os.path.normpath(path)
+
+
+def _url(path: Path) -> str:
+    """The path as one of the file system, where a cluster's default may be another. Hadoop wants it unescaped."""
+    return f"file:{path}"
 
 
 def _quoted(name: str) -> str:
