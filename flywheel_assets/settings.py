@@ -80,9 +80,9 @@ class Settings:
         if last_day < first_day:
             raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}, before FLYWHEEL_FIRST_INTERVAL, {first_day}")
         return cls(
-            landing_dir=folder / get["FLYWHEEL_LANDING_DIR"],
-            warehouse_dir=folder / get["FLYWHEEL_WAREHOUSE_DIR"],
-            models_dir=folder / get["FLYWHEEL_MODELS_DIR"],
+            landing_dir=_path(folder, get["FLYWHEEL_LANDING_DIR"]),
+            warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
+            models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),
             calendar=Calendar(
                 first_day,
                 last_day,
@@ -97,6 +97,11 @@ class Settings:
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),
             threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1)),
         )
+
+
+def _path(folder: Path, value: str) -> Path:
+    """Absolute and without `..`, which engines spell otherwise than we do; a link stays one."""
+    return Path(os.path.abspath(folder / Path(value).expanduser()))  # noqa: PTH100
 
 
 def _day(name: str, value: str) -> date:

@@ -95,6 +95,12 @@ def test_the_last_interval_is_ten_years_after_a_leap_day_too(tmp_path: Path) -> 
     assert read(tmp_path, FIRST_INTERVAL="2024-02-29").calendar.last_day == date(2034, 2, 28)
 
 
+def test_folders_are_absolute_and_plain_and_a_tilde_is_home(tmp_path: Path) -> None:
+    settings = read(tmp_path, LANDING_DIR="../landing/./x", MODELS_DIR="~/models")
+    assert settings.landing_dir == tmp_path.parent / "landing/x"
+    assert settings.models_dir == Path.home() / "models"
+
+
 def test_a_size_may_be_a_fraction_of_its_unit(tmp_path: Path) -> None:
     assert read(tmp_path, MEMORY_LIMIT="0.5GB").memory_limit == "0.5GB"
 

@@ -18,7 +18,7 @@ from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW
 BatchFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 COMPRESSION, COMPRESSION_LEVEL = "zstd", 1
-"""Level 1 writes a tenth faster than the default and is as small to within a few per cent."""
+"""Level 1 writes a tenth faster than the default."""
 
 BATCH_ROWS = 65_536
 
