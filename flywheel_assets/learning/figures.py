@@ -91,7 +91,7 @@ def _probabilities(model: Originals, table: pd.DataFrame, order: tuple[str, ...]
 
 
 def _positions(labels: "pd.Series[str]", order: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    return pd.Index(order).get_indexer(labels).astype(np.int64)
+    return pd.Index(order).get_indexer(pd.Index(labels)).astype(np.int64)
 
 
 def _accuracy(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.int64]) -> float:
@@ -99,7 +99,7 @@ def _accuracy(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.int
 
 
 def _full_posterior(world: World, sessions: pd.DataFrame) -> npt.NDArray[np.float64]:
-    owners = sessions.groupby(["interval_start", "user_id"], sort=True).ngroup().to_numpy()
+    owners = sessions.groupby(["interval_start", "user_id"], sort=True).ngroup().to_numpy(np.int64)
     return user_posterior(world, owners, sessions[list(FEATURES)].to_numpy())
 
 
