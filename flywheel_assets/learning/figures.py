@@ -99,7 +99,7 @@ def _accuracy(probabilities: npt.NDArray[np.floating], truth: npt.NDArray[np.int
 
 
 def _full_posterior(world: World, sessions: pd.DataFrame) -> npt.NDArray[np.float64]:
-    owners = sessions.groupby(["interval_start", "user_id"], sort=True).ngroup().to_numpy(np.int64)
+    owners = sessions.groupby(["interval_start", "user_id"], sort=True).ngroup().to_numpy().astype(np.int64)
     return user_posterior(world, owners, sessions[list(FEATURES)].to_numpy())
 
 
