@@ -66,7 +66,8 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
 @main.command()
 @click.option("--from", "first", metavar="KEY", help="First interval, by its first day  [default: the first with data]")
 @click.option("--to", "last", metavar="KEY", help="Last interval  [default: the last closed one]")
-def run(first: str | None, last: str | None) -> None:
+@click.option("--forget-missing", is_flag=True, help="Give up the sessions of landed files that vanished.")
+def run(first: str | None, last: str | None, forget_missing: bool) -> None:
     """Materialize every closed interval, oldest first. One that fails is reported, and the rest go on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -79,6 +80,7 @@ def run(first: str | None, last: str | None) -> None:
     from flywheel_assets.defs.driver import RUN_COLUMNS, intervals_to_run, run_intervals
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.jobs import INTERVAL_JOB
+    from flywheel_assets.defs.processes import end_abandoned_runs
     from flywheel_assets.reporting.console import CheckLine, run_report, terminal
 
     console = terminal()
@@ -89,8 +91,9 @@ def run(first: str | None, last: str | None) -> None:
     outcomes = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
+        end_abandoned_runs(instance)
         task = progress.add_task("materializing", total=len(intervals))
-        for outcome in run_intervals(defs.resolve_job_def(INTERVAL_JOB), instance, intervals):
+        for outcome in run_intervals(defs.resolve_job_def(INTERVAL_JOB), instance, intervals, forget_missing):
             outcomes.append(outcome)
             progress.update(task, advance=1, description=outcome.interval.dates)
             if outcome.failure:
@@ -108,8 +111,12 @@ def run(first: str | None, last: str | None) -> None:
 
 
 @main.command()
-def status() -> None:
+@click.option("--changes", "key", metavar="KEY", help="Instead, what re-runs changed of the interval, by its first day")
+def status(key: str | None) -> None:
     """Per interval: what landed, whether it is closed, and whether its tables are done, stale or failed, and why."""
+    if key is not None:
+        _changes(key)
+        return
     from flywheel_assets.defs.home import dagster_home
 
     dagster_home(Path.cwd())
@@ -133,6 +140,24 @@ def status() -> None:
         console.print(
             f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
         )
+
+
+def _changes(key: str) -> None:
+    from flywheel_assets.defs.changes import history
+    from flywheel_assets.defs.flywheel import Flywheel
+    from flywheel_assets.reporting.console import changes_report, terminal
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        interval = flywheel.interval(key)
+        notes = history(flywheel, interval)
+        run = flywheel.warehouse.exists("session_predictions", interval)
+    if notes:
+        terminal().print(changes_report(notes))
+    elif run:
+        click.echo(f"interval {key} ({interval.dates}): no re-run has replaced its labels, they are the first ones")
+    else:
+        click.echo(f"interval {key} ({interval.dates}) has not been run: flywheel run --from {key} --to {key}")
 
 
 @main.command()

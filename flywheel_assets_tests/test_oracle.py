@@ -149,7 +149,7 @@ def test_quarantine_holds_the_invalid_rows_with_their_reasons(project: Project) 
 
     assert sorted(reasons) == [
         "before the first interval",
-        "favorites is not finite",
+        "favorites is not a finite 32-bit number",
         "impressions is negative",
         "pageviews is null",
         "session_id holds no timestamp",

@@ -6,14 +6,15 @@ import dagster as dg
 
 from flywheel_assets.defs.assets.graph import LANDING, interval_assets
 from flywheel_assets.defs.checks import interval_checks
-from flywheel_assets.defs.jobs import interval_job
+from flywheel_assets.defs.jobs import interval_jobs
 from flywheel_assets.defs.partitions import interval_partitions
 from flywheel_assets.defs.resources import flywheel_resource
+from flywheel_assets.defs.sensors import landing_sensor, transitions_sensor
 from flywheel_assets.settings import Settings
 
 
 def definitions(settings: Settings) -> dg.Definitions:
-    """Assets, checks, jobs and the one resource."""
+    """Assets, checks, jobs, sensors and the one resource."""
     partitions = interval_partitions(settings.calendar)
     with warnings.catch_warnings():
         # A check's partitions_def is a preview API; without it a check records no partition.
@@ -22,7 +23,8 @@ def definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[LANDING, *interval_assets(partitions)],
         asset_checks=checks,
-        jobs=[interval_job()],
+        jobs=interval_jobs(),
+        sensors=[landing_sensor(settings), transitions_sensor(settings)],
         resources={"flywheel": flywheel_resource(settings)},
         # Under the multiprocess executor an interval takes ten times as long: each step would start a process.
         executor=dg.in_process_executor,

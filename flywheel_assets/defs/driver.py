@@ -8,6 +8,7 @@ from typing import Literal
 
 import dagster as dg
 
+from flywheel_assets.defs.assets.sessions import FORGET_MISSING_TAG
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.status import step_failure
 from flywheel_assets.domain.intervals import Interval
@@ -55,7 +56,7 @@ def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, no
     if closed is None:
         raise SettingsError(f"no interval is closed yet: the first, {flywheel.calendar.number(1).dates}, is still open")
     if first is None:
-        with_data = flywheel.index.first_key()
+        with_data = flywheel.first_key
         if with_data is None:
             raise LandingError(
                 f"no session has landed in {flywheel.landing.folder}{_set_aside(flywheel)}; to try with sample data: "
@@ -74,14 +75,17 @@ def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, no
 
 
 def run_intervals(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
+    job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval], forget_missing: bool = False
 ) -> Iterator[IntervalRun]:
-    """Run a partitioned job for each interval in turn. One that fails is told of, and the rest go on."""
+    """Run a partitioned job for each interval in turn. One that fails is told of, and the rest go on.
+
+    ``forget_missing``: sessions of files that vanished are given up, where a run would fail rather than lose them."""
+    tags = {FORGET_MISSING_TAG: "true"} if forget_missing else {}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     for interval in intervals:
         started = time.monotonic()
         result = job.execute_in_process(
-            run_config=quiet, instance=instance, partition_key=interval.key, raise_on_error=False
+            run_config=quiet, instance=instance, partition_key=interval.key, raise_on_error=False, tags=tags
         )
         yield _outcome(interval, result, time.monotonic() - started)
 

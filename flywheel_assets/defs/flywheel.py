@@ -2,6 +2,7 @@
 
 A plain object. It knows nothing of Dagster, so a command or a test makes one as easily as a run does."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from flywheel_assets.domain.automation import FileIdentity
 from flywheel_assets.domain.generations import NOTHING, Generation
 from flywheel_assets.domain.intervals import Calendar, Interval
 from flywheel_assets.domain.tables import TABLES, Column, expand, reserved_names
@@ -25,6 +27,9 @@ from flywheel_assets.storage.landing_index import LandingIndex
 from flywheel_assets.storage.landing_rules import LandingRules
 from flywheel_assets.storage.spark import SparkEngine
 from flywheel_assets.storage.warehouse import Warehouse
+
+LANDED_FILES = "flywheel.landed_files"
+"""The note in landed_sessions that lists the files it was made from."""
 
 LABEL_COLUMNS = {"session_predictions": "session_quality_label", "user_labels": "user_flywheel_label"}
 
@@ -89,6 +94,10 @@ class Flywheel:
         """The landing folder as it was when it was first asked for: one run sees one state of it."""
         return self.landing.index()
 
+    def look(self, settled_before: datetime, most: int) -> None:
+        """Take the index as :meth:`Landing.index` has it with these bounds, in place of the whole."""
+        self.index = self.landing.index(settled_before, most)
+
     @property
     def minimums(self) -> dict[str, float]:
         """The least value of each session feature that the model was fitted on."""
@@ -120,10 +129,26 @@ class Flywheel:
         rows = self.warehouse.read(table, interval)
         return counts_by_label(self.figures(rows, label_counts(rows[LABEL_COLUMNS[table]], labels)), labels)
 
+    @cached_property
+    def first_key(self) -> str | None:
+        """The key of the first interval with data, also when the files that held it are gone; None without any."""
+        made = set(self.warehouse.keys("landed_sessions"))
+        kept = next((i.key for i in self.calendar if i.key in made and self.warehouse.rows("landed_sessions", i)), None)
+        return min(filter(None, (self.index.first_key(), kept)), default=None)
+
     def previous_with_data(self, interval: Interval) -> Interval | None:
         """The previous interval; None when nothing landed before this one, so that there is nothing to come from."""
-        first = self.index.first_key()
-        return None if first is None or interval.key <= first else self.calendar.previous(interval)
+        return None if self.first_key is None or interval.key <= self.first_key else self.calendar.previous(interval)
+
+    def to_run(self, now: datetime) -> list[Interval]:
+        """Every closed interval from the first with data, oldest first; none without data or while none is closed."""
+        last = self.calendar.last_closed(now)
+        return self.calendar.between(self.calendar.key(self.first_key), last) if self.first_key and last else []
+
+    def landed_from(self, interval: Interval) -> list[FileIdentity] | None:
+        """The files that landed_sessions was made from; None when it is not there."""
+        note = self.warehouse.note("landed_sessions", interval, LANDED_FILES)
+        return None if note is None else [(path, size, modified) for path, size, modified in json.loads(note)]
 
     def generation(self, table: str, interval: Interval) -> Generation:
         """The generation that a table has if it is made now from the tables that are there."""

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.processes import PROCESS_TAG, this_process
 from flywheel_assets.settings import Settings
 
 PARTITION_TAG = "dagster/partition"
@@ -18,6 +19,8 @@ def flywheel_resource(settings: Settings) -> dg.ResourceDefinition:
     @dg.resource(description="Settings, engine, warehouse, landing folder and models of this process.")
     def flywheel(context: dg.InitResourceContext) -> Iterator[Flywheel]:
         key = context.run.tags.get(PARTITION_TAG) if context.run else None
+        if context.run and context.instance:
+            context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
         with ExitStack() as held:
             opened = held.enter_context(Flywheel.open(settings))
             opened.warehouse.sweep()

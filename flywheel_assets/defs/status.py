@@ -35,7 +35,7 @@ def statuses(flywheel: Flywheel, failures: Mapping[str, str], now: datetime) -> 
     """Every interval from the first with data to the last closed one, and later ones with data, which are open.
 
     ``failures``: per key of an interval whose last run failed, what that run said."""
-    first = flywheel.index.first_key()
+    first = flywheel.first_key
     if first is None:
         return []
     later = [flywheel.calendar.key(key) for file in flywheel.index.files for key in file.rows if key]

@@ -1,6 +1,5 @@
 """landed_sessions: when a session started, whether its row is valid, and which of several rows of one session stays."""
 
-import sys
 from collections.abc import Mapping, Sequence
 
 import ibis
@@ -18,7 +17,8 @@ PRECEDENCE = "_precedence"
 
 _LAST_DIGITS = r"([0-9]+)[^0-9]*$"
 
-_LARGEST = sys.float_info.max
+_LARGEST = 3.4028234e38
+"""The largest number in 32 bits, which is what a network computes in."""
 
 
 def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.IntegerValue:
@@ -120,7 +120,7 @@ def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.Bool
             # Not isinf, isnan, isnull: on Spark Ibis makes the first always false, and the last true of NaN. NaN is
             # above every number on both engines.
             finite = feature.between(-_LARGEST, _LARGEST)
-            reasons.append((~finite, f"{name} is not finite"))
+            reasons.append((~finite, f"{name} is not a finite 32-bit number"))
         reasons.append((feature.isnull(), f"{name} is null"))
         if minimum >= 0:
             reasons.append((feature < 0, f"{name} is negative"))

@@ -5,14 +5,17 @@ Landed files are read, never written."""
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flywheel_assets.domain.automation import FileIdentity
 from flywheel_assets.domain.generations import digest
 from flywheel_assets.domain.intervals import QUARTER_HOUR_SECONDS
 from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW, canonical, session_start, strays
@@ -33,19 +36,44 @@ class Landing:
         self._engine = warehouse.engine
         self._index_path = warehouse.folder / "landing_index.parquet"
 
-    def index(self) -> LandingIndex:
-        """The index of the folder as it is now. Raises LandingError when there is no such folder."""
+    def index(self, settled_before: datetime | None = None, most: int | None = None) -> LandingIndex:
+        """The index of the folder as it is now. Raises LandingError when there is no such folder.
+
+        ``settled_before``: files modified since are left out as young. ``most``: of new and changed files no more than
+        so many are read, the oldest first, and the rest is left for the next time."""
         known = {f.identity: f for f in landing_index.load(self._index_path, self.rules.digest)}
+        young_ns = settled_before.timestamp() * 1e9 if settled_before else float("inf")
         present = self._present()
-        new = [self._inspected(*identity) for identity in present if identity not in known]
-        unread = [f for f in new if not f.problem]
-        files = [known[i] for i in present if i in known] + [f for f in new if f.problem] + self._counted(unread)
-        index = LandingIndex(tuple(sorted(files, key=lambda f: f.path)))
-        for file in new:
-            self._quarantine_strays(next(f for f in files if f.path == file.path))
-        if new or len(known) != len(present):
-            landing_index.store(self._index_path, self.rules.digest, index.files)
-        return index
+        settled = [i for i in present if i[2] < young_ns]
+        new = sorted((i for i in settled if i not in known), key=lambda identity: identity[2])
+        inspected = [self._inspected(*identity) for identity in new[:most]]
+        counted = self._counted([f for f in inspected if not f.problem])
+        for file in counted:
+            self._quarantine_strays(file)
+        files = [known[i] for i in settled if i in known] + [f for f in inspected if f.problem] + counted
+        if inspected or len(known) != len(files):
+            landing_index.store(self._index_path, self.rules.digest, files)
+        return LandingIndex(
+            tuple(sorted(files, key=lambda f: f.path)),
+            young=tuple(path for path, _, modified_ns in present if modified_ns >= young_ns),
+            unread=tuple(path for path, *_ in new[len(inspected) :]),
+        )
+
+    @contextmanager
+    def unchanged(self, files: Sequence[LandedFile]) -> Iterator[None]:
+        """Where reading fails because a file changed under it, says that instead of what the engine made of it."""
+        try:
+            yield
+        except Exception:
+            self.verify(files)
+            raise
+
+    def verify(self, files: Sequence[LandedFile]) -> None:
+        """Raises LandingError when one of the files is no longer what was indexed."""
+        present = set(self._present())
+        for file in files:
+            if file.identity not in present:
+                raise LandingError(f"{file.path} changed while it was read; run the interval again")
 
     def read(self, files: Sequence[LandedFile]) -> ir.Table:
         """All rows of files, canonical, with file, position and precedence. ``files`` in order, the winner last."""
@@ -59,7 +87,7 @@ class Landing:
         schema = {"session_id": "string", "user_id": "string", **dict.fromkeys(self.rules.features, "int64")}
         return self._engine.empty(schema | {FILE: "string", ROW: "int64", PRECEDENCE: "int64"})
 
-    def _present(self) -> list[tuple[str, int, int]]:
+    def _present(self) -> list[FileIdentity]:
         try:
             with os.scandir(self.folder) as entries:
                 stats = [(e.name, e.stat()) for e in entries if e.name.endswith(".parquet") and e.is_file()]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flywheel_assets.domain.automation import FileIdentity
 from flywheel_assets.domain.generations import digest
 from flywheel_assets.domain.intervals import Interval
 
@@ -39,7 +40,7 @@ class LandedFile:
     problem: str | None = None
 
     @property
-    def identity(self) -> tuple[str, int, int]:
+    def identity(self) -> FileIdentity:
         return self.path, self.size, self.modified_ns
 
     @property
@@ -50,9 +51,12 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class LandingIndex:
-    """All landed files, by path."""
+    """All landed files, by path, but for those left out: ``young`` ones, which may still be written, and ``unread``
+    ones, left for the next time."""
 
     files: tuple[LandedFile, ...]
+    young: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def of_interval(self, interval: Interval) -> list[LandedFile]:
         """The files with sessions of the interval, the one that wins last."""
@@ -62,9 +66,14 @@ class LandingIndex:
         """Whether the files with sessions of the interval hold no row of another, or of none."""
         return all(set(f.rows) == {interval.key} for f in self.of_interval(interval))
 
+    def missing(self, made_from: Iterable[FileIdentity]) -> list[str]:
+        """Paths of files that a table was made from and that vanished or can no longer be used."""
+        usable = {f.path for f in self.usable}
+        return sorted(path for path, *_ in made_from if path not in usable)
+
     def fingerprint(self, interval: Interval) -> str:
         """Changes when a file with sessions of the interval comes, goes or changes."""
-        return digest(repr([f.identity for f in self.of_interval(interval)]))
+        return digest(repr(identities(self.of_interval(interval))))
 
     def rows(self, interval: Interval) -> int:
         """Sessions landed in the interval, before any is found invalid or landed twice."""
@@ -81,6 +90,11 @@ class LandingIndex:
     def first_key(self) -> str | None:
         """The key of the first interval with data; None when nothing landed."""
         return min((key for f in self.files for key in f.rows if key), default=None)
+
+
+def identities(files: Iterable[LandedFile]) -> list[FileIdentity]:
+    """What tells files from others, and from what stood under their names before."""
+    return [f.identity for f in files]
 
 
 def load(path: Path, rules: str) -> list[LandedFile]:

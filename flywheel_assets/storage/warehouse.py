@@ -13,6 +13,7 @@ from pathlib import Path
 
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from flywheel_assets.domain.generations import Generation
 from flywheel_assets.domain.intervals import Interval
@@ -66,6 +67,11 @@ class Warehouse:
             )
         return self.engine.read([self.path(table, interval)])
 
+    def keys(self, table: str) -> list[str]:
+        """The keys of the intervals that the table is there for, oldest first."""
+        files = (self.folder / table).glob(f"{PARTITION}=*/part-0.parquet")
+        return sorted(path.parent.name.partition("=")[2] for path in files)
+
     def rows(self, table: str, interval: Interval) -> int | None:
         """How many rows it has, from the footer; None when it is not there."""
         return footer(self.path(table, interval))[0] if self.exists(table, interval) else None
@@ -86,13 +92,17 @@ class Warehouse:
         rows: ir.Table,
         generation: Generation,
         notes: Mapping[str, str] | None = None,
+        before_replacing: Callable[[], None] = lambda: None,
     ) -> Written:
-        """Make the table of the interval anew from an expression. ``notes`` stay with it, see :meth:`note`."""
-        return self._replace(
-            self.path(table, interval),
-            generation,
-            lambda path, metadata: self.engine.write(rows, path, {**metadata, **(notes or {})}),
-        )
+        """Make the table of the interval anew from an expression. ``notes`` stay with it, see :meth:`note`. What
+        ``before_replacing`` raises leaves the old table in place."""
+
+        def write(path: Path, metadata: Mapping[str, str]) -> int:
+            written = self.engine.write(rows, path, {**metadata, **(notes or {})})
+            before_replacing()
+            return written
+
+        return self._replace(self.path(table, interval), generation, write)
 
     def write_mapped(
         self,
@@ -102,13 +112,26 @@ class Warehouse:
         function: BatchFunction,
         schema: Callable[[pa.Schema], pa.Schema],
         generation: Generation,
+        before_replacing: Callable[[Path], None] = lambda staged: None,
     ) -> Written:
-        """Make the table of the interval anew by streaming an expression through a function of Arrow batches."""
-        return self._replace(
-            self.path(table, interval),
-            generation,
-            lambda path, metadata: self.engine.write_mapped(rows, function, schema, path, metadata),
-        )
+        """Make the table of the interval anew by streaming an expression through a function of Arrow batches.
+        ``before_replacing`` is given the new file while the old one is in its place; what it raises leaves it there."""
+
+        def write(path: Path, metadata: Mapping[str, str]) -> int:
+            written = self.engine.write_mapped(rows, function, schema, path, metadata)
+            before_replacing(path)
+            return written
+
+        return self._replace(self.path(table, interval), generation, write)
+
+    def keep(self, table: str, interval: Interval, rows: pa.Table) -> None:
+        """Put a few rows that are at hand in the place of the table's."""
+
+        def write(path: Path, metadata: Mapping[str, str]) -> int:
+            pq.write_table(rows, path)
+            return rows.num_rows
+
+        self._replace(self.path(table, interval), None, write)
 
     def remove(self, table: str, interval: Interval) -> None:
         """Delete the table of the interval, if it is there."""

@@ -34,7 +34,8 @@ def reason(engine: DuckDBEngine, *row: Any) -> str | None:
     ("row", "why"),
     [
         (("s", "u", 0, -2.5), None),
-        (("s", "u", 10**12, 1e300), None),
+        (("s", "u", 10**12, 3.4e38), None),
+        (("s", "u", 1, 1e300), "score is not a finite 32-bit number"),
         ((None, "u", 1, 1.0), "session_id is null or empty"),
         (("", "u", 1, 1.0), "session_id is null or empty"),
         (("  ", "u", 1, 1.0), "session_id is null or empty"),
@@ -44,9 +45,9 @@ def reason(engine: DuckDBEngine, *row: Any) -> str | None:
         (("s", "u", None, 1.0), "leads is null"),
         (("s", "u", -1, 1.0), "leads is negative"),
         (("s", "u", 1, None), "score is null"),
-        (("s", "u", 1, NAN), "score is not finite"),
-        (("s", "u", 1, INFINITY), "score is not finite"),
-        (("s", "u", 1, -INFINITY), "score is not finite"),
+        (("s", "u", 1, NAN), "score is not a finite 32-bit number"),
+        (("s", "u", 1, INFINITY), "score is not a finite 32-bit number"),
+        (("s", "u", 1, -INFINITY), "score is not a finite 32-bit number"),
     ],
     ids=str,
 )

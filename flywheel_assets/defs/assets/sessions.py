@@ -1,12 +1,20 @@
 """Assets of the group `sessions`: landed_sessions, trimmed_sessions, session_predictions."""
 
+import json
+
 import dagster as dg
 
-from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.changes import Comparison
+from flywheel_assets.defs.flywheel import LANDED_FILES, Flywheel
 from flywheel_assets.defs.metadata import label_numbers, materialized, records
 from flywheel_assets.domain import landed_sessions as landed
 from flywheel_assets.domain import trimmed_sessions as trimmed
 from flywheel_assets.domain.tables import PARTITION
+from flywheel_assets.errors import LandingError
+from flywheel_assets.storage.landing_index import identities
+
+FORGET_MISSING_TAG = "flywheel/forget_missing"
+"""A run with this tag gives up the sessions of landed files that vanished."""
 
 
 def landed_sessions(
@@ -14,22 +22,33 @@ def landed_sessions(
 ) -> dg.MaterializeResult[None]:
     interval = flywheel.calendar.key(context.partition_key)
     index = flywheel.index
-    files = index.of_interval(interval)
     for file in index.set_aside:
         context.log.warning(f"set aside: {file.problem}")
+    missing = index.missing(flywheel.landed_from(interval) or ())
+    if missing and FORGET_MISSING_TAG not in context.run.tags:
+        raise LandingError(
+            f"{', '.join(missing)} had sessions of interval {interval.key} and is gone or can no longer be used: put "
+            f"it back, or give them up: flywheel run --from {interval.key} --to {interval.key} --forget-missing"
+        )
+    files = index.of_interval(interval)
     rows = flywheel.landing.read(files) if files else flywheel.landing.empty(index)
     started = landed.started(rows, flywheel.settings.session_id_pattern)
     of_interval = started if index.only(interval) else landed.of_interval(started, interval)
     valid = landed.valid_rows(of_interval, flywheel.minimums)
-    repeats = flywheel.figures(rows, landed.repeat_figures(rows))
-    if repeats["rows"] != repeats["distinct_hashes"]:
-        valid = landed.one_row_a_session(valid)
-    table = landed.landed_sessions(valid, flywheel.models.session.features)
-    generation = flywheel.generation("landed_sessions", interval)
-    written = flywheel.warehouse.write("landed_sessions", interval, table, generation)
-    left_out = index.rows(interval) - written.rows
-    invalid = landed.invalid_rows(of_interval, flywheel.minimums) if left_out else None
-    quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
+    with flywheel.landing.unchanged(files):
+        repeats = flywheel.figures(rows, landed.repeat_figures(rows))
+        once = valid if repeats["rows"] == repeats["distinct_hashes"] else landed.one_row_a_session(valid)
+        written = flywheel.warehouse.write(
+            "landed_sessions",
+            interval,
+            landed.landed_sessions(once, flywheel.models.session.features),
+            flywheel.generation("landed_sessions", interval),
+            notes={LANDED_FILES: json.dumps(identities(files))},
+            before_replacing=lambda: flywheel.landing.verify(files),
+        )
+        left_out = index.rows(interval) - written.rows
+        invalid = landed.invalid_rows(of_interval, flywheel.minimums) if left_out else None
+        quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
     numbers = {
         "quarantined": quarantined,
         "repeated": left_out - quarantined,
@@ -75,17 +94,19 @@ def session_predictions(
 ) -> dg.MaterializeResult[None]:
     interval = flywheel.calendar.key(context.partition_key)
     scorer = flywheel.session_scorer
+    generation = flywheel.generation("session_predictions", interval)
+    comparison = Comparison(flywheel, "session_predictions", interval, generation)
     written = flywheel.warehouse.write_mapped(
         "session_predictions",
         interval,
         flywheel.warehouse.read("trimmed_sessions", interval),
         lambda batch: scorer.labelled(batch, "session_quality_label", "session_model_version"),
         lambda schema: scorer.schema(schema, "session_quality_label", "session_model_version"),
-        flywheel.generation("session_predictions", interval),
+        generation,
+        comparison,
     )
     counts = flywheel.label_counts("session_predictions", interval) or {}
     baseline = flywheel.models.baseline
-    numbers = label_numbers(counts, baseline.session_labels if baseline else None)
-    return materialized(
-        written, flywheel.columns("session_predictions"), numbers, {"session_model_version": scorer.version}
-    )
+    numbers = label_numbers(counts, baseline.session_labels if baseline else None) | comparison.numbers
+    extras = {"session_model_version": scorer.version, **records("relabelled", comparison.relabelled)}
+    return materialized(written, flywheel.columns("session_predictions"), numbers, extras)

@@ -1,0 +1,145 @@
+"""The sensors: gather what there is, ask `domain.automation` what to run, pass it on."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import dagster as dg
+
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.jobs import LABELS_JOB, TRANSITIONS_JOB
+from flywheel_assets.defs.processes import end_abandoned_runs, keys_of
+from flywheel_assets.defs.resources import PARTITION_TAG
+from flywheel_assets.domain.automation import Request, landing_requests, transition_requests
+from flywheel_assets.domain.generations import digest
+from flywheel_assets.errors import FlywheelError
+from flywheel_assets.settings import Settings
+from flywheel_assets.storage.landing_index import LandingIndex, identities
+
+TICK_SECONDS = 15
+SETTLED_SECONDS = 10
+"""A file younger than this may still be written, and is left for the next tick."""
+
+MOST_FILES, MOST_REQUESTS = 500, 20
+"""New files read and runs asked for in one tick; the rest goes on at the next, so that no tick takes a minute."""
+
+RUN_KEY_TAG = "dagster/run_key"
+
+
+def landing_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Runs of the closed intervals whose landed files are not those that their tables were made from."""
+
+    @dg.sensor(
+        job_name=LABELS_JOB,
+        minimum_interval_seconds=TICK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs an interval, up to its export, when parquet of it has landed and it is closed.",
+    )
+    def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        end_abandoned_runs(context.instance)
+        try:
+            with Flywheel.open(settings) as flywheel:
+                now = flywheel.now()
+                flywheel.look(settled_before=now - timedelta(seconds=SETTLED_SECONDS), most=MOST_FILES)
+                intervals = flywheel.to_run(now)
+                made_from = {i.key: flywheel.landed_from(i) for i in intervals}
+                index = flywheel.index
+        except FlywheelError as error:
+            return dg.SkipReason(str(error))
+        requests = landing_requests(
+            [interval.key for interval in intervals],
+            {interval.key: identities(index.of_interval(interval)) for interval in intervals},
+            identities(index.usable),
+            {key: files for key, files in made_from.items() if files is not None},
+            {interval.key: index.fingerprint(interval) for interval in intervals},
+            _unfinished(context.instance),
+        )
+        seen = digest(repr((index.files, index.young, index.unread)))
+        return dg.SensorResult(
+            run_requests=_new_requests(context.instance, requests),
+            skip_reason=_landed(index) if not requests else None,
+            cursor=seen,
+            asset_events=[_observation(index)] if seen != context.cursor else [],
+        )
+
+    return landing_sensor
+
+
+def transitions_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Runs of label_transitions where user_labels of its interval or of the previous one changed."""
+
+    @dg.sensor(
+        job_name=TRANSITIONS_JOB,
+        minimum_interval_seconds=TICK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs label_transitions of an interval when the labels of it, or of the previous one, are new.",
+    )
+    def transitions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        try:
+            with Flywheel.open(settings) as flywheel:
+                now = flywheel.now()
+                flywheel.look(settled_before=now - timedelta(seconds=SETTLED_SECONDS), most=0)
+                wanted: dict[str, str] = {}
+                made: dict[str, str] = {}
+                previous: dict[str, str | None] = {}
+                for interval in flywheel.to_run(now):
+                    before = flywheel.previous_with_data(interval)
+                    if all(flywheel.warehouse.exists("user_labels", i) for i in (interval, before) if i):
+                        wanted[interval.key] = flywheel.generation("label_transitions", interval).digest
+                        previous[interval.key] = before.key if before else None
+                        found = flywheel.warehouse.generation("label_transitions", interval)
+                        made |= {interval.key: found.digest} if found else {}
+        except FlywheelError as error:
+            return dg.SkipReason(str(error))
+        requests = transition_requests(wanted, made, previous, _unfinished(context.instance))
+        up_to_date = f"label_transitions of {len(wanted)} intervals are up to date"
+        return dg.SensorResult(
+            run_requests=_new_requests(context.instance, requests), skip_reason=None if requests else up_to_date
+        )
+
+    return transitions_sensor
+
+
+def _unfinished(instance: dg.DagsterInstance) -> set[str]:
+    """Keys of intervals with a run that is queued or under way."""
+    statuses = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
+    return keys_of(instance.get_runs(dg.RunsFilter(statuses=statuses)), PARTITION_TAG)
+
+
+def _new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> list[dg.RunRequest]:
+    """As many as a tick may make of those that were not asked for before: Dagster would drop those, and they would
+    keep others waiting behind them."""
+    wanted = list(requests)
+    if not wanted:
+        return []
+    runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: [request.run_key for request in wanted]}))
+    asked = keys_of(runs, RUN_KEY_TAG)
+    return [
+        dg.RunRequest(run_key=r.run_key, partition_key=r.key, tags={"flywheel/because": r.because[:255]})
+        for r in wanted
+        if r.run_key not in asked
+    ][:MOST_REQUESTS]
+
+
+def _landed(index: LandingIndex) -> str:
+    """What a tick found, in words."""
+    parts = [f"{len(index.usable):,} files, nothing new"]
+    parts += [f"{len(index.young)} still being written: {index.young[0]}"] if index.young else []
+    parts += [f"{len(index.unread):,} left for the next tick"] if index.unread else []
+    parts += [f"set aside: {file.problem}" for file in index.set_aside]
+    return "; ".join(parts)
+
+
+def _observation(index: LandingIndex) -> dg.AssetObservation:
+    rows = sum(sum(file.rows.values()) for file in index.files)
+    metadata: dict[str, dg.MetadataValue | int | str] = {
+        "files": len(index.files),
+        "rows": rows,
+        "files_set_aside": len(index.set_aside),
+        "files_waiting": len(index.young) + len(index.unread),
+    }
+    if index.set_aside:
+        metadata["set_aside"] = "; ".join(file.problem or "" for file in index.set_aside)
+    return dg.AssetObservation("landing", metadata=metadata)
+
+
+_FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)

@@ -1,0 +1,79 @@
+"""What to run: the difference between what there is and what was made of it. Pure; the sensors only carry it out.
+
+A request's ``run_key`` holds the interval and what it is to be made from, so that the same is never asked for twice:
+new data runs again, a run that failed waits for a person or for new data."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+FileIdentity = tuple[str, int, int]
+"""Path, size and modification time of a landed file."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run to ask for, of the interval with that key, and why, in words."""
+
+    key: str
+    run_key: str
+    because: str
+
+
+def news(
+    landed: Collection[FileIdentity], usable: Collection[FileIdentity], made_from: Collection[FileIdentity]
+) -> str:
+    """What landed for an interval since its table was made from ``made_from``, in words; empty when nothing did.
+
+    ``landed``: the files that hold sessions of the interval now; ``usable``: all files that can be used. A file that
+    vanished or can no longer be used is no news; one that was replaced is, also when none of the interval is left."""
+    paths = {path for path, *_ in made_from}
+    current = {identity[0]: identity for identity in usable}
+    new = sorted(path for path, *_ in landed if path not in paths)
+    replaced = sorted(i[0] for i in made_from if current.get(i[0], i) != i)
+    parts = [f"{_named(new)} landed"] if new else []
+    parts += [f"{_named(replaced)} changed"] if replaced else []
+    return " and ".join(parts)
+
+
+def landing_requests(
+    closed: Iterable[str],
+    landed: Mapping[str, Collection[FileIdentity]],
+    usable: Collection[FileIdentity],
+    made_from: Mapping[str, Collection[FileIdentity]],
+    fingerprints: Mapping[str, str],
+    unfinished: Collection[str],
+) -> list[Request]:
+    """A run for each closed interval that has news, oldest first, unless one of it is unfinished.
+
+    ``closed``: keys from the first interval with data to the last closed one; ``made_from``: the files that each
+    interval's landed_sessions was made from, no entry for one that was never made: it is run though nothing landed."""
+    requests = []
+    for key in closed:
+        if key in unfinished:
+            continue
+        files = landed.get(key, ())
+        because = news(files, usable, made_from[key]) if key in made_from else "it was never made"
+        if because:
+            requests.append(Request(key, f"{key}/{fingerprints[key]}", because))
+    return requests
+
+
+def transition_requests(
+    wanted: Mapping[str, str], made: Mapping[str, str], previous: Mapping[str, str | None], unfinished: Collection[str]
+) -> list[Request]:
+    """A run of label_transitions for each interval whose table is missing or of another generation than it would have
+    now, oldest first, unless a run of it or of its previous interval is unfinished.
+
+    ``wanted``: the generation that it would have, for intervals whose user_labels, and previous ones, are there."""
+    requests = []
+    for key in sorted(wanted):
+        if made.get(key) == wanted[key] or not {key, previous[key]}.isdisjoint(unfinished):
+            continue
+        because = "user_labels changed" if key in made else "it was never made"
+        requests.append(Request(key, f"{key}/{wanted[key]}", because))
+    return requests
+
+
+def _named(paths: list[str]) -> str:
+    rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{rest}"
