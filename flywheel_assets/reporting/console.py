@@ -73,6 +73,19 @@ def failing_checks(checks: Iterable[CheckLine]) -> list[tuple[str, str, int, str
     return sorted(lines, key=lambda line: (line[0] != "failed", -line[2], line[1]))
 
 
+def changes_report(notes: Sequence[Mapping[str, Any]]) -> RenderableType:
+    """What re-runs of an interval changed, newest first, then the pairs of labels of each table's newest re-run."""
+    columns = ("when (UTC)", "table", "added", "removed", "relabelled", "because")
+    lines = [(f"{n['changed_at']:%Y-%m-%d %H:%M:%S}", *(n[c] for c in ("table_name", *columns[2:]))) for n in notes]
+    parts: list[RenderableType] = [table(columns, lines)]
+    for newest in {note["table_name"]: note for note in reversed(notes)}.values():
+        if newest["pairs"]:
+            pairs = [(p["from_label"], p["to_label"], p["count"]) for p in newest["pairs"]]
+            title = f"Relabelled by the last re-run of {newest['table_name']}"
+            parts += [Text(), table(("from", "to", "count"), pairs, title)]
+    return Group(*parts)
+
+
 def explanation_report(
     heading: str,
     sessions: Sequence[Mapping[str, Any]],

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 import pyarrow as pa
 
+from flywheel_assets.defs.changes import Comparison
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.metadata import label_numbers, materialized, records
 from flywheel_assets.domain import label_transitions as transitions
@@ -27,6 +28,8 @@ def user_distributions(
 def user_labels(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
     interval = flywheel.calendar.key(context.partition_key)
     scorer = flywheel.user_scorer
+    generation = flywheel.generation("user_labels", interval)
+    comparison = Comparison(flywheel, "user_labels", interval, generation)
     names = [column.name for column in flywheel.columns("user_labels")]
     written = flywheel.warehouse.write_mapped(
         "user_labels",
@@ -34,12 +37,15 @@ def user_labels(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Fl
         flywheel.warehouse.read("user_distributions", interval),
         lambda batch: scorer.labelled(batch, "user_flywheel_label", "user_model_version").select(names),
         lambda schema: _only(names, scorer.schema(schema, "user_flywheel_label", "user_model_version")),
-        flywheel.generation("user_labels", interval),
+        generation,
+        comparison,
     )
     counts = flywheel.label_counts("user_labels", interval) or {}
     baseline = flywheel.models.baseline
-    numbers = {"users": written.rows, **label_numbers(counts, baseline.user_labels if baseline else None)}
-    return materialized(written, flywheel.columns("user_labels"), numbers, {"user_model_version": scorer.version})
+    shares = label_numbers(counts, baseline.user_labels if baseline else None)
+    numbers = {"users": written.rows, **shares, **comparison.numbers}
+    extras = {"user_model_version": scorer.version, **records("relabelled", comparison.relabelled)}
+    return materialized(written, flywheel.columns("user_labels"), numbers, extras)
 
 
 def label_transitions(
