@@ -111,6 +111,27 @@ def run(first: str | None, last: str | None, forget_missing: bool) -> None:
 
 
 @main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """A dry run of landing FILE: columns, rows per interval, what would be quarantined and why. Writes nothing."""
+    from flywheel_assets.defs.flywheel import Flywheel
+    from flywheel_assets.reporting.console import dry_run_report, terminal
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.storage.landing_check import dry_run
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        found = dry_run(file, flywheel.landing, flywheel.engine, flywheel.minimums)
+        dates = {i.key: i.dates + ("" if i.closed(flywheel.now()) else ", open") for i in flywheel.calendar}
+    rules = flywheel.landing.rules
+    ours = {name: rules.names.get(name, name) for name in found.columns}
+    needed = {name: our if our in rules.needed else "passes through" for name, our in ours.items()}
+    columns = [(name, dtype, needed[name]) for name, dtype in found.columns.items()]
+    intervals = [(dates[key], rows) for key, rows in sorted(found.file.rows.items(), key=str) if key]
+    terminal().print(dry_run_report(columns, intervals, found.quarantined, found.may_repeat, found.file.problem))
+    sys.exit(1 if found.file.problem else 0)
+
+
+@main.command()
 @click.option("--changes", "key", metavar="KEY", help="Instead, what re-runs changed of the interval, by its first day")
 def status(key: str | None) -> None:
     """Per interval: what landed, whether it is closed, and whether its tables are done, stale or failed, and why."""

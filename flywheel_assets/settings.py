@@ -31,6 +31,7 @@ SETTINGS = {
     "FLYWHEEL_REPORTING_TIMEZONE": ("America/Phoenix", "the timezone of the wall clock in `timestamp_mst`"),
     "FLYWHEEL_SESSION_ID_PATTERN": ("", "a regular expression whose one group is the Unix time in a session id"),
     "FLYWHEEL_TRIM_QUANTILE": ("0.999", "sessions above this quantile of any feature are trimmed; 1 trims none"),
+    "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "what your files call our columns, if such a file is there"),
     "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
     "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
@@ -52,6 +53,7 @@ class Settings:
     reporting_timezone: str
     session_id_pattern: str | None
     trim_quantile: Decimal
+    columns_file: Path
     user_export: bool
     engine: str
     memory_limit: str
@@ -92,6 +94,7 @@ class Settings:
             reporting_timezone=_timezone("FLYWHEEL_REPORTING_TIMEZONE", get["FLYWHEEL_REPORTING_TIMEZONE"]),
             session_id_pattern=_pattern("FLYWHEEL_SESSION_ID_PATTERN", get["FLYWHEEL_SESSION_ID_PATTERN"]),
             trim_quantile=_quantile("FLYWHEEL_TRIM_QUANTILE", get["FLYWHEEL_TRIM_QUANTILE"]),
+            columns_file=_path(folder, get["FLYWHEEL_COLUMNS_FILE"]),
             user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),
             engine=_one_of("FLYWHEEL_ENGINE", get["FLYWHEEL_ENGINE"].lower(), ENGINES),
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),

@@ -21,6 +21,7 @@ from flywheel_assets.errors import SettingsError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
 from flywheel_assets.settings import Settings
+from flywheel_assets.storage.column_names import column_names
 from flywheel_assets.storage.engine import DuckDBEngine, Engine
 from flywheel_assets.storage.landing import Landing
 from flywheel_assets.storage.landing_index import LandingIndex
@@ -77,11 +78,13 @@ class Flywheel:
 
     @cached_property
     def landing(self) -> Landing:
+        session, user = self.models.session, self.models.user
         rules = LandingRules(
             self.calendar,
             self.settings.session_id_pattern,
-            self.models.session.features,
-            tuple(reserved_names(self.models.session.labels, self.models.user.labels)),
+            session.features,
+            tuple(reserved_names(session.labels, user.labels)),
+            column_names(self.settings.columns_file, ("session_id", "user_id", *session.features)),
         )
         return Landing(self.settings.landing_dir, self.warehouse, rules)
 
@@ -184,6 +187,7 @@ class Flywheel:
             "landed_sessions": {
                 "features": ", ".join(f"{f} from {m:g}" for f, m in self.minimums.items()),
                 "session id pattern": self.settings.session_id_pattern or "default",
+                "column names": ", ".join(f"{t} is {o}" for t, o in self.landing.rules.names.items()) or "ours",
             },
             "trimmed_sessions": {"trim quantile": str(self.settings.trim_quantile)},
             "session_predictions": {"session model": session.version},

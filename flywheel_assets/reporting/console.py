@@ -81,9 +81,28 @@ def changes_report(notes: Sequence[Mapping[str, Any]]) -> RenderableType:
     for newest in {note["table_name"]: note for note in reversed(notes)}.values():
         if newest["pairs"]:
             pairs = [(p["from_label"], p["to_label"], p["count"]) for p in newest["pairs"]]
-            title = f"Relabelled by the last re-run of {newest['table_name']}"
-            parts += [Text(), table(("from", "to", "count"), pairs, title)]
+            heading = f"Relabelled by the last re-run of {newest['table_name']}"
+            parts += [Text(), Text(heading, style="bold"), table(("from", "to", "count"), pairs)]
     return Group(*parts)
+
+
+def dry_run_report(
+    columns: Sequence[tuple[str, str, str]],
+    intervals: Sequence[tuple[str, int]],
+    quarantined: Mapping[str, int],
+    may_repeat: bool,
+    problem: str | None,
+) -> RenderableType:
+    """What landing would make of a file: its columns (name, type, our name), rows by interval and by reason."""
+    parts: list[RenderableType] = [table(("column", "type", "for us"), columns, "Columns"), Text()]
+    if problem:
+        return Group(*parts, Text(f"would be set aside whole: {problem}", style="red"))
+    parts += [table(("interval", "rows"), intervals, "Rows by interval"), Text()]
+    if quarantined:
+        parts += [table(("reason", "rows"), list(quarantined.items()), "Would be quarantined"), Text()]
+    if may_repeat:
+        parts += [Text("a session is there more than once: its last row would stay"), Text()]
+    return Group(*parts, Text("can land: every column that the models need is there", style="green"))
 
 
 def explanation_report(

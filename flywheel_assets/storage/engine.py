@@ -3,7 +3,7 @@ folder to spill to; :mod:`flywheel_assets.storage.spark` is the other."""
 
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
@@ -29,9 +29,9 @@ class Engine(Protocol):
     def read(self, paths: Sequence[Path]) -> ir.Table:
         """The rows of parquet files of one schema, exactly the columns that are in them."""
 
-    def read_landed(self, paths: Sequence[Path]) -> ir.Table:
+    def read_landed(self, paths: Sequence[Path], as_text: Collection[str] = ()) -> ir.Table:
         """The rows of landed files, united by column name, each with its file's path, its position there, and the
-        file's precedence: its place in ``paths``."""
+        file's precedence: its place in ``paths``. Columns ``as_text`` are of types that do not unite."""
 
     def empty(self, schema: Mapping[str, str]) -> ir.Table:
         """No rows, with columns of these Ibis dtypes."""
@@ -74,13 +74,14 @@ class DuckDBEngine:
     def read(self, paths: Sequence[Path]) -> ir.Table:
         return self._connection.read_parquet(_literal(paths), hive_partitioning=False)
 
-    def read_landed(self, paths: Sequence[Path]) -> ir.Table:
-        files = ", ".join(_quoted(path) for path in _literal(paths))
-        return self._connection.sql(
-            # Virtual columns, which cost nothing where nobody asks for them.
-            f"select *, file_row_number as {ROW}, file_index::bigint as {PRECEDENCE} from "
-            f"read_parquet([{files}], union_by_name = true, hive_partitioning = false, filename = '{FILE}')"
-        )
+    def read_landed(self, paths: Sequence[Path], as_text: Collection[str] = ()) -> ir.Table:
+        if not as_text:  # file_index is a virtual column, which costs nothing where nobody asks for it
+            return self._connection.sql(_landed_scan(paths, (), "file_index"))
+        scans = [
+            _landed_scan([path], set(as_text) & set(pq.read_schema(path).names), str(precedence))
+            for precedence, path in enumerate(paths)
+        ]
+        return self._connection.sql(" union all by name ".join(scans))
 
     def empty(self, schema: Mapping[str, str]) -> ir.Table:
         name = ibis.util.gen_name("flywheel")  # a table, because an expression over a memtable cannot be compiled
@@ -148,6 +149,20 @@ def _read_ahead(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         while (current := batch.result()) is not None:
             batch = reading.submit(following)
             yield current
+
+
+def _landed_scan(paths: Sequence[Path], as_text: Collection[str], precedence: str) -> str:
+    files = ", ".join(_quoted(path) for path in _literal(paths))
+    texts = ", ".join(f"{_name(column)}::varchar as {_name(column)}" for column in sorted(as_text))
+    columns = f"* replace ({texts})" if texts else "*"
+    return (
+        f"select {columns}, file_row_number as {ROW}, ({precedence})::bigint as {PRECEDENCE} from "
+        f"read_parquet([{files}], union_by_name = true, hive_partitioning = false, filename = '{FILE}')"
+    )
+
+
+def _name(column: str) -> str:
+    return '"' + column.replace('"', '""') + '"'
 
 
 def _literal(paths: Sequence[Path]) -> list[str]:

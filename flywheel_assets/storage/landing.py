@@ -22,7 +22,7 @@ from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW, canoni
 from flywheel_assets.errors import LandingError
 from flywheel_assets.storage import landing_index
 from flywheel_assets.storage.landing_index import LandedFile, LandingIndex
-from flywheel_assets.storage.landing_rules import LandingRules
+from flywheel_assets.storage.landing_rules import LandingRules, mixed_columns
 from flywheel_assets.storage.warehouse import Warehouse
 
 
@@ -59,6 +59,16 @@ class Landing:
             unread=tuple(path for path, *_ in new[len(inspected) :]),
         )
 
+    def at(self, folder: Path) -> "Landing":
+        """Another folder under the same rules."""
+        return Landing(folder, self._warehouse, self.rules)
+
+    def look_at(self, name: str) -> LandedFile:
+        """One file of the folder as the index would have it; nothing is written."""
+        stat = (self.folder / name).stat()
+        file = self._inspected(name, stat.st_size, stat.st_mtime_ns)
+        return file if file.problem else self._counted([file])[0]
+
     @contextmanager
     def unchanged(self, files: Sequence[LandedFile]) -> Iterator[None]:
         """Where reading fails because a file changed under it, says that instead of what the engine made of it."""
@@ -77,8 +87,10 @@ class Landing:
 
     def read(self, files: Sequence[LandedFile]) -> ir.Table:
         """All rows of files, canonical, with file, position and precedence. ``files`` in order, the winner last."""
-        rows = self._engine.read_landed([self.folder / f.path for f in files])
-        return canonical(rows, self.rules.features)
+        one_of_each = {f.schema_digest: f for f in files}.values()
+        schemas = [pq.read_schema(path) for path in self._paths([*one_of_each])] if len(one_of_each) > 1 else []
+        mixed = mixed_columns(schemas)
+        return canonical(self._named(self._engine.read_landed(self._paths(files), mixed)), self.rules.features)
 
     def empty(self, index: LandingIndex) -> ir.Table:
         """No rows, with the columns of the file that landed last, or of the contract alone when none did."""
@@ -86,6 +98,17 @@ class Landing:
             return self.read([max(index.usable, key=lambda f: f.precedence)]).limit(0)
         schema = {"session_id": "string", "user_id": "string", **dict.fromkeys(self.rules.features, "int64")}
         return self._engine.empty(schema | {FILE: "string", ROW: "int64", PRECEDENCE: "int64"})
+
+    def _paths(self, files: Sequence[LandedFile]) -> list[Path]:
+        return [self.folder / f.path for f in files]
+
+    def _named(self, rows: ir.Table) -> ir.Table:
+        """The rows with our column names. Where some files have theirs and some ours, each row has one."""
+        for theirs, ours in self.rules.names.items():
+            if theirs in rows.columns:
+                column = rows[theirs].coalesce(rows[ours]) if ours in rows.columns else rows[theirs]
+                rows = rows.mutate(column.name(ours)).drop(theirs)
+        return rows
 
     def _present(self) -> list[FileIdentity]:
         try:
@@ -109,11 +132,21 @@ class Landing:
         return LandedFile(path, size, modified_ns, digest(fields), problem=self.rules.problem(path, schema))
 
     def _counted(self, files: Sequence[LandedFile]) -> list[LandedFile]:
-        """The files with their rows by interval. Quarter hours are counted, few in a file, because an interval in a
-        zone with daylight saving is not so many seconds."""
+        """The files with their rows by interval; one whose ids cannot be read hides no other."""
         if not files:
             return []
-        rows = self._engine.read_landed([self.folder / f.path for f in files])
+        try:
+            return self._counts(files)
+        except Exception as error:  # each engine has its own for a damaged file
+            if len(files) > 1:
+                return [counted for file in files for counted in self._counted([file])]
+            reason = str(error).splitlines()[0]
+            return [replace(files[0], problem=f"{files[0].path} is not readable as parquet: {reason}")]
+
+    def _counts(self, files: Sequence[LandedFile]) -> list[LandedFile]:
+        """Quarter hours are counted, few in a file, because an interval in a zone with daylight saving is not so many
+        seconds."""
+        rows = self._named(self._engine.read_landed(self._paths(files)))
         ids = rows.select(FILE, session_id=rows.session_id.cast("string"))
         quarters = session_start(ids.session_id, self.rules.session_id_pattern) // QUARTER_HOUR_SECONDS
         counted = ids.group_by(ids[FILE], quarter=quarters.cast("int64")).aggregate(rows=ids.count())

@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,7 +71,7 @@ class SparkEngine:
     def read(self, paths: Sequence[Path]) -> ir.Table:
         return self._table(self._files(paths))
 
-    def read_landed(self, paths: Sequence[Path]) -> ir.Table:
+    def read_landed(self, paths: Sequence[Path], as_text: Collection[str] = ()) -> ir.Table:
         from pyspark.sql import functions as sf
         from pyspark.sql.types import StringType
 
@@ -82,6 +82,7 @@ class SparkEngine:
         place = [sf.col("_metadata.file_path").alias(FILE), sf.col("_metadata.row_index").alias(ROW)]
         frames = [self._files(group, place, schema) for schema, group in groups.items()]
         strings = {f.name.lower() for frame in frames for f in frame.schema if isinstance(f.dataType, StringType)}
+        strings |= {name.lower() for name in as_text}
         united = reduce(
             lambda a, b: a.unionByName(b, allowMissingColumns=True),
             (frame.select(*(_as_string(f.name, f.name.lower() in strings) for f in frame.schema)) for frame in frames),

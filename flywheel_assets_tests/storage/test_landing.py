@@ -1,5 +1,5 @@
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,9 @@ class SpyEngine(DuckDBEngine):
         super().__init__("500MB", 1)
         self.files_read: list[str] = []
 
-    def read_landed(self, paths: Sequence[Path]) -> ir.Table:
+    def read_landed(self, paths: Sequence[Path], as_text: Collection[str] = ()) -> ir.Table:
         self.files_read += [path.name for path in paths]
-        return super().read_landed(paths)
+        return super().read_landed(paths, as_text)
 
     def forget(self) -> None:
         self.files_read.clear()
@@ -291,7 +291,7 @@ def test_a_file_with_a_column_twice_but_for_case_is_set_aside(landing: Landing, 
     table = pq.read_table(path).append_column(other, pa.array([2]))
     pq.write_table(table, path)
     assert problem(landing, "a.parquet") == (
-        f"a.parquet has columns 'leads', {other!r}, the same but for case: rename one"
+        f"a.parquet has columns 'leads', {other!r}, the same to us: rename or drop one"
     )
 
 

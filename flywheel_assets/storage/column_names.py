@@ -1,0 +1,44 @@
+"""A team's own column names: `columns.toml` says what they call what we call otherwise.
+
+[columns]
+visit = "session_id"      # theirs = ours
+"Page Views" = "pageviews"
+"""
+
+import tomllib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from flywheel_assets.errors import SettingsError
+
+
+def column_names(path: Path, ours: Sequence[str]) -> dict[str, str]:
+    """Their name: ours, of a `columns.toml`; empty where there is no such file. ``ours``: the columns that a landed
+    file must have. Raises SettingsError for a file that is not so written, and for a name that is none of ours."""
+    if not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    names = table.get("columns")
+    if not isinstance(names, dict) or set(table) != {"columns"} or not all(isinstance(v, str) for v in names.values()):
+        raise SettingsError(f'{path} needs one table, [columns], of lines like visit = "session_id" (theirs = ours)')
+    for theirs, name in names.items():
+        if name not in ours:
+            raise SettingsError(
+                f"{path} maps {theirs!r} to {name!r}, which is no column of ours{nearest(name, ours)}; "
+                f"there are: {', '.join(ours)}"
+            )
+    repeated = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
+    if repeated:
+        raise SettingsError(f"{path} maps two columns to {', '.join(map(repr, repeated))}; one can be meant")
+    return names
+
+
+def nearest(name: str, candidates: Sequence[str]) -> str:
+    """`` (nearest: 'leads')``, the candidate most like a name; empty when none is."""
+    lower = {candidate.lower(): candidate for candidate in candidates}
+    found = get_close_matches(name.lower(), list(lower), 1)
+    return f" (nearest: {lower[found[0]]!r})" if found else ""
