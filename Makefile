@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo ui test lint format models clean
+.PHONY: help install demo ui test lint format models bench clean
 
 help:
 	@echo "make demo     sample sessions through the whole graph"
 	@echo "make ui       the Dagster UI over them, http://127.0.0.1:3000"
 	@echo "make test     the tests;  make lint: ruff and mypy;  make format: ruff, in place"
 	@echo "make models   train the shipped models again"
+	@echo "make bench    time and memory against the pandas script; BENCH=--help: what it can be told"
 	@echo "make install  the set-up alone;  make clean: undo it, data and runs included"
 
 install: $(INSTALLED)
@@ -41,6 +42,9 @@ format: install
 
 models: install
 	$(BIN)/flywheel models train
+
+bench: install
+	$(BIN)/python -m benchmarks.compare $(BENCH)
 
 clean:
 	rm -rf $(VENV) .dagster data
