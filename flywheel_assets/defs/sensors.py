@@ -1,6 +1,6 @@
 """The sensors: gather what there is, ask `domain.automation` what to run, pass it on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import dagster as dg
@@ -11,6 +11,7 @@ from flywheel_assets.defs.processes import end_abandoned_runs, keys_of
 from flywheel_assets.defs.resources import PARTITION_TAG
 from flywheel_assets.domain.automation import Request, landing_requests, transition_requests
 from flywheel_assets.domain.generations import digest
+from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.errors import FlywheelError
 from flywheel_assets.settings import Settings
 from flywheel_assets.storage.landing_index import LandingIndex, identities
@@ -42,6 +43,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
                 flywheel.look(settled_before=now - timedelta(seconds=SETTLED_SECONDS), most=MOST_FILES)
                 intervals = flywheel.to_run(now)
                 made_from = {i.key: flywheel.landed_from(i) for i in intervals}
+                written = _written(flywheel, "landed_sessions", intervals)
                 index = flywheel.index
         except FlywheelError as error:
             return dg.SkipReason(str(error))
@@ -51,12 +53,17 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
             identities(index.usable),
             {key: files for key, files in made_from.items() if files is not None},
             {interval.key: index.fingerprint(interval) for interval in intervals},
+            written,
             _unfinished(context.instance),
         )
+        new = _new_requests(context.instance, requests)
         seen = digest(repr((index.files, index.young, index.unread)))
+        if seen != context.cursor:
+            for file in index.set_aside:
+                context.log.warning(f"set aside: {file.problem}")
         return dg.SensorResult(
-            run_requests=_new_requests(context.instance, requests),
-            skip_reason=_landed(index) if not requests else None,
+            run_requests=new,
+            skip_reason=None if new else "; ".join(_landed(index) + _waiting(requests)),
             cursor=seen,
             asset_events=[_observation(index)] if seen != context.cursor else [],
         )
@@ -81,7 +88,9 @@ def transitions_sensor(settings: Settings) -> dg.SensorDefinition:
                 wanted: dict[str, str] = {}
                 made: dict[str, str] = {}
                 previous: dict[str, str | None] = {}
-                for interval in flywheel.to_run(now):
+                intervals = flywheel.to_run(now)
+                written = _written(flywheel, "label_transitions", intervals)
+                for interval in intervals:
                     before = flywheel.previous_with_data(interval)
                     if all(flywheel.warehouse.exists("user_labels", i) for i in (interval, before) if i):
                         wanted[interval.key] = flywheel.generation("label_transitions", interval).digest
@@ -90,13 +99,18 @@ def transitions_sensor(settings: Settings) -> dg.SensorDefinition:
                         made |= {interval.key: found.digest} if found else {}
         except FlywheelError as error:
             return dg.SkipReason(str(error))
-        requests = transition_requests(wanted, made, previous, _unfinished(context.instance))
-        up_to_date = f"label_transitions of {len(wanted)} intervals are up to date"
-        return dg.SensorResult(
-            run_requests=_new_requests(context.instance, requests), skip_reason=None if requests else up_to_date
-        )
+        requests = transition_requests(wanted, made, previous, written, _unfinished(context.instance))
+        new = _new_requests(context.instance, requests)
+        found_in_words = [f"label_transitions of {len(wanted)} intervals, nothing new", *_waiting(requests)]
+        return dg.SensorResult(run_requests=new, skip_reason=None if new else "; ".join(found_in_words))
 
     return transitions_sensor
+
+
+def _written(flywheel: Flywheel, table: str, intervals: Iterable[Interval]) -> dict[str, int]:
+    """When the table of each interval was written, in nanoseconds; no entry where it is missing."""
+    paths = {interval.key: flywheel.warehouse.path(table, interval) for interval in intervals}
+    return {key: path.stat().st_mtime_ns for key, path in paths.items() if path.is_file()}
 
 
 def _unfinished(instance: dg.DagsterInstance) -> set[str]:
@@ -120,13 +134,18 @@ def _new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> 
     ][:MOST_REQUESTS]
 
 
-def _landed(index: LandingIndex) -> str:
+def _waiting(requests: Sequence[Request]) -> list[str]:
+    """What was asked for before and came to nothing, in words."""
+    keys = ", ".join(request.key for request in requests)
+    return [f"waiting for a person or for new files, because a run of it was asked for before: {keys}"] if keys else []
+
+
+def _landed(index: LandingIndex) -> list[str]:
     """What a tick found, in words."""
     parts = [f"{len(index.usable):,} files, nothing new"]
     parts += [f"{len(index.young)} still being written: {index.young[0]}"] if index.young else []
     parts += [f"{len(index.unread):,} left for the next tick"] if index.unread else []
-    parts += [f"set aside: {file.problem}" for file in index.set_aside]
-    return "; ".join(parts)
+    return parts + [f"set aside: {file.problem}" for file in index.set_aside]
 
 
 def _observation(index: LandingIndex) -> dg.AssetObservation:

@@ -1,7 +1,8 @@
 """What to run: the difference between what there is and what was made of it. Pure; the sensors only carry it out.
 
-A request's ``run_key`` holds the interval and what it is to be made from, so that the same is never asked for twice:
-new data runs again, a run that failed waits for a person or for new data."""
+A request's ``run_key`` holds the interval, what it is to be made from and which table that replaces, so that the same
+is never asked for twice: new data runs again, also data that was there before and came back; a run that failed, and
+so replaced nothing, waits for a person or for new data."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -41,12 +42,14 @@ def landing_requests(
     usable: Collection[FileIdentity],
     made_from: Mapping[str, Collection[FileIdentity]],
     fingerprints: Mapping[str, str],
+    written: Mapping[str, int],
     unfinished: Collection[str],
 ) -> list[Request]:
     """A run for each closed interval that has news, oldest first, unless one of it is unfinished.
 
     ``closed``: keys from the first interval with data to the last closed one; ``made_from``: the files that each
-    interval's landed_sessions was made from, no entry for one that was never made: it is run though nothing landed."""
+    interval's landed_sessions was made from, no entry for one that was never made: it is run though nothing landed;
+    ``written``: when those tables were written, whatever the unit."""
     requests = []
     for key in closed:
         if key in unfinished:
@@ -54,24 +57,33 @@ def landing_requests(
         files = landed.get(key, ())
         because = news(files, usable, made_from[key]) if key in made_from else "it was never made"
         if because:
-            requests.append(Request(key, f"{key}/{fingerprints[key]}", because))
+            requests.append(Request(key, _run_key(key, fingerprints[key], written), because))
     return requests
 
 
 def transition_requests(
-    wanted: Mapping[str, str], made: Mapping[str, str], previous: Mapping[str, str | None], unfinished: Collection[str]
+    wanted: Mapping[str, str],
+    made: Mapping[str, str],
+    previous: Mapping[str, str | None],
+    written: Mapping[str, int],
+    unfinished: Collection[str],
 ) -> list[Request]:
     """A run of label_transitions for each interval whose table is missing or of another generation than it would have
     now, oldest first, unless a run of it or of its previous interval is unfinished.
 
-    ``wanted``: the generation that it would have, for intervals whose user_labels, and previous ones, are there."""
+    ``wanted``: the generation that it would have, for intervals whose user_labels, and previous ones, are there;
+    ``made`` and ``written``: the generation that it has and when it was written, no entry where it is missing."""
     requests = []
     for key in sorted(wanted):
         if made.get(key) == wanted[key] or not {key, previous[key]}.isdisjoint(unfinished):
             continue
         because = "user_labels changed" if key in made else "it was never made"
-        requests.append(Request(key, f"{key}/{wanted[key]}", because))
+        requests.append(Request(key, _run_key(key, wanted[key], written), because))
     return requests
+
+
+def _run_key(key: str, source: str, written: Mapping[str, int]) -> str:
+    return f"{key}/{source}/{written.get(key, 'new')}"
 
 
 def _named(paths: list[str]) -> str:
