@@ -49,7 +49,7 @@ def of_trimmed_sessions(flywheel: Flywheel, interval: Interval) -> list[Verdict]
 def of_session_predictions(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("session_predictions", interval)
     labels, baseline = flywheel.models.session.order, flywheel.models.baseline
-    row = flywheel.figures(table, session_predictions.figures(table, labels, baseline))
+    row = flywheel.row(session_predictions.figures(table, labels, baseline))
     previous = flywheel.label_counts("session_predictions", flywheel.previous_with_data(interval))
     return session_predictions.verdicts(row, labels, baseline, previous)
 

@@ -513,7 +513,8 @@ def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) 
     def of(table: Table, figures: Figures, limit: int | None) -> Table:
         def gathered(one: Engine) -> ir.Table:
             found = table(one).limit(limit)
-            return found.aggregate(**figures(found))
+            gathered = figures(found)
+            return gathered if isinstance(gathered, ir.Table) else found.aggregate(**gathered)
 
         return gathered
 

@@ -17,13 +17,19 @@ FEATURE_DRIFT = Check(
 CHECKS = (*labelled.CHECKS, FEATURE_DRIFT)
 
 
-def figures(table: ir.Table, labels: Sequence[str], baseline: Baseline | None) -> dict[str, ir.Scalar]:
-    """Aggregates of labels and probabilities, and per feature of the baseline ``bin_<feature>_<i>``, cumulative."""
+def figures(table: ir.Table, labels: Sequence[str], baseline: Baseline | None) -> ir.Table:
+    """One row of labels and probabilities, and per feature of the baseline ``bin_<feature>_<i>``, cumulative."""
     found = labelled.figures(table, "session_quality_label", labels)
-    for name, feature in (baseline.features if baseline else {}).items():
-        counts = cumulative_bin_counts(table[name], feature.edges)
-        found |= {f"bin_{name}_{i}": count.coalesce(0) for i, count in enumerate(counts)}
-    return found
+    features = baseline.features if baseline else {}
+    whole = {name: f for name, f in features.items() if isinstance(table[name], ir.IntegerColumn)}
+    for name, feature in features.items():
+        if name not in whole:
+            counts = cumulative_bin_counts(table[name], feature.edges)
+            found |= {f"bin_{name}_{i}": count.coalesce(0) for i, count in enumerate(counts)}
+    row = table.aggregate(**found)
+    for name, feature in whole.items():
+        row = row.cross_join(_bins_from_counts(table, name, feature))
+    return row
 
 
 def verdicts(
@@ -56,3 +62,11 @@ def feature_drift(row: Mapping[str, Any], baseline: Baseline | None) -> Verdict:
 def _bins(row: Mapping[str, Any], name: str, feature: FeatureBaseline) -> list[int]:
     upto = [0, *(int(row[f"bin_{name}_{i}"]) for i in range(len(feature.edges))), int(row["rows"])]
     return [b - a for a, b in pairwise(upto)]
+
+
+def _bins_from_counts(table: ir.Table, name: str, feature: FeatureBaseline) -> ir.Table:
+    """One row of ``bin_<feature>_<i>`` of whole numbers, from how often each occurs: holding every row against every
+    edge is five times as dear."""
+    values = table.group_by(value=table[name]).aggregate(row_count=table.count())
+    upto = [values.row_count.sum(where=values.value <= edge).coalesce(0) for edge in feature.edges]
+    return values.aggregate(**{f"bin_{name}_{i}": rows for i, rows in enumerate(upto)})

@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flywheel_assets.domain.drift import Baseline, FeatureBaseline, bin_counts, compare
 from flywheel_assets.domain.verdicts import session_predictions as predictions
 from flywheel_assets.storage.engine import DuckDBEngine
-from flywheel_assets_tests.frames import figures, frame
+from flywheel_assets_tests.frames import frame, records
 
 LABELS = ["Low", "High"]
 COLUMNS = {
@@ -18,7 +20,8 @@ BASELINE = Baseline({"Low": 500, "High": 500}, {}, {"leads": FeatureBaseline((0.
 
 def found(engine: DuckDBEngine, leads: list[int], baseline: Baseline | None = BASELINE) -> dict[str, int]:
     table = frame(COLUMNS, [(n, LABELS[i % 2], 0.5, 0.5) for i, n in enumerate(leads)])
-    return figures(engine, table, predictions.figures(table, LABELS, baseline))
+    (row,) = records(engine, predictions.figures(table, LABELS, baseline))
+    return row
 
 
 def test_there_is_a_verdict_for_every_check(engine: DuckDBEngine) -> None:
@@ -32,6 +35,17 @@ def test_a_features_psi_is_that_of_its_bins(engine: DuckDBEngine) -> None:
     judged = predictions.feature_drift(found(engine, leads), BASELINE)
     assert bin_counts(leads, (0.0, 2.0)) == (40, 50, 10)
     assert judged.numbers["psi_leads"] == pytest.approx(compare([40, 50, 10], [500, 300, 200]).psi)
+
+
+@given(st.lists(st.integers(-2, 12), max_size=40))
+def test_whole_and_real_features_have_the_same_bins(engine: DuckDBEngine, values: list[int]) -> None:
+    edges = (0.0, 2.0, 2.5, 7.0)
+    baseline = Baseline({}, {}, {"leads": FeatureBaseline(edges, (1,) * 5), "score": FeatureBaseline(edges, (1,) * 5)})
+    rows = [(n, float(n), "Low", 0.5, 0.5) for n in values]
+    table = frame({"leads": "int64", "score": "float64", **{k: v for k, v in COLUMNS.items() if k != "leads"}}, rows)
+    (row,) = records(engine, predictions.figures(table, LABELS, baseline))
+    whole, real = ([row[f"bin_{name}_{i}"] for i in range(len(edges))] for name in ("leads", "score"))
+    assert whole == real == [sum(n <= edge for n in values) for edge in edges]
 
 
 def test_features_as_in_the_baseline_pass(engine: DuckDBEngine) -> None:
