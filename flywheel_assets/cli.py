@@ -45,7 +45,8 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
     from flywheel_assets.learning.world import WORLD
     from flywheel_assets.settings import Settings
 
-    calendar = Settings.read().calendar
+    settings = Settings.read()
+    calendar = settings.calendar
     try:
         if first_interval:
             first = calendar.key(first_interval)
@@ -60,7 +61,12 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
     for path in written.landing_files:
         click.echo(f"  {path}")
     click.echo(f"their true labels and the world that they are drawn from: {written.truth_folder}")
-    click.echo(f"next: FLYWHEEL_LANDING_DIR={directory / 'landing'} flywheel run")
+    landing = directory.absolute() / "landing"
+    click.echo(
+        "next: flywheel run"
+        if landing == settings.landing_dir
+        else f"next: FLYWHEEL_LANDING_DIR={landing} flywheel run"
+    )
 
 
 @main.command()
@@ -70,6 +76,7 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
 def run(first: str | None, last: str | None, forget_missing: bool) -> None:
     """Materialize every closed interval, oldest first. One that fails is reported, and the rest go on."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
 
     from flywheel_assets.defs.home import dagster_home
 
@@ -81,13 +88,13 @@ def run(first: str | None, last: str | None, forget_missing: bool) -> None:
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.jobs import INTERVAL_JOB
     from flywheel_assets.defs.processes import end_abandoned_runs
-    from flywheel_assets.reporting.console import CheckLine, run_report, terminal
+    from flywheel_assets.reporting.console import run_report, terminal
 
     console = terminal()
     with Flywheel.open(settings) as flywheel:
         intervals = intervals_to_run(flywheel, first, last, flywheel.now())
-        for file in flywheel.index.set_aside:
-            console.print(f"[yellow]set aside:[/] {file.problem}", highlight=False)
+        for problem in flywheel.index.problems():
+            console.print("[yellow]left out:[/]", Text(problem))
     outcomes = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
@@ -97,12 +104,8 @@ def run(first: str | None, last: str | None, forget_missing: bool) -> None:
             outcomes.append(outcome)
             progress.update(task, advance=1, description=outcome.interval.dates)
             if outcome.failure:
-                console.print(f"[red]{outcome.interval.key} failed:[/] {outcome.failure}", highlight=False)
-    checks = [
-        CheckLine(check.state, check.table, check.name, outcome.interval.key, check.summary)
-        for outcome in outcomes
-        for check in outcome.checks
-    ]
+                console.print(f"[red]{outcome.interval.key} failed:[/]", Text(outcome.failure))
+    checks = [check for outcome in outcomes for check in outcome.checks]
     console.print(run_report(RUN_COLUMNS, [outcome.line() for outcome in outcomes], checks))
     console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
     console.print("next: flywheel status | flywheel explain USER | make ui", highlight=False)
@@ -142,7 +145,9 @@ def status(key: str | None) -> None:
 
     dagster_home(Path.cwd())
     import dagster as dg
+    from rich.text import Text
 
+    from flywheel_assets.defs.driver import nothing_landed
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.status import last_failures, statuses
     from flywheel_assets.reporting.console import table, terminal
@@ -150,17 +155,12 @@ def status(key: str | None) -> None:
 
     with Flywheel.open(Settings.read()) as flywheel, dg.DagsterInstance.get() as instance:
         found = statuses(flywheel, last_failures(instance), flywheel.now())
-        set_aside = [file.problem for file in flywheel.index.set_aside]
+        problems, nothing = flywheel.index.problems(), nothing_landed(flywheel)
     rows = [(s.interval.dates, s.landed, s.closed, s.state, s.why) for s in found]
     console = terminal()
-    for problem in set_aside:
-        console.print(f"[yellow]set aside:[/] {problem}", highlight=False)
-    if rows:
-        console.print(table(("interval", "landed", "closed", "state", "why"), rows))
-    else:
-        console.print(
-            f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
-        )
+    for problem in problems if rows else ():
+        console.print("[yellow]left out:[/]", Text(problem))
+    console.print(table(("interval", "landed", "closed", "state", "why"), rows) if rows else Text(nothing))
 
 
 def _changes(key: str) -> None:
@@ -218,8 +218,10 @@ def ui(port: int) -> None:
     from flywheel_assets.defs.home import dagster_home
 
     home = dagster_home(Path.cwd())
-    click.echo(f"Dagster UI: http://127.0.0.1:{port} (DAGSTER_HOME is {home})")
+    click.echo(f"Dagster UI: http://127.0.0.1:{port}, runs: http://127.0.0.1:{port}/runs (DAGSTER_HOME is {home})")
     dagster = Path(sys.executable).with_name("dagster")
+    here = Path("workspace.yaml").is_file()
+    location = ["-w", "workspace.yaml"] if here else ["-m", "flywheel_assets.definitions"]
     # A shell that starts it in the background has it ignore Ctrl-C, and Dagster would then never stop.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.execv(dagster, [str(dagster), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])
+    os.execv(dagster, [str(dagster), "dev", *location, "-h", "127.0.0.1", "-p", str(port)])

@@ -41,6 +41,11 @@ SETTINGS = {
 
 ENGINES = ("duckdb", "spark")
 
+LAST_YEAR = 2200
+"""Unix times of ten digits end in 2286."""
+
+LEAST_MEMORY_BYTES = 100_000_000
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -81,6 +86,8 @@ class Settings:
         )
         if last_day < first_day:
             raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}, before FLYWHEEL_FIRST_INTERVAL, {first_day}")
+        if last_day.year > LAST_YEAR:
+            raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}; expected a day of {LAST_YEAR} or before")
         return cls(
             landing_dir=_path(folder, get["FLYWHEEL_LANDING_DIR"]),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
@@ -88,7 +95,7 @@ class Settings:
             calendar=Calendar(
                 first_day,
                 last_day,
-                _whole_number("FLYWHEEL_INTERVAL_WEEKS", get["FLYWHEEL_INTERVAL_WEEKS"]),
+                _whole_number("FLYWHEEL_INTERVAL_WEEKS", get["FLYWHEEL_INTERVAL_WEEKS"], 52),
                 _timezone("FLYWHEEL_INTERVAL_TIMEZONE", get["FLYWHEEL_INTERVAL_TIMEZONE"]),
             ),
             reporting_timezone=_timezone("FLYWHEEL_REPORTING_TIMEZONE", get["FLYWHEEL_REPORTING_TIMEZONE"]),
@@ -98,7 +105,7 @@ class Settings:
             user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),
             engine=_one_of("FLYWHEEL_ENGINE", get["FLYWHEEL_ENGINE"].lower(), ENGINES),
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),
-            threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1)),
+            threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1), 1024),
         )
 
 
@@ -121,9 +128,9 @@ def _years_later(day: date, years: int) -> date:
         return date.max if day.year + years > date.max.year else day.replace(year=day.year + years, day=28)
 
 
-def _whole_number(name: str, value: str) -> int:
-    if not value.isdecimal() or int(value) < 1:
-        raise SettingsError(f"{name} is {value!r}; expected a whole number from 1")
+def _whole_number(name: str, value: str, most: int) -> int:
+    if not value.isdecimal() or not 1 <= int(value) <= most:
+        raise SettingsError(f"{name} is {value!r}; expected a whole number from 1 to {most}")
     return int(value)
 
 
@@ -173,9 +180,10 @@ def _one_of(name: str, value: str, choices: tuple[str, ...]) -> str:
 
 
 def _size(name: str, value: str) -> str:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[KMGT]i?B", value, re.IGNORECASE)
-    if not found or float(found[1]) == 0:
-        raise SettingsError(f"{name} is {value!r}; expected a size with its unit, as in 4GB")
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT])i?B", value, re.IGNORECASE)
+    powers = {"K": 1, "M": 2, "G": 3, "T": 4}
+    if not found or float(found[1]) * 1000 ** powers[found[2].upper()] < LEAST_MEMORY_BYTES:
+        raise SettingsError(f"{name} is {value!r}; expected a size with its unit, as in 4GB, and at least 100MB")
     return value
 
 

@@ -79,6 +79,10 @@ class Project:
         """The whole graph for each interval."""
         return list(run_intervals(self.job, self.instance, self.intervals(*keys)))
 
+    def run_forgetting(self, *keys: str) -> list[IntervalRun]:
+        """The whole graph, giving up the sessions of files that vanished."""
+        return list(run_intervals(self.job, self.instance, self.intervals(*keys), forget_missing=True))
+
     def materialize(self, key: str, *tables: str) -> dg.ExecuteInProcessResult:
         """A few tables of an interval with their checks, as by hand from the UI."""
         return self.job.execute_in_process(

@@ -35,7 +35,7 @@ class History:
         return self.project.table(table, run.interval.key).to_pandas()
 
     def checks(self, name: str) -> list[CheckOutcome]:
-        return [check for run in self.runs for check in run.checks if check.name == name]
+        return [check for run in self.runs for check in run.checks if check.check == name]
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +107,6 @@ def test_drift_from_the_baseline_fails_and_says_by_how_much(history: History) ->
 
 
 def test_only_drift_and_the_mix_of_labels_fail(history: History) -> None:
-    failed = {check.name for run in history.runs for check in run.checks if check.state == "failed"}
+    failed = {check.check for run in history.runs for check in run.checks if check.state == "failed"}
 
     assert failed <= {"drift_from_baseline", "drift_from_previous", "label_distribution"}

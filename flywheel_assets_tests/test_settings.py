@@ -136,6 +136,9 @@ def test_a_size_may_be_a_fraction_of_its_unit(tmp_path: Path) -> None:
         ("MEMORY_LIMIT", "4", "expected a size with its unit, as in 4GB"),
         ("MEMORY_LIMIT", "50%", "expected a size with its unit"),
         ("MEMORY_LIMIT", "0GB", "expected a size with its unit"),
+        ("MEMORY_LIMIT", "1MB", "at least 100MB"),
+        ("INTERVAL_WEEKS", "999999999", "expected a whole number from 1 to 52"),
+        ("THREADS", "99999999999", "expected a whole number from 1 to 1024"),
     ],
 )
 def test_a_bad_setting_is_an_error_that_names_it_its_value_and_what_was_expected(
@@ -145,6 +148,11 @@ def test_a_bad_setting_is_an_error_that_names_it_its_value_and_what_was_expected
         read(tmp_path, **{name: value})
     assert str(error.value).startswith(f"FLYWHEEL_{name} is {value!r}")
     assert says in str(error.value)
+
+
+def test_a_last_interval_that_no_session_id_can_name_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="expected a day of 2200 or before"):
+        read(tmp_path, FIRST_INTERVAL="9999-12-27")
 
 
 def test_quantile_1_is_a_setting_and_trims_none(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def definitions(settings: Settings) -> dg.Definitions:
         warnings.simplefilter("ignore", dg.PreviewWarning)
         checks = interval_checks(partitions)
     return dg.Definitions(
-        assets=[LANDING, *interval_assets(partitions)],
+        assets=[LANDING, *interval_assets(partitions, settings.engine)],
         asset_checks=checks,
         jobs=interval_jobs(),
         sensors=[landing_sensor(settings), transitions_sensor(settings)],

@@ -33,7 +33,7 @@ def of_landed_sessions(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
         landed_sessions.quarantine_rate(flywheel.warehouse.quarantined_rows(interval), int(row["rows"])),
         landed_sessions.volume(int(row["rows"]), volumes),
         landed_sessions.interval_closed(interval, flywheel.now()),
-        landed_sessions.landed_files(len(index.of_interval(interval)), [f.problem or "" for f in index.set_aside]),
+        landed_sessions.landed_files(len(index.of_interval(interval)), index.problems()),
     ]
 
 
@@ -71,7 +71,7 @@ def of_user_labels(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 def of_enriched_export(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("enriched_export", interval)
     row = flywheel.figures(table, enriched_export.figures(table))
-    upstream = ("session_predictions", "user_distributions", "user_labels", "enriched_export")
+    upstream = [name for name in TABLES if name != "label_transitions"]
     reasons = {name: flywheel.stale_because(name, interval, flywheel.generation) for name in upstream}
     stale = {name: why for name, why in reasons.items() if why}
     return enriched_export.verdicts(row, flywheel.warehouse.rows("trimmed_sessions", interval) or 0, stale)

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 import dagster as dg
 
@@ -13,18 +12,9 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.status import step_failure
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.errors import LandingError, SettingsError
+from flywheel_assets.reporting.console import CheckLine
 
-RUN_COLUMNS = ("interval", "sessions", "trimmed", "users", "seconds", "passed", "warned", "failed")
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """A check of a run: ``state`` is passed, warned (failed with severity WARN) or failed (with ERROR)."""
-
-    table: str
-    name: str
-    state: Literal["passed", "warned", "failed"]
-    summary: str
+RUN_COLUMNS = ("interval", "sessions", "quarantined", "trimmed", "users", "seconds", "passed", "warned", "failed")
 
 
 @dataclass(frozen=True)
@@ -34,17 +24,18 @@ class IntervalRun:
 
     interval: Interval
     sessions: int | None
+    quarantined: int | None
     trimmed: int | None
     users: int | None
     seconds: float
-    checks: tuple[CheckOutcome, ...]
+    checks: tuple[CheckLine, ...]
     failure: str
 
     def line(self) -> tuple[object, ...]:
         """The run as a line of RUN_COLUMNS."""
         states = [check.state for check in self.checks]
         counts = [states.count("passed"), states.count("warned"), states.count("failed")]
-        return (self.interval.dates, self.sessions, self.trimmed, self.users, self.seconds, *counts)
+        return (self.interval.dates, self.sessions, self.quarantined, self.trimmed, self.users, self.seconds, *counts)
 
 
 def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, now: datetime) -> list[Interval]:
@@ -58,10 +49,7 @@ def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, no
     if first is None:
         with_data = flywheel.first_key
         if with_data is None:
-            raise LandingError(
-                f"no session has landed in {flywheel.landing.folder}{_set_aside(flywheel)}; to try with sample data: "
-                "flywheel sample data"
-            )
+            raise LandingError(nothing_landed(flywheel))
         first = with_data
     start, end = flywheel.interval(first), flywheel.interval(last) if last else closed
     for interval in (start, end):
@@ -94,18 +82,19 @@ def _outcome(interval: Interval, result: dg.ExecuteInProcessResult, seconds: flo
     return IntervalRun(
         interval,
         _number(result, "landed_sessions", "rows"),
+        _number(result, "landed_sessions", "quarantined"),
         _number(result, "trimmed_sessions", "trimmed"),
         _number(result, "user_labels", "rows"),
         seconds,
-        tuple(_check_outcome(check) for check in result.get_asset_check_evaluations()),
+        tuple(_check_line(interval, check) for check in result.get_asset_check_evaluations()),
         "" if result.success else _failure(result),
     )
 
 
-def _check_outcome(check: dg.AssetCheckEvaluation) -> CheckOutcome:
-    bad: Literal["warned", "failed"] = "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
-    table = check.asset_key.to_user_string()
-    return CheckOutcome(table, check.check_name, "passed" if check.passed else bad, check.description or "")
+def _check_line(interval: Interval, check: dg.AssetCheckEvaluation) -> CheckLine:
+    bad = "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
+    state, table = "passed" if check.passed else bad, check.asset_key.to_user_string()
+    return CheckLine(state, table, check.check_name, interval.key, check.description or "")
 
 
 def _number(result: dg.ExecuteInProcessResult, table: str, name: str) -> int | None:
@@ -123,6 +112,12 @@ def _failure(result: dg.ExecuteInProcessResult) -> str:
     return "the run failed before its first step"
 
 
-def _set_aside(flywheel: Flywheel) -> str:
-    problems = [f.problem or "" for f in flywheel.index.set_aside]
-    return f" that can be used ({'; '.join(problems)})" if problems else ""
+def nothing_landed(flywheel: Flywheel) -> str:
+    """Why there is nothing to run, and what to do."""
+    problems = flywheel.index.problems()
+    if not problems:
+        return f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
+    return (
+        f"no session that landed in {flywheel.landing.folder} belongs to an interval: {'; '.join(problems)}. See "
+        "FLYWHEEL_FIRST_INTERVAL, FLYWHEEL_LAST_INTERVAL and FLYWHEEL_SESSION_ID_PATTERN"
+    )

@@ -16,13 +16,13 @@ from flywheel_assets.domain.automation import FileIdentity
 from flywheel_assets.domain.generations import NOTHING, Generation
 from flywheel_assets.domain.intervals import Calendar, Interval
 from flywheel_assets.domain.tables import TABLES, Column, expand, reserved_names
-from flywheel_assets.domain.verdicts.labelled import counts_by_label, label_counts
 from flywheel_assets.errors import SettingsError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
 from flywheel_assets.settings import Settings
 from flywheel_assets.storage.column_names import column_names
 from flywheel_assets.storage.engine import DuckDBEngine, Engine
+from flywheel_assets.storage.grid import hold_to_grid
 from flywheel_assets.storage.landing import Landing
 from flywheel_assets.storage.landing_index import LandingIndex
 from flywheel_assets.storage.landing_rules import LandingRules
@@ -47,6 +47,11 @@ class Flywheel:
     @contextmanager
     def open(cls, settings: Settings) -> Iterator["Flywheel"]:
         """A flywheel with an engine of its own, closed at the end."""
+        try:
+            settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"FLYWHEEL_WAREHOUSE_DIR is {settings.warehouse_dir}: {error.strerror}") from None
+        hold_to_grid(settings.warehouse_dir, settings.calendar)
         engine = _engine(settings)
         try:
             yield cls(settings, engine)
@@ -89,7 +94,7 @@ class Flywheel:
         return Landing(self.settings.landing_dir, self.warehouse, rules)
 
     def now(self) -> datetime:
-        """The clock, read nowhere else but for the driver of a whole history."""
+        """The clock. Domain and storage never read it: they are told the time."""
         return datetime.now(UTC)
 
     @cached_property
@@ -124,13 +129,14 @@ class Flywheel:
         return self.row(table.aggregate(**aggregates))
 
     def label_counts(self, table: str, interval: Interval | None) -> dict[str, int] | None:
-        """Rows by label of session_predictions or user_labels, every label of the model, worst to best; None when the
-        interval is None or the table is not there."""
+        """Rows by label of session_predictions or user_labels: every label of the model, worst to best, then those
+        that only an earlier model had. None when the interval is None or the table is not there."""
         if interval is None or not self.warehouse.exists(table, interval):
             return None
-        labels = (self.models.session if table == "session_predictions" else self.models.user).order
-        rows = self.warehouse.read(table, interval)
-        return counts_by_label(self.figures(rows, label_counts(rows[LABEL_COLUMNS[table]], labels)), labels)
+        rows, label = self.warehouse.read(table, interval), LABEL_COLUMNS[table]
+        found = self.engine.collect(rows.group_by(label).aggregate(rows=rows.count()).order_by(label)).to_pylist()
+        order = (self.models.session if table == "session_predictions" else self.models.user).order
+        return dict.fromkeys(order, 0) | {line[label]: line["rows"] for line in found if line[label] is not None}
 
     @cached_property
     def first_key(self) -> str | None:
@@ -174,30 +180,33 @@ class Flywheel:
         for source in TABLES[table].previous:
             previous = self.previous_with_data(interval)
             sources[f"previous {source}"] = digest(source, previous) if previous else NOTHING
-        return Generation(table, sources, self._parameters(table))
+        return Generation(table, sources, self._parameters(table, interval))
 
     def _stored_digest(self, table: str, interval: Interval) -> str:
         made = self.warehouse.generation(table, interval)
         return made.digest if made else NOTHING
 
-    def _parameters(self, table: str) -> dict[str, str]:
+    def _parameters(self, table: str, interval: Interval) -> dict[str, str]:
         """The settings and model versions that the rows of a table depend on, by a name that a person reads."""
         session, user = self.models.session, self.models.user
+        number = {"interval number": str(interval.number)}
         return {
             "landed_sessions": {
+                "interval": f"{interval.start:%Y-%m-%dT%H:%MZ} to {interval.end:%Y-%m-%dT%H:%MZ}",
                 "features": ", ".join(f"{f} from {m:g}" for f, m in self.minimums.items()),
                 "session id pattern": self.settings.session_id_pattern or "default",
                 "column names": ", ".join(f"{t} is {o}" for t, o in self.landing.rules.names.items()) or "ours",
             },
-            "trimmed_sessions": {"trim quantile": str(self.settings.trim_quantile)},
+            "trimmed_sessions": {"trim quantile": str(self.settings.trim_quantile.normalize())},
             "session_predictions": {"session model": session.version},
             "user_distributions": {"session labels": ", ".join(session.labels)},
             "user_labels": {"user model": user.version},
             "enriched_export": {
+                **number,
                 "reporting timezone": self.settings.reporting_timezone,
                 "user export": str(self.settings.user_export).lower(),
             },
-            "label_transitions": {},
+            "label_transitions": number,
         }[table]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 
 import dagster as dg
 
@@ -25,7 +26,12 @@ def flywheel_resource(settings: Settings) -> dg.ResourceDefinition:
             opened = held.enter_context(Flywheel.open(settings))
             opened.warehouse.sweep()
             if key:
-                held.enter_context(opened.warehouse.lock(settings.calendar.key(key)))
+                held.enter_context(opened.warehouse.lock(settings.calendar.key(key), partial(_tell, context, key)))
             yield opened
 
     return flywheel
+
+
+def _tell(context: dg.InitResourceContext, key: str) -> None:
+    if context.log:
+        context.log.info(f"waiting for another run of interval {key} to end")

@@ -35,12 +35,10 @@ def statuses(flywheel: Flywheel, failures: Mapping[str, str], now: datetime) -> 
     """Every interval from the first with data to the last closed one, and later ones with data, which are open.
 
     ``failures``: per key of an interval whose last run failed, what that run said."""
-    first = flywheel.first_key
-    if first is None:
-        return []
-    later = [flywheel.calendar.key(key) for file in flywheel.index.files for key in file.rows if key]
-    last = max([*later, *filter(None, [flywheel.calendar.last_closed(now)])], key=lambda interval: interval.number)
-    return [_status(flywheel, i, failures, now) for i in flywheel.calendar.between(flywheel.calendar.key(first), last)]
+    closed = flywheel.to_run(now)
+    later = {key for file in flywheel.index.files for key in file.rows if key} - {i.key for i in closed}
+    intervals = closed + [flywheel.calendar.key(key) for key in sorted(later)]
+    return [_status(flywheel, interval, failures, now) for interval in intervals]
 
 
 def last_failures(instance: dg.DagsterInstance) -> dict[str, str]:

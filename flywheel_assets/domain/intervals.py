@@ -10,7 +10,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 QUARTER_HOUR_SECONDS = 900
-"""Offsets of all time zones are multiples of this, so that days and intervals begin and end on one."""
+"""Offsets of all time zones have been multiples of this since 1972, so that days and intervals begin on one."""
 
 
 @dataclass(frozen=True)

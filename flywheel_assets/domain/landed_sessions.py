@@ -32,9 +32,9 @@ def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.Integer
 
 
 def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
-    """The rows with ids as strings and features as int64 or float64, so that files of other widths unite."""
-    casts: dict[str, dt.DataType | str] = {"session_id": "string", "user_id": "string"}
-    casts.update({f: "int64" if _fits_int64(rows[f].type()) else "float64" for f in features})
+    """The rows with ids as strings and features as float64, whatever their files have: who reads the folder of a table
+    takes the first interval's types for all, and would cut 2.5 down to 2."""
+    casts = {"session_id": "string", "user_id": "string", **dict.fromkeys(features, "float64")}
     return rows.cast({name: to for name, to in casts.items() if rows[name].type() != dt.dtype(to)})
 
 
@@ -72,7 +72,7 @@ def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
     start = session_start(rows.session_id, pattern)
     reason = ibis.cases(
         (_is_blank(rows.session_id), "session_id is null or empty"),
-        (start.isnull(), "session_id holds no timestamp"),
+        (start.isnull(), "session_id ends in no Unix time of 10 or 13 digits"),
         (start < calendar.number(1).start_unix, "before the first interval"),
         (start >= calendar.number(calendar.count).end_unix, "after the last interval"),
     )
@@ -129,7 +129,3 @@ def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.Bool
 
 def _is_blank(column: ir.StringValue) -> ir.BooleanValue:
     return column.isnull() | (column.strip() == "")
-
-
-def _fits_int64(dtype: dt.DataType) -> bool:
-    return dtype.is_integer() and not dtype.is_uint64()

@@ -12,7 +12,7 @@ from flywheel_assets.domain.labels import snake_case
 
 @dataclass(frozen=True)
 class Column:
-    """``dtype`` as Ibis prints it; ``number`` for a feature, which keeps its landed width as int64 or float64."""
+    """``dtype`` as Ibis prints it, or ``any``."""
 
     name: str
     dtype: str
@@ -33,7 +33,7 @@ class Table:
 
 SESSION_ID = Column("session_id", "string", "The session; its last run of digits is the Unix time of its start.")
 USER_ID = Column("user_id", "string", "The user.")
-FEATURE = Column("<feature>", "number", "A feature of the session model, as landed.")
+FEATURE = Column("<feature>", "float64", "A feature of the session model, as landed.")
 OTHERS = Column("*", "any", "Every other landed column, as it is.")
 UNIX = Column("timestamp_unix", "int64", "Start of the session, seconds since 1970-01-01 UTC.")
 UTC = Column("timestamp_utc", "timestamp('UTC')", "Start of the session.")
@@ -141,14 +141,14 @@ def expand(
     columns: Iterable[Column],
     features: Sequence[str],
     session_labels: Sequence[str],
-    user_labels: Sequence[str],
+    flywheel_labels: Sequence[str],
     others: Iterable[Column] = (),
 ) -> list[Column]:
     """The columns with every placeholder filled in, in their order."""
     fillings: dict[str, Sequence[str]] = {
         "<feature>": features,
         "<session label>": [snake_case(label) for label in session_labels],
-        "<user label>": [snake_case(label) for label in user_labels],
+        "<user label>": [snake_case(label) for label in flywheel_labels],
     }
     expanded: list[Column] = []
     for column in columns:
@@ -161,7 +161,7 @@ def expand(
     return expanded
 
 
-def reserved_names(session_labels: Sequence[str], user_labels: Sequence[str]) -> list[str]:
+def reserved_names(session_labels: Sequence[str], flywheel_labels: Sequence[str]) -> list[str]:
     """Column names that are ours: a landed column may not have one, in whatever case."""
     ours = {c.name: c for t in TABLES.values() for c in t.columns if c not in (SESSION_ID, USER_ID, FEATURE, OTHERS)}
-    return [c.name for c in expand(ours.values(), (), session_labels, user_labels)] + [QUARANTINE_REASON, PARTITION]
+    return [c.name for c in expand(ours.values(), (), session_labels, flywheel_labels)] + [QUARANTINE_REASON, PARTITION]

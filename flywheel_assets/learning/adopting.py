@@ -70,7 +70,11 @@ def adopt(
         digests={artefact.name: artefact.digest for artefact in artefacts},
         libraries=library_versions(),
     )
-    compile_bundle(bundle)
+    try:
+        compile_bundle(bundle)
+    except Exception:
+        (directory / MANIFEST).unlink()  # or the next try would find the folder adopted
+        raise
     return bundle
 
 

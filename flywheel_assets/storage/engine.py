@@ -71,7 +71,7 @@ class Engine(Protocol):
 class DuckDBEngine:
     """DuckDB in memory. Not to be shared between threads."""
 
-    read_errors = (duckdb.Error, OSError)
+    read_errors: tuple[type[Exception], ...] = (duckdb.Error, OSError)
 
     def __init__(self, memory_limit: str, threads: int) -> None:
         self._spill = tempfile.TemporaryDirectory(prefix="flywheel-spill-")

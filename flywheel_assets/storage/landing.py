@@ -6,7 +6,7 @@ Landed files are read, never written."""
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -74,7 +74,7 @@ class Landing:
         """Where reading fails because a file changed under it, says that instead of what the engine made of it."""
         try:
             yield
-        except Exception:
+        except self._engine.read_errors:
             self.verify(files)
             raise
 
@@ -96,7 +96,7 @@ class Landing:
         """No rows, with the columns of the file that landed last, or of the contract alone when none did."""
         if index.usable:
             return self.read([max(index.usable, key=lambda f: f.precedence)]).limit(0)
-        schema = {"session_id": "string", "user_id": "string", **dict.fromkeys(self.rules.features, "int64")}
+        schema = {"session_id": "string", "user_id": "string", **dict.fromkeys(self.rules.features, "float64")}
         return self._engine.empty(schema | {FILE: "string", ROW: "int64", PRECEDENCE: "int64"})
 
     def _paths(self, files: Sequence[LandedFile]) -> list[Path]:
@@ -112,14 +112,18 @@ class Landing:
 
     def _present(self) -> list[FileIdentity]:
         try:
-            with os.scandir(self.folder) as entries:
-                stats = [(e.name, e.stat()) for e in entries if e.name.endswith(".parquet") and e.is_file()]
+            entries = list(os.scandir(self.folder))
         except (FileNotFoundError, NotADirectoryError):
             raise LandingError(
                 f"there is no landing folder at {self.folder}: create it and put parquet files there, or set "
                 "FLYWHEEL_LANDING_DIR to where they are"
             ) from None
-        return sorted((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+        present = []
+        for entry in entries:
+            with suppress(FileNotFoundError):  # it vanished since
+                if entry.name.lower().endswith(".parquet") and entry.is_file():
+                    present.append((entry.name, entry.stat().st_size, entry.stat().st_mtime_ns))
+        return sorted(present)
 
     def _inspected(self, path: str, size: int, modified_ns: int) -> LandedFile:
         """The file with its schema judged, from its footer."""
@@ -137,7 +141,7 @@ class Landing:
             return []
         try:
             return self._counts(files)
-        except Exception as error:  # each engine has its own for a damaged file
+        except self._engine.read_errors as error:
             if len(files) > 1:
                 return [counted for file in files for counted in self._counted([file])]
             reason = str(error).splitlines()[0]
@@ -164,4 +168,4 @@ class Landing:
         vanished stay: they may be the last copy."""
         rows = self.read([file]).drop(PRECEDENCE) if file.rows.get(None) else None
         found = None if rows is None else strays(rows, self.rules.calendar, self.rules.session_id_pattern)
-        self._warehouse.quarantine(f"file={digest(file.path)}", found)
+        self._warehouse.quarantine(file.strays_folder, found)

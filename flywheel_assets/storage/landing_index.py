@@ -44,6 +44,11 @@ class LandedFile:
         return self.path, self.size, self.modified_ns
 
     @property
+    def strays_folder(self) -> str:
+        """Where in quarantine its rows of no interval are."""
+        return f"file={digest(self.path)}"
+
+    @property
     def precedence(self) -> tuple[int, str]:
         """Of several rows of one session, that of the file with the greatest stays."""
         return self.modified_ns, self.path
@@ -82,6 +87,16 @@ class LandingIndex:
     @property
     def set_aside(self) -> list[LandedFile]:
         return [f for f in self.files if f.problem]
+
+    def problems(self) -> list[str]:
+        """What landed and is in no interval, in words: files set aside, and rows that belong to none."""
+        strays = [(f, f.rows.get(None, 0)) for f in self.files]
+        return [f.problem for f in self.files if f.problem] + [
+            f"{f.path} has {rows:,} rows of no interval (no id, no time in it, before the first, after the last), kept "
+            f"in quarantine/{f.strays_folder}"
+            for f, rows in strays
+            if rows
+        ]
 
     @property
     def usable(self) -> list[LandedFile]:

@@ -51,8 +51,8 @@ class LandingRules:
         if repeated:
             yield f"{path} has columns {', '.join(map(repr, repeated))}, the same to us: rename or drop one"
         for name, column in named:
-            if name in ("session_id", "user_id") and pa.types.is_nested(column.type):
-                yield f"{path} has {column.type} in column {column.name!r}; expected a text"
+            if name in ("session_id", "user_id") and not _is_id(column.type):
+                yield f"{path} has {column.type} in column {column.name!r}; expected a text or a whole number"
             if name in self.features and not _is_number(column.type):
                 yield f"{path} has {column.type} in column {column.name!r}; expected a number"
         reserved = {name.lower(): name for name in (*self.reserved, *_WORKING_COLUMNS)}
@@ -88,6 +88,13 @@ def _kind(dtype: pa.DataType) -> str:
     if pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype):
         return "text"
     return str(dtype)
+
+
+def _is_id(dtype: pa.DataType) -> bool:
+    """A float is none: pandas makes one of whole numbers with a gap, and every id of every file would become 1.0."""
+    if pa.types.is_dictionary(dtype):
+        dtype = dtype.value_type
+    return pa.types.is_integer(dtype) or _kind(dtype) == "text"
 
 
 def _is_number(dtype: pa.DataType) -> bool:

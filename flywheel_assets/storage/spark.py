@@ -60,6 +60,10 @@ class SparkEngine:
 
     def __init__(self, memory_limit: str, threads: int) -> None:
         self._session = _started(memory_limit, threads).newSession()
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        self.read_errors: tuple[type[Exception], ...] = (PySparkException, Py4JError, EngineError, OSError)
         for name, value in _SEMANTICS.items():
             self._session.conf.set(name, value)
         if str(self._session.sparkContext.master).startswith("local"):

@@ -102,7 +102,12 @@ class Warehouse:
             before_replacing()
             return written
 
-        return self._replace(self.path(table, interval), generation, write)
+        written = self._replace(self.path(table, interval), generation, write)
+        if table in EXPORTS:  # under another first interval it had another number, and a glob would read both
+            for path in (self.folder / "exports").glob(f"{EXPORTS[table]}_interval_*_{interval.first_day}_*.parquet"):
+                if path != written.path:
+                    path.unlink(missing_ok=True)
+        return written
 
     def write_mapped(
         self,
@@ -122,7 +127,12 @@ class Warehouse:
             before_replacing(path)
             return written
 
-        return self._replace(self.path(table, interval), generation, write)
+        written = self._replace(self.path(table, interval), generation, write)
+        if table in EXPORTS:  # under another first interval it had another number, and a glob would read both
+            for path in (self.folder / "exports").glob(f"{EXPORTS[table]}_interval_*_{interval.first_day}_*.parquet"):
+                if path != written.path:
+                    path.unlink(missing_ok=True)
+        return written
 
     def keep(self, table: str, interval: Interval, rows: pa.Table) -> None:
         """Put a few rows that are at hand in the place of the table's."""
@@ -157,13 +167,17 @@ class Warehouse:
         return footer(path)[0] if path.is_file() else 0
 
     @contextmanager
-    def lock(self, interval: Interval) -> Iterator[None]:
-        """Hold the interval: of several processes that would write it, one at a time. Waits without bound; the system
-        lets go of it when the process ends, however it ends."""
+    def lock(self, interval: Interval, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Hold the interval: of several processes that would write it, one at a time. Waits without bound, after
+        telling ``on_wait``; the system lets go of it when the process ends, however it ends."""
         path = self.folder / "_locks" / interval.key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                on_wait()
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
 
     def sweep(self) -> None:

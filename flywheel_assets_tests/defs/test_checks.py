@@ -110,7 +110,7 @@ def test_a_failing_check_that_does_not_block_leaves_the_run_successful(
     (run,) = copy.run(LAST)
 
     assert run.failure == ""
-    assert sorted((check.table, check.name) for check in run.checks if check.state == "failed") == sorted(OTHERS)
+    assert sorted((check.table, check.check) for check in run.checks if check.state == "failed") == sorted(OTHERS)
 
 
 def test_over_one_per_cent_in_quarantine_fails_and_the_run_goes_on(project: Project) -> None:

@@ -117,7 +117,7 @@ def test_a_run_is_told_in_a_line(project: Project) -> None:
     assert (line["passed"], line["warned"], line["failed"]) == tuple(
         sum(check.state == state for check in run.checks) for state in ("passed", "warned", "failed")
     )
-    assert {check.name for check in run.checks if check.state == "warned"} >= {"guards"}
+    assert {check.check for check in run.checks if check.state == "warned"} >= {"guards"}
     assert len(run.checks) == 27
 
 

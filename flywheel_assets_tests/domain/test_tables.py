@@ -45,7 +45,7 @@ CONTRACT = {
 DTYPES = {
     "session_id": "string",
     "user_id": "string",
-    "<feature>": "number",
+    "<feature>": "float64",
     "*": "any",
     "timestamp_unix": "int64",
     "timestamp_utc": "timestamp('UTC')",

@@ -6,11 +6,12 @@ from typing import Any
 import dagster as dg
 
 from flywheel_assets.defs.assets import exports, sessions, users
-from flywheel_assets.defs.metadata import declared
-from flywheel_assets.domain.tables import TABLES, Table
+from flywheel_assets.defs.metadata import column_schema, declared
+from flywheel_assets.domain.tables import FEATURE, OTHERS, SESSION_ID, TABLES, USER_ID, Table
 
 LANDING = dg.AssetSpec(
     "landing",
+    metadata={"dagster/column_schema": column_schema((SESSION_ID, USER_ID, FEATURE, OTHERS))},
     group_name="landing",
     kinds={"parquet", "file"},
     description="The folder where parquet lands: one row a session, with session_id, user_id, the model's features and "
@@ -18,20 +19,22 @@ LANDING = dg.AssetSpec(
 )
 
 BODIES: dict[str, tuple[str, set[str], Callable[..., Any]]] = {
-    "landed_sessions": ("sessions", {"parquet", "duckdb"}, sessions.landed_sessions),
-    "trimmed_sessions": ("sessions", {"parquet", "duckdb"}, sessions.trimmed_sessions),
+    "landed_sessions": ("sessions", {"parquet"}, sessions.landed_sessions),
+    "trimmed_sessions": ("sessions", {"parquet"}, sessions.trimmed_sessions),
     "session_predictions": ("sessions", {"parquet", "keras", "onnx"}, sessions.session_predictions),
-    "user_distributions": ("users", {"parquet", "duckdb"}, users.user_distributions),
+    "user_distributions": ("users", {"parquet"}, users.user_distributions),
     "user_labels": ("users", {"parquet", "keras", "onnx"}, users.user_labels),
-    "label_transitions": ("users", {"parquet", "duckdb"}, users.label_transitions),
+    "label_transitions": ("users", {"parquet"}, users.label_transitions),
     "enriched_export": ("exports", {"parquet", "looker"}, exports.enriched_export),
 }
-"""Per table its group, its kinds in the UI, and the function that makes it."""
+"""Per table its group, its kinds in the UI beside the engine's, and the function that makes it."""
 
 
-def interval_assets(partitions: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
-    """An asset a table of the contract, partitioned by interval."""
-    return [_asset(TABLES[name], *parts, partitions) for name, parts in BODIES.items()]
+def interval_assets(partitions: dg.TimeWindowPartitionsDefinition, engine: str) -> list[dg.AssetsDefinition]:
+    """An asset a table of the contract, partitioned by interval; ``engine`` is the one that makes it."""
+    return [
+        _asset(TABLES[name], group, {*kinds, engine}, body, partitions) for name, (group, kinds, body) in BODIES.items()
+    ]
 
 
 def _asset(

@@ -114,6 +114,7 @@ def drift(check: str, counts: LabelCounts, expected: LabelCounts | None, against
     without anything to compare with, there is no verdict and it passes."""
     if expected is None:
         return Verdict(check, True, f"{against} is not there to compare with, so there is no verdict")
+    counts = {name: counts.get(name, 0) for name in {**counts, **expected}}  # also labels that a model no longer has
     found = compare([*counts.values()], [expected.get(name, 0) for name in counts])
     if found is None:
         return Verdict(check, True, f"nothing is labelled here or in {against}, so there is no verdict")
@@ -130,8 +131,8 @@ def drift(check: str, counts: LabelCounts, expected: LabelCounts | None, against
 
 def in_words(found: Drift) -> str:
     """The numbers of a drift as a clause."""
-    beyond = "beyond" if found.psi > found.noise_limit else "within"
-    return f"PSI {found.psi:.3f}, {beyond} its noise limit of {found.noise_limit:.3f}"
+    than = "more" if found.psi > found.noise_limit else "no more"
+    return f"PSI {found.psi:.3f}, {than} than chance alone gives ({found.noise_limit:.3f})"
 
 
 def numbers_of(found: Drift) -> dict[str, Number]:

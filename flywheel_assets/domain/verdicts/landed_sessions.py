@@ -27,7 +27,9 @@ VOLUME = Check(
     "volume", "Between half and twice the median sessions of up to six previous intervals with data (warning)."
 )
 INTERVAL_CLOSED = Check("interval_closed", "The interval was over when it was materialized (warning).")
-LANDED_FILES = Check("landed_files", "No landed file had to be set aside whole (warning).")
+LANDED_FILES = Check(
+    "landed_files", "No landed file was set aside, and each of their rows belongs to an interval (warning)."
+)
 CHECKS = (CONTRACT, QUARANTINE_RATE, VOLUME, INTERVAL_CLOSED, LANDED_FILES)
 
 
@@ -112,21 +114,20 @@ def interval_closed(interval: Interval, now: datetime) -> Verdict:
 
 
 def landed_files(used: int, problems: Sequence[str]) -> Verdict:
-    """Warns when landed files are set aside: their sessions, of whatever interval, are missing."""
+    """Warns of landed files that are set aside, or have rows of no interval: whatever interval those are of, they are
+    missing."""
     return Verdict(
         LANDED_FILES.name,
         not problems,
         "; ".join(problems) or f"all landed files can be used, {used:,} of them for this interval",
         "WARN",
-        {"files_used": used, "files_set_aside": len(problems)},
+        {"files_used": used, "files_with_problems": len(problems)},
     )
 
 
 def _is_of(found: dt.DataType, expected: str) -> bool:
     if expected == "any":
         return True
-    if expected == "number":
-        return found.is_int64() or found.is_float64()
     wanted = dt.dtype(expected)
     if isinstance(wanted, dt.Timestamp) and isinstance(found, dt.Timestamp):
         return found.timezone == wanted.timezone

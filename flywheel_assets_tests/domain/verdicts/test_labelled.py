@@ -122,7 +122,7 @@ def test_major_drift_within_noise_passes() -> None:
     judged = labelled.drift("drift", {"Low": 8, "High": 2}, {"Low": 5, "High": 5}, "before")
     assert judged.numbers["band"] == "major"
     assert judged.passed
-    assert "within its noise limit" in judged.summary
+    assert "no more than chance alone gives" in judged.summary
 
 
 def test_a_missing_baseline_passes_and_says_so() -> None:

@@ -8,12 +8,12 @@ from flywheel_assets.domain.verdicts import landed_sessions as landed
 from flywheel_assets.storage.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, figures, frame
 
-COLUMNS = {"session_id": "string", "user_id": "string", "leads": "int64", "timestamp_unix": "int64"}
+COLUMNS = {"session_id": "string", "user_id": "string", "leads": "float64", "timestamp_unix": "int64"}
 CONTRACT = expand(TABLES["landed_sessions"].columns, ["leads"], [], [])
 SCHEMA = {
     "session_id": "string",
     "user_id": "string",
-    "leads": "int64",
+    "leads": "float64",
     "timestamp_unix": "int64",
     "timestamp_utc": "timestamp('UTC')",
 }
@@ -145,4 +145,4 @@ def test_files_that_are_set_aside_warn_and_are_named() -> None:
     judged = landed.landed_files(3, ["a.parquet has no column 'leads'", "b.parquet is not readable"])
     assert (judged.passed, judged.severity) == (False, "WARN")
     assert judged.summary == "a.parquet has no column 'leads'; b.parquet is not readable"
-    assert judged.numbers == {"files_used": 3, "files_set_aside": 2}
+    assert judged.numbers == {"files_used": 3, "files_with_problems": 2}
