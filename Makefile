@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo ui test lint format models bench clean
+.PHONY: help install demo ui test lint format models bench kills clean
 
 help:
 	@echo "make demo     sample sessions through the whole graph"
 	@echo "make ui       the Dagster UI over them, http://127.0.0.1:3000"
 	@echo "make test     the tests;  make lint: ruff and mypy;  make format: ruff, in place"
 	@echo "make models   train the shipped models again"
+	@echo "make kills    kill -9 at 200 moments; KILLS=--help: what it can be told"
 	@echo "make bench    time and memory against the pandas script; BENCH=--help: what it can be told"
 	@echo "make install  the set-up alone;  make clean: undo it, data and runs included"
 
@@ -45,6 +46,9 @@ models: install
 
 bench: install
 	$(BIN)/python -m benchmarks.compare $(BENCH)
+
+kills: install
+	$(BIN)/python -m benchmarks.kills $(KILLS)
 
 clean:
 	rm -rf $(VENV) .dagster data

@@ -1,0 +1,262 @@
+"""Processes of the project as a team has them: `flywheel run`, and Dagster with its daemon, in the folder of a test."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flywheel_assets.defs.home import dagster_home
+from flywheel_assets.defs.status import last_failures, statuses
+from flywheel_assets.domain.tables import TABLES
+from flywheel_assets.storage.warehouse import Warehouse
+from flywheel_assets_tests.projects import Project
+
+BIN = Path(sys.executable).parent
+
+SORTED_BY = {
+    "label_transitions": ["From_Label", "To_Label"],
+    "user_distributions": ["user_id"],
+    "user_labels": ["user_id"],
+}
+"""What tells the rows of a table apart; the session id where nothing is said."""
+
+
+def environment(project: Project) -> dict[str, str]:
+    """What processes of the project have in their environment: its settings, and a DAGSTER_HOME in its folder."""
+    ours = {k: v for k, v in os.environ.items() if not k.startswith(("FLYWHEEL_", "DAGSTER_", "PYTEST_"))}
+    folders = {
+        "FLYWHEEL_LANDING_DIR": str(project.settings.landing_dir),
+        "FLYWHEEL_WAREHOUSE_DIR": str(project.settings.warehouse_dir),
+    }
+    return {**ours, **folders, **project.environment, "DAGSTER_HOME": str(project.folder / ".dagster")}
+
+
+def configured(project: Project) -> None:
+    """Give the project its DAGSTER_HOME with the shipped configuration."""
+    before = os.environ.get("DAGSTER_HOME")
+    os.environ["DAGSTER_HOME"] = str(project.folder / ".dagster")
+    try:
+        dagster_home(project.folder)
+    finally:
+        os.environ.pop("DAGSTER_HOME")
+        if before is not None:
+            os.environ["DAGSTER_HOME"] = before
+
+
+@contextmanager
+def recorded(project: Project) -> Iterator[dg.DagsterInstance]:
+    """The record of runs that the project's processes keep."""
+    configured(project)
+    with dg.DagsterInstance.from_config(str(project.folder / ".dagster")) as instance:
+        yield instance
+
+
+def flywheel_run(project: Project, *arguments: str) -> subprocess.Popen[str]:
+    """`flywheel run`, started, in a process group of its own."""
+    return _started([str(BIN / "flywheel"), "run", *arguments], project, subprocess.PIPE)
+
+
+@contextmanager
+def dagster_dev(project: Project) -> Iterator[subprocess.Popen[str]]:
+    """`dagster dev` on a free port of this machine, stopped at the end with all that it started."""
+    configured(project)
+    (project.folder / "workspace.yaml").write_text(
+        "load_from:\n  - python_module: {module_name: flywheel_assets.definitions, location_name: flywheel}\n"
+    )
+    command = [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(_free_port())]
+    with (project.folder / "dagster.log").open("a") as log:
+        process = _started(command, project, log)
+        try:
+            yield process
+        finally:
+            stop(process)
+
+
+def stop(process: subprocess.Popen[str]) -> None:
+    """TERM, so that it takes its children along, and KILL for whatever is left after 30 s."""
+    family = _family(process)
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(30)
+    _killed(family)
+    process.wait()
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """KILL, at once, for it and all that it started."""
+    _killed(_family(process))
+    process.communicate()
+
+
+def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The processes under `dagster dev` that runs are in: the code server spawns one for each."""
+    found = []
+    for child in _family(process):
+        with suppress(psutil.Error):
+            found += [child] if "spawn_main" in " ".join(child.cmdline()) else []
+    return found
+
+
+def wait_until(condition: Callable[[], Any], seconds: float, every_seconds: float = 0.5) -> float:
+    """The seconds until it held; raises TimeoutError when it doesn't in the given time."""
+    started = time.monotonic()
+    while not condition():
+        if time.monotonic() - started > seconds:
+            raise TimeoutError(f"not within {seconds} s: {getattr(condition, '__name__', condition)}")
+        time.sleep(every_seconds)
+    return time.monotonic() - started
+
+
+def unfinished(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    ended = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+    return instance.get_runs(dg.RunsFilter(statuses=[s for s in dg.DagsterRunStatus if s not in ended]))
+
+
+def overlaps(instance: dg.DagsterInstance) -> list[tuple[str, str]]:
+    """Pairs of runs that were making tables of one interval at the same moment."""
+    spans: dict[str, list[tuple[float, float, str]]] = {}
+    for run in instance.get_runs():
+        steps = instance.all_logs(
+            run.run_id, of_type={dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
+        )
+        times = [step.timestamp for step in steps]
+        if times:
+            spans.setdefault(run.tags["dagster/partition"], []).append((min(times), max(times), run.run_id))
+    together = []
+    for of_interval in spans.values():
+        ordered = sorted(of_interval)
+        together += [(a[2], b[2]) for a, b in pairwise(ordered) if b[0] < a[1]]
+    return together
+
+
+def tables(project: Project, *keys: str) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """The rows of every table that is there, sorted, by table and key."""
+    warehouse = Warehouse(project.settings.warehouse_dir, engine=None)
+    paths = {(table, i.key): warehouse.path(table, i) for table in TABLES for i in project.intervals(*keys)}
+    return {where: rows(path, where[0]) for where, path in paths.items() if path.is_file()}
+
+
+def rows(path: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of a table's file, sorted."""
+    found: pa.Table = pq.ParquetFile(path).read()
+    return found.sort_by([(name, "ascending") for name in SORTED_BY.get(table, ["session_id"])]).to_pylist()
+
+
+def differences(found: Mapping[tuple[str, str], Any], expected: Mapping[tuple[str, str], Any]) -> list[tuple[str, str]]:
+    """Where two sets of tables are not the same."""
+    return sorted(where for where in {*found, *expected} if found.get(where) != expected.get(where))
+
+
+class Versions:
+    """A project whose landing files are now of one version, now of the other, with the tables that each leads to.
+
+    ``versions``: landing files by name, each version with the same names."""
+
+    def __init__(self, folder: Path, versions: Sequence[Mapping[str, pa.Table]], **settings: str) -> None:
+        self.project = Project(folder / "killed", **settings)
+        self.keys = [interval.key for interval in self.project.settings.calendar]
+        self.versions = versions
+        self.expected = [self._expected(folder / f"version_{n}", files, settings) for n, files in enumerate(versions)]
+        # What an earlier kill may leave: whoever reads it fails, and sweeping leaves what is so young.
+        staged = self.project.settings.warehouse_dir / "_staging" / "killed" / "part-0.parquet"
+        staged.parent.mkdir(parents=True)
+        staged.write_bytes(b"half of a file")
+
+    def land(self, version: int, age_seconds: float = 0) -> None:
+        """Put the files of a version in place, each as a whole."""
+        for name, table in self.versions[version].items():
+            path = self.project.folder / name
+            pq.write_table(table, path)
+            os.utime(path, (time.time() - age_seconds, time.time() - age_seconds))
+            path.replace(self.project.settings.landing_dir / name)
+
+    def broken(self) -> list[str]:
+        """The tables that are of neither version, and files that cannot be read or that belong to nothing."""
+        folder = self.project.settings.warehouse_dir
+        found = tables(self.project, *self.keys)
+        wrong = [
+            f"{where} is of no version"
+            for where, rows in found.items()
+            if rows not in [e[where] for e in self.expected]
+        ]
+        for path in folder.rglob("*"):
+            place = path.relative_to(folder)
+            if place.parts[0] == "_staging" or path.is_dir():
+                continue
+            if path.suffix == ".parquet" and not path.name.startswith("."):
+                pq.ParquetFile(path).read()
+            if place.parts[0] in TABLES and path.name != "part-0.parquet":
+                wrong.append(f"{place} belongs to nothing")
+        return wrong
+
+    def is_of(self, version: int) -> bool:
+        """Whether every table is there and of that version."""
+        return not differences(tables(self.project, *self.keys), self.expected[version])
+
+    def states(self, instance: dg.DagsterInstance) -> set[str]:
+        """What `flywheel status` says of the intervals."""
+        with self.project.flywheel() as flywheel:
+            return {s.state for s in statuses(flywheel, last_failures(instance), flywheel.now())}
+
+    def _expected(self, folder: Path, files: Mapping[str, pa.Table], settings: Mapping[str, str]) -> dict[Any, Any]:
+        project = Project(folder, **settings)
+        for name, table in files.items():
+            project.land(name, table)
+        assert [run.failure for run in project.run(*self.keys)] == [""] * len(self.keys)
+        return tables(project, *self.keys)
+
+
+def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
+    """Whether it was still there to be killed after so long."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(seconds)
+        process.communicate()
+        return False
+    kill(process)
+    return True
+
+
+def _started(command: list[str], project: Project, output: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env=environment(project),
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        # Started in the background by a shell, this process may ignore INT, and Dagster would then never stop.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+
+
+def _family(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    try:
+        top = psutil.Process(process.pid)
+        return [top, *top.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _killed(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
