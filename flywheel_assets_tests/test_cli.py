@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from flywheel_assets.cli import main
 from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.settings import SETTINGS
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 
@@ -316,3 +317,9 @@ def test_a_sample_from_a_day_that_no_interval_starts_on_is_refused(flywheel: Typ
 
     assert result.exit_code == 2
     assert "the nearest is 2024-01-15" in result.stderr
+
+
+def test_the_readme_has_every_setting_with_its_default_and_meaning() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name, (default, meaning) in SETTINGS.items():
+        assert f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" in readme
