@@ -29,16 +29,20 @@ def versions(tmp_path: Path) -> Versions:
 
 def test_after_kills_at_any_moment_every_table_is_whole_and_a_further_run_needs_no_hand(versions: Versions) -> None:
     moments = random.Random(7)
+    with recorded(versions.project):
+        pass  # so that the first run takes no longer than the others
     versions.land(0)
     started = time.monotonic()
     assert flywheel_run(versions.project).wait(90) == 0
     whole = time.monotonic() - started
 
     killed = 0
-    for number in range(1, KILLS + 1):
+    for number in range(1, 2 * KILLS + 1):  # some may end before they are killed
         versions.land(number % 2)
-        killed += killed_after(flywheel_run(versions.project), moments.uniform(0.3, 1) * whole)
-        assert versions.broken() == [], f"after kill {number}"
+        killed += killed_after(flywheel_run(versions.project), moments.uniform(0.3, 0.95) * whole)
+        assert versions.broken() == [], f"after {number} runs and {killed} kills"
+        if killed == KILLS:
+            break
     assert killed > KILLS / 2
 
     versions.land(1)
