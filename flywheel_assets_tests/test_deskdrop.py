@@ -10,7 +10,8 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from flywheel_assets.defs.driver import CheckOutcome, IntervalRun, intervals_to_run
+from flywheel_assets.defs.driver import IntervalRun, intervals_to_run
+from flywheel_assets.reporting.console import CheckLine
 from flywheel_assets_tests.projects import Project, metadata
 
 DATA = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
@@ -34,7 +35,7 @@ class History:
     def of(self, table: str, run: IntervalRun) -> pd.DataFrame:
         return self.project.table(table, run.interval.key).to_pandas()
 
-    def checks(self, name: str) -> list[CheckOutcome]:
+    def checks(self, name: str) -> list[CheckLine]:
         return [check for run in self.runs for check in run.checks if check.check == name]
 
 
