@@ -8,6 +8,7 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.frames import frame, label_transitions_type, type_fault
 from flywheel_assets.defs.metadata import records
 from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.repetition import repeating, repetition_figures
 from flywheel_assets.domain.tables import TABLES
 from flywheel_assets.domain.trimmed_sessions import LEDGER, Ledger, least_sessions
 from flywheel_assets.domain.verdicts import (
@@ -49,7 +50,9 @@ def of_trimmed_sessions(flywheel: Flywheel, interval: Interval) -> list[Verdict]
 def of_session_predictions(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("session_predictions", interval)
     labels, baseline = flywheel.models.session.order, flywheel.models.baseline
-    row = flywheel.row(session_predictions.figures(table, labels, baseline))
+    features = list(baseline.features) if baseline else []
+    counted = repeating(flywheel.row(repetition_figures(table, features)), features)
+    row = flywheel.row(session_predictions.figures(table, labels, baseline, counted))
     previous = flywheel.label_counts("session_predictions", flywheel.previous_with_data(interval))
     return session_predictions.verdicts(row, labels, baseline, previous)
 

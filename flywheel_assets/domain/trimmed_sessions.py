@@ -7,7 +7,7 @@ all, since interpolation would remove every feature's maximum."""
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -84,16 +84,18 @@ def too_small(sessions: int, quantile: Decimal) -> bool:
     return least is None or sessions < least
 
 
-def threshold_aggregates(sessions: ir.Table, features: Sequence[str], quantile: Decimal) -> ir.Table:
-    """One row: ``sessions``, and per feature ``threshold_<feature>`` and ``minimum_<feature>``."""
-    whole = [name for name in features if isinstance(sessions[name], ir.IntegerColumn)]
+def threshold_aggregates(
+    sessions: ir.Table, features: Sequence[str], quantile: Decimal, counted: Collection[str] = ()
+) -> ir.Table:
+    """One row: ``sessions``, and per feature ``threshold_<feature>`` and ``minimum_<feature>``. Those of ``counted``
+    features, which should repeat their values, are found by counting these; it changes no threshold."""
     aggregates: dict[str, ir.Scalar] = {"sessions": sessions.count()}
     for name in features:
-        if name not in whole:
+        if name not in counted:
             aggregates[f"threshold_{name}"] = sessions[name].quantile(float(quantile)).cast("float64")
             aggregates[f"minimum_{name}"] = sessions[name].min().cast("float64")
     row = sessions.aggregate(**aggregates)
-    for name in whole:
+    for name in counted:
         row = row.cross_join(_thresholds_from_counts(sessions, name, float(quantile)))
     return row
 
@@ -111,7 +113,7 @@ def is_outlier(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.BooleanVal
 
 def trimmed_sessions(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.Table:
     """The sessions less the outliers, columns unchanged."""
-    within = [sessions[limit.feature] <= _comparable(sessions, limit) for limit in limits if not limit.guarded]
+    within = [sessions[limit.feature] <= limit.threshold for limit in limits if not limit.guarded]
     return sessions.filter(within) if within else sessions
 
 
@@ -142,20 +144,11 @@ def ledger(sessions: int, limits: Sequence[Threshold], row: Mapping[str, Any] | 
 
 
 def _above(sessions: ir.Table, limit: Threshold) -> ir.BooleanValue:
-    return sessions[limit.feature] > _comparable(sessions, limit)
-
-
-def _comparable(sessions: ir.Table, limit: Threshold) -> float | int | None:
-    """The threshold as the feature can be held against it without being cast, which costs more than the comparison:
-    a whole number is above 2.5 when it is above 2."""
-    threshold = limit.threshold
-    if threshold is not None and isinstance(sessions[limit.feature], ir.IntegerColumn):
-        return math.floor(threshold)
-    return threshold
+    return sessions[limit.feature] > limit.threshold
 
 
 def _thresholds_from_counts(sessions: ir.Table, feature: str, quantile: float) -> ir.Table:
-    """One row: ``threshold_<feature>`` and ``minimum_<feature>`` of whole numbers, from how often each occurs. The same
+    """One row: ``threshold_<feature>`` and ``minimum_<feature>``, from how often each value occurs. The same
     numbers as the engine's quantile gives; at 10 M sessions in a fifth of the time, and without a copy of the values,
     which takes 1 GB."""
     values = sessions.group_by(value=sessions[feature]).aggregate(row_count=sessions.count())

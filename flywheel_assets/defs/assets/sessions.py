@@ -9,6 +9,7 @@ from flywheel_assets.defs.flywheel import LANDED_FILES, Flywheel
 from flywheel_assets.defs.metadata import label_numbers, materialized, records
 from flywheel_assets.domain import landed_sessions as landed
 from flywheel_assets.domain import trimmed_sessions as trimmed
+from flywheel_assets.domain.repetition import repeating, repetition_figures
 from flywheel_assets.domain.tables import PARTITION
 from flywheel_assets.errors import LandingError
 from flywheel_assets.storage.landing_index import identities
@@ -69,12 +70,13 @@ def trimmed_sessions(
     interval = flywheel.calendar.key(context.partition_key)
     sessions = flywheel.warehouse.read("landed_sessions", interval)
     features, quantile = flywheel.models.session.features, flywheel.settings.trim_quantile
-    figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile))
+    counted = repeating(flywheel.row(repetition_figures(sessions, features)), features)
+    figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, counted))
     limits = trimmed.thresholds(figures, features)
     small = trimmed.too_small(figures["sessions"], quantile)
     kept = sessions if small else trimmed.trimmed_sessions(sessions, limits)
-    counted = None if small else flywheel.row(trimmed.ledger_aggregates(sessions, limits))
-    ledger = trimmed.ledger(figures["sessions"], limits, counted)
+    removed = None if small else flywheel.row(trimmed.ledger_aggregates(sessions, limits))
+    ledger = trimmed.ledger(figures["sessions"], limits, removed)
     generation = flywheel.generation("trimmed_sessions", interval)
     written = flywheel.warehouse.write(
         "trimmed_sessions", interval, kept, generation, {trimmed.LEDGER: ledger.to_json()}

@@ -1,6 +1,6 @@
 """Verdicts on session_predictions: those on labels, and drift a feature."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -17,18 +17,21 @@ FEATURE_DRIFT = Check(
 CHECKS = (*labelled.CHECKS, FEATURE_DRIFT)
 
 
-def figures(table: ir.Table, labels: Sequence[str], baseline: Baseline | None) -> ir.Table:
-    """One row of labels and probabilities, and per feature of the baseline ``bin_<feature>_<i>``, cumulative."""
+def figures(
+    table: ir.Table, labels: Sequence[str], baseline: Baseline | None, counted: Collection[str] = ()
+) -> ir.Table:
+    """One row of labels and probabilities, and per feature of the baseline ``bin_<feature>_<i>``, cumulative. Those of
+    ``counted`` features, which should repeat their values, are found by counting these; it changes no bin."""
     found = labelled.figures(table, "session_quality_label", labels)
     features = baseline.features if baseline else {}
-    whole = {name: f for name, f in features.items() if isinstance(table[name], ir.IntegerColumn)}
     for name, feature in features.items():
-        if name not in whole:
+        if name not in counted:
             counts = cumulative_bin_counts(table[name], feature.edges)
             found |= {f"bin_{name}_{i}": count.coalesce(0) for i, count in enumerate(counts)}
     row = table.aggregate(**found)
-    for name, feature in whole.items():
-        row = row.cross_join(_bins_from_counts(table, name, feature))
+    for name, feature in features.items():
+        if name in counted:
+            row = row.cross_join(_bins_from_counts(table, name, feature))
     return row
 
 
@@ -65,7 +68,7 @@ def _bins(row: Mapping[str, Any], name: str, feature: FeatureBaseline) -> list[i
 
 
 def _bins_from_counts(table: ir.Table, name: str, feature: FeatureBaseline) -> ir.Table:
-    """One row of ``bin_<feature>_<i>`` of whole numbers, from how often each occurs: holding every row against every
+    """One row of ``bin_<feature>_<i>``, from how often each value occurs: holding every row against every
     edge is five times as dear."""
     values = table.group_by(value=table[name]).aggregate(row_count=table.count())
     upto = [values.row_count.sum(where=values.value <= edge).coalesce(0) for edge in feature.edges]

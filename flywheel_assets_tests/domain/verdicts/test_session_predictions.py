@@ -37,15 +37,14 @@ def test_a_features_psi_is_that_of_its_bins(engine: DuckDBEngine) -> None:
     assert judged.numbers["psi_leads"] == pytest.approx(compare([40, 50, 10], [500, 300, 200]).psi)
 
 
-@given(st.lists(st.integers(-2, 12), max_size=40))
-def test_whole_and_real_features_have_the_same_bins(engine: DuckDBEngine, values: list[int]) -> None:
+@given(st.lists(st.integers(-2, 12) | st.sampled_from([2.5, 2.5000001]), max_size=40))
+def test_bins_are_the_same_whether_values_are_counted_or_read(engine: DuckDBEngine, values: list[float]) -> None:
     edges = (0.0, 2.0, 2.5, 7.0)
-    baseline = Baseline({}, {}, {"leads": FeatureBaseline(edges, (1,) * 5), "score": FeatureBaseline(edges, (1,) * 5)})
-    rows = [(n, float(n), "Low", 0.5, 0.5) for n in values]
-    table = frame({"leads": "int64", "score": "float64", **{k: v for k, v in COLUMNS.items() if k != "leads"}}, rows)
-    (row,) = records(engine, predictions.figures(table, LABELS, baseline))
-    whole, real = ([row[f"bin_{name}_{i}"] for i in range(len(edges))] for name in ("leads", "score"))
-    assert whole == real == [sum(n <= edge for n in values) for edge in edges]
+    baseline = Baseline({}, {}, {"leads": FeatureBaseline(edges, (1,) * 5)})
+    table = frame({**COLUMNS, "leads": "float64"}, [(n, "Low", 0.5, 0.5) for n in values])
+    read, counted = (records(engine, predictions.figures(table, LABELS, baseline, c)) for c in ([], ["leads"]))
+    assert read == counted
+    assert [counted[0][f"bin_leads_{i}"] for i in range(4)] == [sum(n <= edge for n in values) for edge in edges]
 
 
 def test_features_as_in_the_baseline_pass(engine: DuckDBEngine) -> None:
