@@ -31,10 +31,15 @@ def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.Integer
     return seconds.cast("int64")
 
 
+def canonical_types(features: Sequence[str]) -> dict[str, str]:
+    """The dtypes of the columns that every landed file has, in our tables."""
+    return {"session_id": "string", "user_id": "string", **dict.fromkeys(features, "float64")}
+
+
 def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
     """The rows with ids as strings and features as float64, whatever their files have: who reads the folder of a table
     takes the first interval's types for all, and would cut 2.5 down to 2."""
-    casts = {"session_id": "string", "user_id": "string", **dict.fromkeys(features, "float64")}
+    casts = canonical_types(features)
     return rows.cast({name: to for name, to in casts.items() if rows[name].type() != dt.dtype(to)})
 
 

@@ -1,7 +1,7 @@
 """A dry run of landing: what would become of one file. Writes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ibis.expr.types as ir
@@ -11,6 +11,7 @@ from flywheel_assets.domain.tables import QUARANTINE_REASON
 from flywheel_assets.errors import LandingError
 from flywheel_assets.storage.engine import Engine, parquet_schema
 from flywheel_assets.storage.landing import Landing
+from flywheel_assets.storage.landing_files import damage
 from flywheel_assets.storage.landing_index import LandedFile
 
 
@@ -30,9 +31,12 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
     file."""
     if not path.is_file():
         raise LandingError(f"there is no file at {path}")
-    there = landing.at(path.resolve().parent)
+    there = landing.at(path.absolute().parent.resolve())
     file = there.look_at(path.name)
     columns = {} if not file.schema_digest else parquet_schema(path)
+    damaged = None if file.problem else damage(path)
+    if damaged:
+        file = replace(file, rows={}, problem=damaged)
     if file.problem:
         return DryRun(columns, file, {}, False)
     rules = landing.rules

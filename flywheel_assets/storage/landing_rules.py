@@ -55,6 +55,8 @@ class LandingRules:
                 yield f"{path} has {column.type} in column {column.name!r}; expected a text or a whole number"
             if name in self.features and not _is_number(column.type):
                 yield f"{path} has {column.type} in column {column.name!r}; expected a number"
+            if _is_too_wide(column.type):
+                yield f"{path} has {column.type} in column {column.name!r}; expected at most 38 digits: cast it"
         reserved = {name.lower(): name for name in (*self.reserved, *_WORKING_COLUMNS)}
         for name in ours:
             if name.lower() in reserved:
@@ -71,20 +73,35 @@ class LandingRules:
 
 
 def mixed_columns(schemas: Iterable[pa.Schema]) -> list[str]:
-    """Columns whose types in files of these schemas do not unite, as a number and a date: they are read as text."""
+    """Columns whose types in files of these schemas do not unite, as a number and a date: they are read as text. To an
+    engine `Device` and `device` are one column."""
     kinds: dict[str, set[str]] = {}
+    spellings: dict[str, set[str]] = {}
     for schema in schemas:
         for column in schema:
-            kinds.setdefault(column.name, set()).add(_kind(column.type))
-    return sorted(name for name, found in kinds.items() if len(found - {"null"}) > 1)
+            kinds.setdefault(column.name.lower(), set()).add(_kind(column.type))
+            spellings.setdefault(column.name.lower(), set()).add(column.name)
+    mixed = [name for name, found in kinds.items() if not _unite(found - {"null"})]
+    return sorted(spelling for name in mixed for spelling in spellings[name])
+
+
+def _unite(kinds: set[str]) -> bool:
+    """64 bits without a sign and numbers with one make 128 bits, which parquet has not: they would be written as
+    floats, and ids above 2^53 as other ids."""
+    numbers = {"signed", "unsigned", "uint64", "fraction"}
+    return len(kinds) < 2 or (kinds <= numbers and not {"signed", "uint64"} <= kinds)
 
 
 def _kind(dtype: pa.DataType) -> str:
     """Types of one kind unite by themselves."""
     if pa.types.is_dictionary(dtype):
         return _kind(dtype.value_type)
+    if pa.types.is_uint64(dtype):
+        return "uint64"
+    if pa.types.is_integer(dtype):
+        return "unsigned" if pa.types.is_unsigned_integer(dtype) else "signed"
     if _is_number(dtype):
-        return "number"
+        return "fraction"
     if pa.types.is_string(dtype) or pa.types.is_large_string(dtype) or pa.types.is_string_view(dtype):
         return "text"
     return str(dtype)
@@ -95,6 +112,12 @@ def _is_id(dtype: pa.DataType) -> bool:
     if pa.types.is_dictionary(dtype):
         dtype = dtype.value_type
     return pa.types.is_integer(dtype) or _kind(dtype) == "text"
+
+
+def _is_too_wide(dtype: pa.DataType) -> bool:
+    """DuckDB 1.5 reads 1 as 16777216 from a decimal of more than 38 digits."""
+    nested = (dtype.field(i).type for i in range(dtype.num_fields))
+    return pa.types.is_decimal256(dtype) or any(map(_is_too_wide, nested))
 
 
 def _is_number(dtype: pa.DataType) -> bool:
