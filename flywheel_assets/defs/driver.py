@@ -9,6 +9,7 @@ import dagster as dg
 
 from flywheel_assets.defs.assets.sessions import FORGET_MISSING_TAG
 from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.processes import PROCESS_TAG, this_process
 from flywheel_assets.defs.status import step_failure
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.errors import LandingError, SettingsError
@@ -68,7 +69,7 @@ def run_intervals(
     """Run a partitioned job for each interval in turn. One that fails is told of, and the rest go on.
 
     ``forget_missing``: sessions of files that vanished are given up, where a run would fail rather than lose them."""
-    tags = {FORGET_MISSING_TAG: "true"} if forget_missing else {}
+    tags = {PROCESS_TAG: this_process(), **({FORGET_MISSING_TAG: "true"} if forget_missing else {})}
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     for interval in intervals:
         started = time.monotonic()

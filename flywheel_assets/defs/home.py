@@ -1,8 +1,11 @@
 """DAGSTER_HOME: where Dagster keeps runs and events, `.dagster` in the working folder if the environment is silent."""
 
+import fcntl
 import os
 from importlib.resources import files
 from pathlib import Path
+
+import dagster as dg
 
 DEFAULT_HOME = ".dagster"
 
@@ -13,9 +16,14 @@ def dagster_home(folder: Path) -> Path:
     A `dagster.yaml` that is there is left as it is."""
     home = Path(os.environ.get("DAGSTER_HOME") or folder / DEFAULT_HOME).resolve()
     home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        shipped = files("flywheel_assets").joinpath("dagster.yaml").read_text()
-        config.write_text(shipped.replace("{cores}", str(os.cpu_count() or 1)))
     os.environ["DAGSTER_HOME"] = str(home)
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        config = home / "dagster.yaml"
+        if not config.exists():
+            shipped = files("flywheel_assets").joinpath("dagster.yaml").read_text()
+            config.write_text(shipped.replace("{cores}", str(os.cpu_count() or 1)))
+        if not (home / "history" / "runs.db").exists():  # two processes that begin it at one moment break it for good
+            with dg.DagsterInstance.from_config(str(home)) as instance:
+                instance.get_runs_count()
     return home

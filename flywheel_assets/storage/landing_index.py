@@ -1,6 +1,6 @@
 """The index of landed files: what each holds, by interval, and which cannot be used; kept as one small parquet file."""
 
-import os
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -138,6 +138,6 @@ def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
     lines = [dict(zip(_SCHEMA.names, record, strict=True)) for record in records]
     table = pa.Table.from_pylist(lines, _SCHEMA).replace_schema_metadata({_RULES_KEY: rules.encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
-    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     pq.write_table(table, staged)
     staged.replace(path)
