@@ -155,8 +155,8 @@ def parquet_schema(path: Path) -> dict[str, str]:
 
 
 def _ahead(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The batches, the next one being made in a thread while the caller works on this one. Reading and scoring take about
-    as long as writing (3.6 and 4.0 CPU seconds for 10 M sessions), so both threads have half of the work."""
+    """The batches, the next one being made in a thread while the caller works on this one. Reading and scoring take
+    about as long as writing (3.6 and 4.0 CPU seconds for 10 M sessions), so both threads have half of the work."""
 
     def following() -> pa.RecordBatch | None:
         return next(batches, None)
