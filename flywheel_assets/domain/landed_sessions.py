@@ -86,9 +86,10 @@ def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
 
 
 def repeat_figures(rows: ir.Table) -> dict[str, ir.Scalar]:
-    """Aggregates ``rows`` and ``distinct_hashes``: when they are equal no session has two rows, which is nearly always
-    so and twice as fast to ask of hashes. Ranking every row instead runs out of memory at 10 M rows under 1 GB."""
-    return {"rows": rows.count(), "distinct_hashes": rows.session_id.hash().nunique()}
+    """Aggregates ``rows`` and ``ids``, different ones: when they are equal no session has two rows, which is nearly
+    always so. Ranking every row instead runs out of memory at 10 M rows under 1 GB. Not of hashes: DuckDB's collide
+    among 10 M ids."""
+    return {"rows": rows.count(), "ids": rows.session_id.nunique() + _some_null(rows.session_id)}
 
 
 def one_row_a_session(rows: ir.Table) -> ir.Table:
@@ -132,5 +133,11 @@ def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.Bool
     return reasons
 
 
+def _some_null(column: ir.StringValue) -> ir.IntegerScalar:
+    """1 where the column has a null, which counts as no different value; else 0."""
+    return column.isnull().any().fill_null(False).cast("int64")
+
+
 def _is_blank(column: ir.StringValue) -> ir.BooleanValue:
-    return column.isnull() | (column.strip() == "")
+    # What begins with a blank is less than "!", and little else is: stripping all ids took half of the time of landing.
+    return column.isnull() | ibis.cases((column < "!", column.strip() == ""), else_=False)

@@ -51,7 +51,7 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
     reasons = _by_reason(engine, strays(rows, calendar, rules.session_id_pattern))
     reasons |= _by_reason(engine, invalid_rows(inside, minimums))
     figures = engine.collect(rows.aggregate(**repeat_figures(rows))).to_pylist()[0]
-    return DryRun(columns, file, reasons, figures["rows"] != figures["distinct_hashes"])
+    return DryRun(columns, file, reasons, figures["rows"] != figures["ids"])
 
 
 def _by_reason(engine: Engine, rows: ir.Table) -> dict[str, int]:

@@ -181,7 +181,7 @@ class Schedule(RuleBasedStateMachine):
         self.transitions: dict[str, str] = {}
         self.written: dict[tuple[str, str], int] = {}
         self.running: list[tuple[str, Request]] = []
-        self.asked: set[tuple[str, str]] = set()
+        self.asked: dict[tuple[str, str], str] = {}
         self.failed: set[tuple[str, str, str]] = set()
 
     # What the wrappers gather
@@ -248,7 +248,7 @@ class Schedule(RuleBasedStateMachine):
             assert request.key not in self.unfinished(), "two unfinished runs of an interval"
             assert (job, request.run_key) not in self.asked, "asked for twice"
             assert request.key in KEYS[: self.closed], "asked for before it closed"
-            self.asked.add((job, request.run_key))
+            self.asked[job, request.run_key] = self.state(job, request.key)
             self.running.append((job, request))
 
     def succeed(self, job: str, key: str) -> bool:
@@ -268,6 +268,8 @@ class Schedule(RuleBasedStateMachine):
     def finish(self, number: int, fails: bool) -> None:
         job, request = self.running.pop(number % len(self.running))
         if fails or not self.succeed(job, request.key):
+            # Both what it was asked for and what it found: files may have changed, and been put back, meanwhile.
+            self.failed.add((job, request.key, self.asked.get((job, request.run_key), "")))
             self.failed.add((job, request.key, self.state(job, request.key)))
 
     def state(self, job: str, key: str) -> str:

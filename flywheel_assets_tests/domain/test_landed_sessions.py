@@ -136,10 +136,10 @@ def test_of_a_session_twice_in_a_file_the_later_row_stays(engine: DuckDBEngine) 
 
 
 @given(st.lists(st.sampled_from([None, "", "a", "b", "c", "d", "e", "f"]), max_size=6))
-def test_rows_that_repeat_a_session_are_more_than_their_hashes(engine: DuckDBEngine, ids: list[str | None]) -> None:
+def test_rows_that_repeat_a_session_are_more_than_their_ids(engine: DuckDBEngine, ids: list[str | None]) -> None:
     rows = frame({"session_id": "string"}, [[id_] for id_ in ids])
     (figures,) = records(engine, rows.aggregate(**landed.repeat_figures(rows)))
-    assert (figures["rows"] == figures["distinct_hashes"]) == (len(set(ids)) == len(ids))
+    assert (figures["rows"] == figures["ids"]) == (len(set(ids)) == len(ids))
 
 
 @given(

@@ -38,7 +38,7 @@ def landed_sessions(
     valid = landed.valid_rows(of_interval, flywheel.minimums)
     with flywheel.landing.unchanged(files):
         repeats = flywheel.figures(rows, landed.repeat_figures(rows))
-        once = valid if repeats["rows"] == repeats["distinct_hashes"] else landed.one_row_a_session(valid)
+        once = valid if repeats["rows"] == repeats["ids"] else landed.one_row_a_session(valid)
         written = flywheel.warehouse.write(
             "landed_sessions",
             interval,
