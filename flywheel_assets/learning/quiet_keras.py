@@ -21,12 +21,15 @@ def import_keras() -> Any:
         with _no_standard_error():
             import keras
             import tensorflow as tf
+            from absl import logging as absl_logging
     except ImportError as error:
         raise ArtefactError(
             f"{error}: opening, training and compiling models needs TensorFlow and scikit-learn (scoring doesn't); "
             "type: pip install 'flywheel-assets[models]'"
         ) from None
     tf.get_logger().setLevel("ERROR")
+    # absl's handler closes the stream it was born with when logging is set up anew, as Dagster does; not this one.
+    absl_logging.get_absl_handler().python_handler.stream = sys.__stderr__
     return keras
 
 
