@@ -122,7 +122,7 @@ def check(file: Path) -> None:
     from flywheel_assets.settings import Settings
     from flywheel_assets.storage.landing_check import dry_run
 
-    with Flywheel.open(Settings.read()) as flywheel:
+    with Flywheel.open(Settings.read(), to_write=False) as flywheel:
         found = dry_run(file, flywheel.landing, flywheel.engine, flywheel.minimums)
         dates = {i.key: i.dates + ("" if i.closed(flywheel.now()) else ", open") for i in flywheel.calendar}
     rules = flywheel.landing.rules

@@ -51,8 +51,7 @@ def words(result: Result) -> str:
 
 
 def check(flywheel: Type, project: Project, name: str) -> Result:
-    """`flywheel check` of a landed file, which changes no file but makes the folder of a warehouse that has none."""
-    flywheel("status")
+    """`flywheel check` of a landed file, which writes nothing."""
     before = files(project.folder)
     result = flywheel("check", str(project.settings.landing_dir / name))
     assert files(project.folder) == before

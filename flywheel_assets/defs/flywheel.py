@@ -45,13 +45,17 @@ class Flywheel:
 
     @classmethod
     @contextmanager
-    def open(cls, settings: Settings) -> Iterator["Flywheel"]:
-        """A flywheel with an engine of its own, closed at the end."""
-        try:
-            settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SettingsError(f"FLYWHEEL_WAREHOUSE_DIR is {settings.warehouse_dir}: {error.strerror}") from None
-        hold_to_grid(settings.warehouse_dir, settings.calendar)
+    def open(cls, settings: Settings, to_write: bool = True) -> Iterator["Flywheel"]:
+        """A flywheel with an engine of its own, closed at the end. ``to_write``: whether the warehouse is to be made
+        where it is missing, and held to the grid of the settings.
+
+        Raises SettingsError for a warehouse that cannot be written to, or is of another grid."""
+        if to_write:
+            try:
+                settings.warehouse_dir.mkdir(parents=True, exist_ok=True)
+                hold_to_grid(settings.warehouse_dir, settings.calendar)
+            except OSError as error:
+                raise SettingsError(f"FLYWHEEL_WAREHOUSE_DIR is {settings.warehouse_dir}: {error.strerror}") from None
         engine = _engine(settings)
         try:
             yield cls(settings, engine)
