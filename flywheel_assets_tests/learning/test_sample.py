@@ -158,7 +158,7 @@ def test_the_command_writes_the_intervals_asked_for_and_says_where() -> None:
     assert result.exit_code == 0, result.output
     assert Path("data/landing/sessions_2024-01-15_2024-01-28.parquet").exists()
     assert "data/landing/sessions_2024-01-15_2024-01-28.parquet" in result.output
-    assert "FLYWHEEL_LANDING_DIR=data/landing flywheel run" in result.output
+    assert "next: flywheel run" in result.output
 
 
 @pytest.mark.usefixtures("default_settings")
