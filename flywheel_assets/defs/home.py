@@ -22,7 +22,9 @@ def dagster_home(folder: Path) -> Path:
         config = home / "dagster.yaml"
         if not config.exists():
             shipped = files("flywheel_assets").joinpath("dagster.yaml").read_text()
-            config.write_text(shipped.replace("{cores}", str(os.cpu_count() or 1)))
+            staged = home / ".dagster.yaml"
+            staged.write_text(shipped.replace("{cores}", str(os.cpu_count() or 1)))
+            staged.replace(config)
         if not (home / "history" / "runs.db").exists():  # two processes that begin it at one moment break it for good
             with dg.DagsterInstance.from_config(str(home)) as instance:
                 instance.get_runs_count()

@@ -159,7 +159,8 @@ class Landing:
             if len(files) > 1:
                 half = len(files) // 2
                 return self._counted(files[:half]) + self._counted(files[half:])
-            return [replace(files[0], problem=landing_files.unreadable(files[0].path, error))]
+            # Without a digest it is tried again at the next look: what failed may have been the machine.
+            return [replace(files[0], schema_digest="", problem=landing_files.unreadable(files[0].path, error))]
 
     def _counts(self, files: Sequence[LandedFile]) -> list[LandedFile]:
         """Quarter hours are counted, few in a file, because an interval in a zone with daylight saving is not so many

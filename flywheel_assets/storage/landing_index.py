@@ -113,10 +113,11 @@ def identities(files: Iterable[LandedFile]) -> list[FileIdentity]:
 
 
 def load(path: Path, rules: str) -> list[LandedFile]:
-    """The files of an index; none where there is no index, or one that was made under rules of another digest."""
-    if not path.is_file():
+    """The files of an index; none where there is no whole one, or one made under rules of another digest."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException):  # none, or a damaged one: all that it says can be read again
         return []
-    table = pq.read_table(path)
     if (table.schema.metadata or {}).get(_RULES_KEY) != rules.encode():
         return []
     files: dict[str, LandedFile] = {}
@@ -139,5 +140,8 @@ def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
     table = pa.Table.from_pylist(lines, _SCHEMA).replace_schema_metadata({_RULES_KEY: rules.encode()})
     path.parent.mkdir(parents=True, exist_ok=True)
     staged = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    pq.write_table(table, staged)
-    staged.replace(path)
+    try:
+        pq.write_table(table, staged)
+        staged.replace(path)
+    finally:
+        staged.unlink(missing_ok=True)

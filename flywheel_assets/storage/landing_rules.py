@@ -43,9 +43,9 @@ class LandingRules:
     def _problems(self, path: str, schema: pa.Schema) -> Iterator[str]:
         named = [(self.names.get(f.name, f.name), f) for f in schema]
         ours = [name for name, _ in named]
-        for name in self.needed:
-            if name not in ours:
-                yield self._missing(path, name, schema.names)
+        missing = [name for name in self.needed if name not in ours]
+        if missing:
+            yield self._missing(path, missing, schema.names)
         lower = [name.lower() for name in ours]
         repeated = [f.name for name, f in named if lower.count(name.lower()) > 1]
         if repeated:
@@ -63,13 +63,17 @@ class LandingRules:
                 our = reserved[name.lower()]
                 yield f"{path} has a column {name!r}, which would collide with our {our!r}: rename it"
 
-    def _missing(self, path: str, name: str, found: list[str]) -> str:
-        theirs = next((t for t, our in self.names.items() if our == name), None)
-        called = f", which columns.toml calls {theirs!r}" if theirs else ""
-        return (
-            f"{path} has no column {name!r}{called} (the models need it){nearest(theirs or name, found)}; "
-            f"found: {', '.join(found)}"
-        )
+    def _missing(self, path: str, names: list[str], found: list[str]) -> str:
+        theirs = {our: their for their, our in self.names.items()}
+        called = [
+            repr(name)
+            + (f", which columns.toml calls {theirs[name]!r}" if name in theirs else "")
+            + ("" if len(names) > 1 else " (the models need it)")
+            + nearest(theirs.get(name, name), found)
+            for name in names
+        ]
+        need = " (the models need them)" if len(names) > 1 else ""
+        return f"{path} has no column {', '.join(called)}{need}; found: {', '.join(found)}"
 
 
 def mixed_columns(schemas: Iterable[pa.Schema]) -> list[str]:

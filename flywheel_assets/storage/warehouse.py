@@ -82,8 +82,11 @@ class Warehouse:
         return Generation.from_json(text) if text else None
 
     def note(self, table: str, interval: Interval, name: str) -> str | None:
-        """A note that was written with the table; None when it or the table is not there."""
-        return footer(self.path(table, interval))[1].get(name) if self.exists(table, interval) else None
+        """A note that was written with the table; None when it or the table is not there, or the file is damaged."""
+        try:
+            return footer(self.path(table, interval))[1].get(name)
+        except (OSError, pa.ArrowException):
+            return None
 
     def write(
         self,
@@ -127,12 +130,7 @@ class Warehouse:
             before_replacing(path)
             return written
 
-        written = self._replace(self.path(table, interval), generation, write)
-        if table in EXPORTS:  # under another first interval it had another number, and a glob would read both
-            for path in (self.folder / "exports").glob(f"{EXPORTS[table]}_interval_*_{interval.first_day}_*.parquet"):
-                if path != written.path:
-                    path.unlink(missing_ok=True)
-        return written
+        return self._replace(self.path(table, interval), generation, write)
 
     def keep(self, table: str, interval: Interval, rows: pa.Table) -> None:
         """Put a few rows that are at hand in the place of the table's."""
