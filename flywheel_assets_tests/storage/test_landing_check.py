@@ -81,7 +81,8 @@ def test_a_file_that_lacks_a_column_shows_those_that_it_has(landing: Landing, tm
     found = look(tmp_path / "a.parquet", landing)
 
     assert found.columns == {"session_id": "string", "Interval": "int64"}
-    assert found.file.problem == "a.parquet has no column 'user_id', 'leads' (the models need them); found: session_id, Interval"
+    says = "a.parquet has no column 'user_id', 'leads' (the models need them); found: session_id, Interval"
+    assert found.file.problem == says
 
 
 @pytest.mark.parametrize("content", [b"", b"not parquet"])
