@@ -1,7 +1,6 @@
 """Processes of the project as a team has them: `flywheel run`, and Dagster with its daemon, in the folder of a test."""
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +23,13 @@ from flywheel_assets.storage.warehouse import Warehouse
 from flywheel_assets_tests.projects import Project
 
 BIN = Path(sys.executable).parent
+
+INTERRUPTIBLE = "import os, sys; from signal import *; signal(SIGINT, SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""Started in the background by a shell, the tests may ignore INT, and a Dagster that inherits this would never stop.
+Not a ``preexec_fn``: between fork and exec it would run in a copy of a process with many threads, where it can hang."""
+
+ENDS_SECONDS = 60
+"""How long a process that was killed may take to be gone."""
 
 SORTED_BY = {
     "label_transitions": ["From_Label", "To_Label"],
@@ -91,13 +97,13 @@ def stop(process: subprocess.Popen[str]) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(30)
     _killed(family)
-    process.wait()
+    process.wait(ENDS_SECONDS)
 
 
 def kill(process: subprocess.Popen[str]) -> None:
     """KILL, at once, for it and all that it started."""
     _killed(_family(process))
-    process.communicate()
+    process.communicate(timeout=ENDS_SECONDS)
 
 
 def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -222,7 +228,7 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
     """Whether it was still there to be killed after so long."""
     with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-        process.communicate()
+        process.communicate(timeout=ENDS_SECONDS)
         return False
     kill(process)
     return True
@@ -230,15 +236,14 @@ def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
 
 def _started(command: list[str], project: Project, output: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command,
+        [sys.executable, "-c", INTERRUPTIBLE, *command],
         cwd=project.folder,
         env=environment(project),
+        stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        # Started in the background by a shell, this process may ignore INT, and Dagster would then never stop.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
