@@ -5,7 +5,7 @@ import warnings
 import dagster as dg
 
 from flywheel_assets.defs.assets.graph import LANDING, interval_assets
-from flywheel_assets.defs.checks import interval_checks
+from flywheel_assets.defs.checks import VERDICTS, interval_checks
 from flywheel_assets.defs.jobs import interval_jobs
 from flywheel_assets.defs.partitions import interval_partitions
 from flywheel_assets.defs.resources import flywheel_resource
@@ -19,7 +19,7 @@ def definitions(settings: Settings) -> dg.Definitions:
     with warnings.catch_warnings():
         # A check's partitions_def is a preview API; without it a check records no partition.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        checks = interval_checks(partitions)
+        checks = interval_checks(VERDICTS, partitions)
     return dg.Definitions(
         assets=[LANDING, *interval_assets(partitions, settings.engine)],
         asset_checks=checks,

@@ -22,6 +22,9 @@ from flywheel_assets.domain.verdicts import (
 )
 from flywheel_assets.domain.verdicts.verdict import Check, Verdict
 
+Verdicts = Mapping[str, tuple[Sequence[Check], Callable[[Flywheel, Interval], list[Verdict]]]]
+"""Per table its checks as declared, and the function that finds all of their verdicts for an interval."""
+
 
 def of_landed_sessions(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("landed_sessions", interval)
@@ -99,7 +102,7 @@ def _user_versions(flywheel: Flywheel, interval: Interval | None) -> list[str]:
     return flywheel.engine.collect(users.select("user_model_version").distinct())["user_model_version"].to_pylist()
 
 
-VERDICTS: Mapping[str, tuple[Sequence[Check], Callable[[Flywheel, Interval], list[Verdict]]]] = {
+VERDICTS: Verdicts = {
     "landed_sessions": (landed_sessions.CHECKS, of_landed_sessions),
     "trimmed_sessions": (trimmed_sessions.CHECKS, of_trimmed_sessions),
     "session_predictions": (session_predictions.CHECKS, of_session_predictions),
@@ -110,9 +113,9 @@ VERDICTS: Mapping[str, tuple[Sequence[Check], Callable[[Flywheel, Interval], lis
 }
 
 
-def interval_checks(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
+def interval_checks(verdicts: Verdicts, partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
     """The checks of every table, partitioned as it is."""
-    return [_checks(table, *VERDICTS[table], partitions) for table in TABLES]
+    return [_checks(table, *of_table, partitions) for table, of_table in verdicts.items()]
 
 
 def _checks(

@@ -13,9 +13,10 @@ from typing import Any
 import ibis.expr.types as ir
 
 from flywheel_assets.domain.automation import FileIdentity
-from flywheel_assets.domain.generations import NOTHING, Generation
+from flywheel_assets.domain.contracts import CONTRACTS
+from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.intervals import Calendar, Interval
-from flywheel_assets.domain.tables import TABLES, Column, expand, reserved_names
+from flywheel_assets.domain.tables import Column, expand, reserved_names
 from flywheel_assets.errors import SettingsError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
@@ -122,7 +123,7 @@ class Flywheel:
     def columns(self, table: str) -> list[Column]:
         """The contract's columns of a table for the models in use, other landed columns aside."""
         session, user = self.models.session, self.models.user
-        return expand(TABLES[table].columns, session.features, session.labels, user.labels)
+        return expand(CONTRACTS[table].columns, session.features, session.labels, user.labels)
 
     def row(self, expression: ir.Table) -> dict[str, Any]:
         """The one row of an expression that has one."""
@@ -153,6 +154,11 @@ class Flywheel:
         """The previous interval; None when nothing landed before this one, so that there is nothing to come from."""
         return None if self.first_key is None or interval.key <= self.first_key else self.calendar.previous(interval)
 
+    def earlier_with_data(self, interval: Interval) -> list[Interval]:
+        """The intervals from the first with data to the one before this, oldest first."""
+        previous = self.previous_with_data(interval)
+        return self.calendar.between(self.calendar.key(self.first_key), previous) if previous and self.first_key else []
+
     def to_run(self, now: datetime) -> list[Interval]:
         """Every closed interval from the first with data, oldest first; none without data or while none is closed."""
         last = self.calendar.last_closed(now)
@@ -178,12 +184,15 @@ class Flywheel:
 
     def _generation(self, table: str, interval: Interval, digest: Callable[[str, Interval], str]) -> Generation:
         sources: dict[str, str] = {}
-        for source in TABLES[table].sources:
+        contract = CONTRACTS[table]
+        for source in contract.sources:
             landing = source == "landing"
             sources[source] = self.index.fingerprint(interval) if landing else digest(source, interval)
-        for source in TABLES[table].previous:
+        for source in contract.previous:
             previous = self.previous_with_data(interval)
             sources[f"previous {source}"] = digest(source, previous) if previous else NOTHING
+        for source in contract.earlier:
+            sources[f"earlier {source}"] = digest_of_all(digest(source, i) for i in self.earlier_with_data(interval))
         return Generation(table, sources, self._parameters(table, interval))
 
     def _stored_digest(self, table: str, interval: Interval) -> str:

@@ -6,7 +6,7 @@ fresh. Stored in the footer of every file and given to Dagster as the data versi
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 NOTHING = "nothing"
@@ -50,6 +50,12 @@ class Generation:
 def digest(text: str) -> str:
     """16 hexadecimal digits of the SHA-256 of a text."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def digest_of_all(digests: Iterable[str]) -> str:
+    """One digest for several in their order; NOTHING for none."""
+    several = list(digests)
+    return digest("/".join(several)) if several else NOTHING
 
 
 def _different(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:

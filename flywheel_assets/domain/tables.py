@@ -1,4 +1,4 @@
-"""The contract of every table: grain, what it is made from, columns with dtype and meaning.
+"""The contract of every table of the spine: grain, what it is made from, columns with dtype and meaning.
 
 A column's name may hold a placeholder, `<feature>`, `<session label>` or `<user label>`, and then stands for one column
 each; `*` stands for whatever else was landed. :func:`expand` fills them in for the models in use.
@@ -21,7 +21,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """``sources`` are the tables it is made from, in the same interval but for ``previous`` ones."""
+    """``sources`` are the tables it is made from, in the same interval but for ``previous`` ones, of the interval
+    before, and ``earlier`` ones, of every interval from the first with data to the one before."""
 
     name: str
     grain: str
@@ -29,6 +30,7 @@ class Table:
     sources: tuple[str, ...]
     columns: tuple[Column, ...]
     previous: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
 
 
 SESSION_ID = Column("session_id", "string", "The session; its last run of digits is the Unix time of its start.")

@@ -7,7 +7,8 @@ import dagster as dg
 
 from flywheel_assets.defs.assets import exports, sessions, users
 from flywheel_assets.defs.metadata import column_schema, declared
-from flywheel_assets.domain.tables import FEATURE, OTHERS, SESSION_ID, TABLES, USER_ID, Table
+from flywheel_assets.domain.contracts import CONTRACTS
+from flywheel_assets.domain.tables import FEATURE, OTHERS, SESSION_ID, USER_ID, Table
 
 LANDING = dg.AssetSpec(
     "landing",
@@ -33,7 +34,8 @@ BODIES: dict[str, tuple[str, set[str], Callable[..., Any]]] = {
 def interval_assets(partitions: dg.TimeWindowPartitionsDefinition, engine: str) -> list[dg.AssetsDefinition]:
     """An asset a table of the contract, partitioned by interval; ``engine`` is the one that makes it."""
     return [
-        _asset(TABLES[name], group, {*kinds, engine}, body, partitions) for name, (group, kinds, body) in BODIES.items()
+        _asset(CONTRACTS[name], group, {*kinds, engine}, body, partitions)
+        for name, (group, kinds, body) in BODIES.items()
     ]
 
 
@@ -56,6 +58,7 @@ def _asset(
 
 
 def _deps(table: Table) -> Sequence[dg.AssetDep]:
-    """One a source. A source that is needed of the previous interval too is one dependency on both partitions."""
+    """One a source. A source that is needed of the previous interval too is one dependency on both partitions; earlier
+    intervals are no dependency of Dagster's, which would ask for every one of them whenever this is materialized."""
     both = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=0)
     return [dg.AssetDep(name, partition_mapping=both if name in table.previous else None) for name in table.sources]

@@ -1,0 +1,108 @@
+"""The contracts of what is told of a history of labels: growth, mixes, shifts, forecasts, links. Small tables, a row a
+label or a pair of labels and interval, named as a BI tool shows them. As `tables`, which holds the spine."""
+
+from collections.abc import Mapping
+
+from flywheel_assets.domain.tables import INTERVAL, INTERVAL_DATES, Column, Table
+
+LABEL = Column("Label", "string", "A label of the model.")
+LABEL_ORDER = Column("Label_Order", "int32", "The label's place from worst to best, from 1.")
+FIRST_DAY = Column("First_Day", "date", "The interval's first day.")
+WHEN = (FIRST_DAY, INTERVAL, INTERVAL_DATES)
+SCOPE = Column("Scope", "string", "All users, in one row, or Label: the users of one label.")
+
+HISTORY: Mapping[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "growth_accounting",
+            "label, and all users",
+            "New, retained, resurrected and churned users of the interval: all of them, and by label.",
+            ("user_labels",),
+            (
+                SCOPE,
+                Column("Label", "string", "The label; null in the row of all users."),
+                Column("Label_Order", "int32", "The label's place from worst to best, from 1; null for all users."),
+                Column("Active_Users", "int64", "Users with this label in this interval: new, retained, resurrected."),
+                Column("New_Users", "int64", "Of them those seen in no earlier interval since the first with data."),
+                Column("Retained_Users", "int64", "Of them those with a label in the previous interval too."),
+                Column("Resurrected_Users", "int64", "Of them those seen earlier and absent in the previous interval."),
+                Column("Previous_Users", "int64", "Users with this label in the previous interval."),
+                Column("Previous_Retained_Users", "int64", "Of those the ones that have a label now, whichever."),
+                Column("Churned_Users", "int64", "Of those the ones that have none now."),
+                Column("Retention", "float64", "Previous_Retained_Users / Previous_Users; null without any."),
+                Column(
+                    "Quick_Ratio", "float64", "(New_Users + Resurrected_Users) / Churned_Users; null without churn."
+                ),
+                *WHEN,
+            ),
+            previous=("user_labels",),
+            earlier=("user_labels",),
+        ),
+        Table(
+            "label_mix",
+            "level and label",
+            "Count and share of each label, of sessions and of users: the rows of a chart over time.",
+            ("session_predictions", "user_labels"),
+            (
+                Column("Level", "string", "sessions or users."),
+                LABEL,
+                LABEL_ORDER,
+                Column("Count", "int64", "Sessions or users with this label, 0 for none."),
+                Column("Share", "float64", "Of all sessions or users of the interval; null without any."),
+                *WHEN,
+            ),
+        ),
+        Table(
+            "mix_shift",
+            "user label",
+            "The change of each user label's share since the previous interval, split into who caused it.",
+            ("user_labels",),
+            (
+                LABEL,
+                LABEL_ORDER,
+                Column("Previous_Share", "float64", "Share of the previous interval's users; null without any."),
+                Column("Share", "float64", "Share of this interval's users; null without any."),
+                Column(
+                    "Change", "float64", "Share - Previous_Share, the sum of the three parts; null where either is."
+                ),
+                Column("Stayers", "float64", "The part of users of both intervals who changed label."),
+                Column("Entrants", "float64", "The part of users who were not there in the previous interval."),
+                Column("Leavers", "float64", "The part of users who are no longer there."),
+                *WHEN,
+            ),
+            previous=("user_labels",),
+        ),
+        Table(
+            "transition_forecast",
+            "user label",
+            "How many users each label will have in the next interval, from the transitions so far.",
+            ("label_transitions",),
+            (
+                LABEL,
+                LABEL_ORDER,
+                Column("User_Count", "int64", "Users with this label now, which is the forecast of no change."),
+                Column("Forecast_Users", "float64", "Expected users with this label in the next interval."),
+                Column("Lower_Users", "float64", "Lower end of the 90 % interval of the forecast."),
+                Column("Upper_Users", "float64", "Upper end of the 90 % interval of the forecast."),
+                Column("Forecast_Interval", "int32", "The number of the interval that is forecast."),
+                *WHEN,
+            ),
+            earlier=("label_transitions",),
+        ),
+        Table(
+            "sankey_links",
+            "link",
+            "label_transitions as links of a Sankey chart; nodes carry their interval, so that no cycle can arise.",
+            ("label_transitions",),
+            (
+                Column("source", "string", "Node the users come from, as in I11 Passive."),
+                Column("target", "string", "Node the users go to, as in I12 Engaged."),
+                Column("User_Count", "int64", "Users on this link."),
+                Column("share", "float64", "Of the users of the source node."),
+                Column("order", "int32", "The link's place from the top, from 1: by source's label, then by target's."),
+                *WHEN,
+            ),
+        ),
+    )
+}
