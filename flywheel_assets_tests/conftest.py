@@ -6,6 +6,8 @@ import hypothesis
 import pytest
 
 from flywheel_assets.storage.engine import DuckDBEngine
+from flywheel_assets_tests.browsers import browser as browser
+from flywheel_assets_tests.browsers import screenshots as screenshots
 
 # A query takes milliseconds, and the first one more: a deadline an example would only measure the machine.
 hypothesis.settings.register_profile("flywheel", deadline=None, max_examples=50)
