@@ -5,8 +5,12 @@ from collections.abc import Mapping
 
 from flywheel_assets.domain.tables import INTERVAL, INTERVAL_DATES, Column, Table
 
-LABEL = Column("Label", "string", "A label of the model.")
-LABEL_ORDER = Column("Label_Order", "int32", "The label's place from worst to best, from 1.")
+LABEL = Column(
+    "Label", "string", "A label of the model, users or none; or one that only an earlier model gave, with users."
+)
+LABEL_ORDER = Column(
+    "Label_Order", "int32", "The label's place from worst to best, from 1; then those of earlier models."
+)
 FIRST_DAY = Column("First_Day", "date", "The interval's first day.")
 WHEN = (FIRST_DAY, INTERVAL, INTERVAL_DATES)
 SCOPE = Column("Scope", "string", "All users, in one row, or Label: the users of one label.")
@@ -66,23 +70,29 @@ HISTORY: Mapping[str, Table] = {
                 Column(
                     "Change", "float64", "Share - Previous_Share, the sum of the three parts; null where either is."
                 ),
-                Column("Stayers", "float64", "The part of users of both intervals who changed label."),
-                Column("Entrants", "float64", "The part of users who were not there in the previous interval."),
-                Column("Leavers", "float64", "The part of users who are no longer there."),
+                Column(
+                    "Stayers", "float64", "The part of users of both intervals who changed label; null where Change is."
+                ),
+                Column(
+                    "Entrants", "float64", "The part of users who were not there in the previous interval; as Stayers."
+                ),
+                Column("Leavers", "float64", "The part of users who are no longer there; as Stayers."),
                 *WHEN,
             ),
             previous=("user_labels",),
         ),
         Table(
             "transition_forecast",
-            "user label",
+            "user label, and Absent",
             "How many users each label will have in the next interval, from the transitions so far.",
             ("label_transitions",),
             (
-                LABEL,
-                LABEL_ORDER,
-                Column("User_Count", "int64", "Users with this label now, which is the forecast of no change."),
-                Column("Forecast_Users", "float64", "Expected users with this label in the next interval."),
+                Column("Label", "string", "The label; Absent for the users of this interval who will have none."),
+                Column("Label_Order", "int32", "The label's place from worst to best, from 1; 0 for Absent."),
+                Column(
+                    "User_Count", "int64", "Users with it now (Absent: who left), which is the forecast of no change."
+                ),
+                Column("Forecast_Users", "float64", "Expected users with it in the next interval, arrivals included."),
                 Column("Lower_Users", "float64", "Lower end of the 90 % interval of the forecast."),
                 Column("Upper_Users", "float64", "Upper end of the 90 % interval of the forecast."),
                 Column("Forecast_Interval", "int32", "The number of the interval that is forecast."),
@@ -96,11 +106,15 @@ HISTORY: Mapping[str, Table] = {
             "label_transitions as links of a Sankey chart; nodes carry their interval, so that no cycle can arise.",
             ("label_transitions",),
             (
-                Column("source", "string", "Node the users come from, as in I11 Passive."),
-                Column("target", "string", "Node the users go to, as in I12 Engaged."),
+                Column("source", "string", "Node the users come from, as in I11 Passive; I11 Other of folded links."),
+                Column("target", "string", "Node the users go to, as in I12 Engaged; I12 Other of folded links."),
                 Column("User_Count", "int64", "Users on this link."),
-                Column("share", "float64", "Of the users of the source node."),
-                Column("order", "int32", "The link's place from the top, from 1: by source's label, then by target's."),
+                Column("share", "float64", "Of the source's users, those of folded links included; 1 of I11 Other."),
+                Column(
+                    "order",
+                    "int32",
+                    "From 1: by source, then by target, worst to best, then Absent, then Other.",
+                ),
                 *WHEN,
             ),
         ),
