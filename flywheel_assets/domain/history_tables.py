@@ -61,7 +61,7 @@ HISTORY: Mapping[str, Table] = {
             "mix_shift",
             "user label",
             "The change of each user label's share since the previous interval, split into who caused it.",
-            ("user_labels",),
+            ("label_transitions",),
             (
                 LABEL,
                 LABEL_ORDER,
@@ -79,7 +79,6 @@ HISTORY: Mapping[str, Table] = {
                 Column("Leavers", "float64", "The part of users who are no longer there; as Stayers."),
                 *WHEN,
             ),
-            previous=("user_labels",),
         ),
         Table(
             "transition_forecast",
@@ -92,9 +91,13 @@ HISTORY: Mapping[str, Table] = {
                 Column(
                     "User_Count", "int64", "Users with it now (Absent: who left), which is the forecast of no change."
                 ),
-                Column("Forecast_Users", "float64", "Expected users with it in the next interval, arrivals included."),
-                Column("Lower_Users", "float64", "Lower end of the 90 % interval of the forecast."),
-                Column("Upper_Users", "float64", "Upper end of the 90 % interval of the forecast."),
+                Column(
+                    "Forecast_Users",
+                    "float64",
+                    "Expected users with it in the next interval; null before any transition.",
+                ),
+                Column("Lower_Users", "float64", "Lower end of the forecast's 90 % interval; null as it is."),
+                Column("Upper_Users", "float64", "Upper end of the forecast's 90 % interval; null as it is."),
                 Column("Forecast_Interval", "int32", "The number of the interval that is forecast."),
                 *WHEN,
             ),
