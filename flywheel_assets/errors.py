@@ -26,5 +26,13 @@ class EngineError(FlywheelError):
     """The engine cannot be started or lacks what it needs."""
 
 
+class LabelError(FlywheelError):
+    """Labels to train on are missing, contradict each other, or do not fit their order or the segments."""
+
+
 class UnknownUserError(FlywheelError):
     """A user is asked for who is not in the interval."""
+
+
+class SegmentsError(FlywheelError):
+    """Segments cannot be fitted to what there is, or are needed and have not been fitted."""

@@ -16,8 +16,9 @@ from flywheel_assets.domain.automation import FileIdentity
 from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.intervals import Calendar, Interval
+from flywheel_assets.domain.segments import Segments
 from flywheel_assets.domain.tables import Column, expand, reserved_names
-from flywheel_assets.errors import SettingsError
+from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
 from flywheel_assets.settings import Settings
@@ -27,6 +28,7 @@ from flywheel_assets.storage.grid import hold_to_grid
 from flywheel_assets.storage.landing import Landing
 from flywheel_assets.storage.landing_index import LandingIndex
 from flywheel_assets.storage.landing_rules import LandingRules
+from flywheel_assets.storage.segment_files import SegmentFiles
 from flywheel_assets.storage.spark import SparkEngine
 from flywheel_assets.storage.warehouse import Warehouse
 
@@ -85,6 +87,25 @@ class Flywheel:
     @cached_property
     def user_scorer(self) -> Scorer:
         return user_scorer(self.models, self._compiled_dir)
+
+    @property
+    def segment_files(self) -> SegmentFiles:
+        return SegmentFiles(self.warehouse)
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The fit of the segments, read once. Raises SegmentsError when nothing has been fitted, or the report of the
+        fit is none."""
+        files = self.segment_files
+        report = files.report()
+        if report is None:
+            raise SegmentsError(f"there are no segments, no file at {files.report_path}: flywheel segments fit")
+        try:
+            return Segments.from_json(report)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SegmentsError(
+                f"{files.report_path} is no report of a fit ({error!r}): delete it and fit again, flywheel segments fit"
+            ) from None
 
     @cached_property
     def landing(self) -> Landing:
