@@ -21,6 +21,7 @@ SETTINGS = {
     "FLYWHEEL_LANDING_DIR": ("data/landing", "where parquet lands; read, never written"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the six model artefacts, their manifest and the compiled scorers"),
+    "FLYWHEEL_LABELS_DIR": ("data/labels", "labels of your own to train on, and the files that make labels of segments"),
     "FLYWHEEL_FIRST_INTERVAL": ("2024-01-01", "the first day of interval 1"),
     "FLYWHEEL_LAST_INTERVAL": (
         "",
@@ -54,6 +55,7 @@ class Settings:
     landing_dir: Path
     warehouse_dir: Path
     models_dir: Path
+    labels_dir: Path
     calendar: Calendar
     reporting_timezone: str
     session_id_pattern: str | None
@@ -92,6 +94,7 @@ class Settings:
             landing_dir=_path(folder, get["FLYWHEEL_LANDING_DIR"]),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
             models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),
+            labels_dir=_path(folder, get["FLYWHEEL_LABELS_DIR"]),
             calendar=Calendar(
                 first_day,
                 last_day,

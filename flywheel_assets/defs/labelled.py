@@ -1,0 +1,73 @@
+"""What a candidate learns from: the labelled sessions and users of a range of intervals, or of a parquet file."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from flywheel_assets.defs.driver import intervals_to_run
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.labelled_rows import rows_of_file
+from flywheel_assets.defs.labelling import (
+    Labelling,
+    Warn,
+    log_warning,
+    own_session_labels,
+    own_user_labels,
+)
+from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.errors import LabelError
+from flywheel_assets.learning.labelled import LabelledData
+from flywheel_assets.learning.labelled_data import labelled_data
+from flywheel_assets.storage.own_labels import OwnLabels
+
+
+def labelled_range(flywheel: Flywheel, first: str | None, last: str | None, warn: Warn = log_warning) -> LabelledData:
+    """The labelled data of the intervals from key ``first`` to key ``last``, by default from the first with data to the
+    last closed one. ``warn`` is told of labels that could not be used.
+
+    Raises LabelError where labels are missing or don't fit, NotMaterializedError for an interval that was not run, and
+    SettingsError for a key that is no closed interval."""
+    sessions = session_labels(flywheel, intervals_to_run(flywheel, first, last, flywheel.now()), warn)
+    return _joined(flywheel, sessions, user_labels(flywheel, sessions.rows, sessions.order, warn))
+
+
+def labelled_file(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> LabelledData:
+    """The labelled data of one parquet file: ``session_id``, ``user_id``, the features, ``session_quality_label`` and,
+    where users are labelled too, ``user_flywheel_label``. A session's interval follows from its id; none is trimmed.
+
+    Raises LabelError for a file that cannot be used."""
+    rows = rows_of_file(flywheel, path, warn)
+    sessions = Labelling(rows.sessions, rows.session_order, f"the labels in {path.name}")
+    if rows.users is None:
+        return _joined(flywheel, sessions, user_labels(flywheel, sessions.rows, sessions.order, warn))
+    return _joined(flywheel, sessions, Labelling(rows.users, rows.user_order, f"the users' in {path.name}"))
+
+
+def session_labels(flywheel: Flywheel, intervals: list[Interval], warn: Warn) -> Labelling:
+    """The intervals' trimmed sessions with their ``session_quality_label``: a team's own where there are any.
+
+    Raises as :func:`labelled_range`."""
+    own = OwnLabels(flywheel.settings.labels_dir).sessions()
+    if own is not None:
+        return own_session_labels(flywheel, intervals, own, warn)
+    raise LabelError(f"no sessions are labelled in {flywheel.settings.labels_dir / 'sessions'}")
+
+
+def user_labels(flywheel: Flywheel, sessions: pd.DataFrame, session_order: tuple[str, ...], warn: Warn) -> Labelling:
+    """The users and intervals of labelled ``sessions`` with their ``user_flywheel_label``: a team's own where there are
+    any. Raises as :func:`labelled_range`."""
+    own = OwnLabels(flywheel.settings.labels_dir).users()
+    if own is not None:
+        return own_user_labels(flywheel, sessions, own, warn)
+    raise LabelError(f"no users are labelled in {flywheel.settings.labels_dir / 'users'}")
+
+
+def _joined(flywheel: Flywheel, sessions: Labelling, users: Labelling) -> LabelledData:
+    return labelled_data(
+        sessions.rows,
+        users.rows,
+        flywheel.models.session.features,
+        (sessions.order, users.order),
+        f"sessions: {sessions.source}; users: {users.source}",
+        sessions.outcome_features,
+    )
