@@ -43,10 +43,10 @@ def measure(
 ) -> Figures:
     """``sessions`` and ``shares`` as training made them; only their held-out rows are looked at."""
     sessions, shares = _held_out(sessions), _held_out(shares)
-    session_truth = _positions(sessions["session_quality_label"], world.session_labels)
-    user_truth = _positions(shares["user_flywheel_label"], world.user_labels)
-    session_probabilities = _probabilities(session, sessions, world.session_labels)
-    user_probabilities = _probabilities(user, shares, world.user_labels)
+    session_truth = positions(sessions["session_quality_label"], world.session_labels)
+    user_truth = positions(shares["user_flywheel_label"], world.user_labels)
+    session_probabilities = probabilities_in_order(session, sessions, world.session_labels)
+    user_probabilities = probabilities_in_order(user, shares, world.user_labels)
 
     counts = sessions[list(FEATURES)].to_numpy()
     mistakes = confusion(session_truth, session_probabilities.argmax(axis=1), len(world.session_labels))
@@ -67,14 +67,25 @@ def drift_baseline(
     world: World, session: Originals, user: Originals, sessions: pd.DataFrame, shares: pd.DataFrame
 ) -> Baseline:
     """Predicted labels, worst to best, and features of the held-out rows."""
-    sessions, shares = _held_out(sessions), _held_out(shares)
+    return baseline_of(session, user, _held_out(sessions), _held_out(shares), world.session_labels, world.user_labels)
+
+
+def baseline_of(
+    session: Originals,
+    user: Originals,
+    sessions: pd.DataFrame,
+    shares: pd.DataFrame,
+    session_order: tuple[str, ...],
+    user_order: tuple[str, ...],
+) -> Baseline:
+    """The baseline that these rows make: labels as the two models predict them, worst to best, and the features."""
     features = {}
     for name in session.features:
         edges = bin_edges(sessions[name])
         features[name] = FeatureBaseline(edges, bin_counts(sessions[name], edges))
     return Baseline(
-        _label_counts(_probabilities(session, sessions, world.session_labels), world.session_labels),
-        _label_counts(_probabilities(user, shares, world.user_labels), world.user_labels),
+        _label_counts(probabilities_in_order(session, sessions, session_order), session_order),
+        _label_counts(probabilities_in_order(user, shares, user_order), user_order),
         features,
     )
 
@@ -84,13 +95,13 @@ def _held_out(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["part"] == HELD_OUT].sort_values(["interval_start", "user_id"], ignore_index=True)
 
 
-def _probabilities(model: Originals, table: pd.DataFrame, order: tuple[str, ...]) -> npt.NDArray[np.float32]:
+def probabilities_in_order(model: Originals, table: pd.DataFrame, order: tuple[str, ...]) -> npt.NDArray[np.float32]:
     """The model's, its columns from the worst label to the best."""
     columns = [model.labels.index(label) for label in order]
     return model.probabilities(table[list(model.features)].to_numpy(np.float64))[:, columns]
 
 
-def _positions(labels: "pd.Series[str]", order: tuple[str, ...]) -> npt.NDArray[np.int64]:
+def positions(labels: "pd.Series[str]", order: tuple[str, ...]) -> npt.NDArray[np.int64]:
     return pd.Index(order).get_indexer(pd.Index(labels)).astype(np.int64)
 
 

@@ -4,16 +4,16 @@ A dense network after a MinMaxScaler, twice. The scaler clips: a count beyond th
 largest of them, so that a bot's session cannot drive the network where nothing was ever learnt.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from flywheel_assets.domain.labels import share_column
 from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles
+from flywheel_assets.learning.network import Report, Rows, Schedule, fit_network
 from flywheel_assets.learning.originals import Originals
 from flywheel_assets.learning.quiet_keras import import_keras
 from flywheel_assets.learning.training_data import TrainingData, labelled_shares
@@ -34,13 +34,10 @@ SESSION_RECIPE = Recipe(SESSION_FILES, "session_quality_label", (32, 32), 12)
 
 USER_RECIPE = Recipe(USER_FILES, "user_flywheel_label", (64, 64), 40)
 
-PATIENCE_EPOCHS = 5
 BATCH_ROWS = 1024
 LEARNING_RATE = 3e-3
 """Decays to 0 along a cosine; with it the validation log loss came within 0.001 of the best possible classifier's,
 without any feature made by hand for the heavy tails of counts."""
-
-Report = Callable[[str], None]
 
 
 def train_models(
@@ -83,46 +80,19 @@ def save_model(directory: Path, files: ModelFiles, model: Originals) -> None:
 def _fit(recipe: Recipe, table: pd.DataFrame, features: list[str], report: Report) -> Originals:
     from sklearn.preprocessing import LabelEncoder, MinMaxScaler
 
-    keras = import_keras()
     training, validation = (table[table["part"] == part] for part in ("training", "validation"))
     scaler = MinMaxScaler(clip=True).fit(training[features])
     encoder = LabelEncoder().fit(training[recipe.label])
-    name = Path(recipe.files.network).stem
-    network = _network(keras, name, len(features), recipe.hidden_units, len(encoder.classes_))
-    steps = recipe.epochs * -(-len(training) // BATCH_ROWS)
-    network.compile(
-        optimizer=keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)),
-        loss="sparse_categorical_crossentropy",
-    )
-
-    def show(epoch: int, logs: dict[str, float]) -> None:
-        report(
-            f"{name}: epoch {epoch + 1} of at most {recipe.epochs}, log loss {logs['loss']:.4f}, "
-            f"on validation users {logs['val_loss']:.4f}"
-        )
-
-    network.fit(
-        scaler.transform(training[features]).astype(np.float32),
-        encoder.transform(training[recipe.label]),
-        validation_data=(
-            scaler.transform(validation[features]).astype(np.float32),
-            encoder.transform(validation[recipe.label]),
+    network = fit_network(
+        Path(recipe.files.network).stem,
+        recipe.hidden_units,
+        len(encoder.classes_),
+        *(
+            Rows(scaler.transform(part[features]).astype(np.float32), encoder.transform(part[recipe.label]))
+            for part in (training, validation)
         ),
-        batch_size=BATCH_ROWS,
-        epochs=recipe.epochs,
-        verbose=0,
-        callbacks=[
-            keras.callbacks.EarlyStopping(patience=PATIENCE_EPOCHS, restore_best_weights=True),
-            keras.callbacks.LambdaCallback(on_epoch_end=show),
-        ],
+        "validation users",
+        Schedule(recipe.epochs, BATCH_ROWS, LEARNING_RATE),
+        report,
     )
     return Originals(network, scaler, encoder)
-
-
-def _network(keras: Any, name: str, features: int, hidden_units: tuple[int, ...], labels: int) -> Any:
-    """Every layer is named, since names are part of the version and Keras counts unnamed ones per process."""
-    hidden = [
-        keras.layers.Dense(units, "relu", name=f"hidden_{number}") for number, units in enumerate(hidden_units, 1)
-    ]
-    output = keras.layers.Dense(labels, "softmax", name="probabilities")
-    return keras.Sequential([keras.Input((features,), name="features"), *hidden, output], name=name)

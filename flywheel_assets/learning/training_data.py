@@ -25,7 +25,7 @@ TRIM_QUANTILE = Decimal("0.999")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """``sessions``: ``user_id``, ``interval_start``, FEATURES, ``session_quality_label`` and ``part``, a row a trimmed
+    """``sessions``: ``session_id``, ``user_id``, ``interval_start``, FEATURES, ``session_quality_label`` and ``part``, a row a trimmed
     session. ``users``: ``user_id``, ``interval_start`` and ``user_flywheel_label``, a row a user and interval, also for
     users without sessions. Labels are the true ones."""
 
@@ -46,23 +46,28 @@ def draw_training_data(world: World, users: int, intervals: int, seed: int) -> T
     table = pd.concat(sessions, ignore_index=True)
     parts = _parts(np.sort(table["user_id"].unique()), seed)
     table["part"] = table["user_id"].map(parts)
-    columns = ["user_id", "interval_start", *FEATURES, "session_quality_label", "part"]
+    columns = ["session_id", "user_id", "interval_start", *FEATURES, "session_quality_label", "part"]
     return TrainingData(table[columns], pd.concat(states, ignore_index=True))
 
 
 def labelled_shares(data: TrainingData, predicted: "pd.Series[str]", labels: tuple[str, ...]) -> pd.DataFrame:
-    """What the user model learns from: ``user_id``, ``interval_start``, ``sessions``, ``share_<label>`` of the
-    ``predicted`` session labels (one a row of ``data.sessions``), ``user_flywheel_label`` and ``part``; a row a user
-    and interval with sessions, in their order."""
-    predictions = data.sessions[["user_id", "interval_start", "part"]].assign(session_quality_label=predicted)
+    """What the user model learns from: the rows of :func:`predicted_shares` with their ``user_flywheel_label``; those
+    without one are left out."""
+    shares = predicted_shares(data.sessions, predicted, labels)
+    return shares.merge(data.users, on=["interval_start", "user_id"], validate="one_to_one")
+
+
+def predicted_shares(sessions: pd.DataFrame, predicted: "pd.Series[str]", labels: tuple[str, ...]) -> pd.DataFrame:
+    """``user_id``, ``interval_start``, ``sessions``, ``share_<label>`` of the ``predicted`` session labels (one a row
+    of ``sessions``) and ``part``; a row a user and interval with sessions, in the order of interval and user."""
+    keys = ["interval_start", "user_id"]
+    predictions = sessions[[*keys, "part"]].assign(session_quality_label=predicted)
     shares = []
     for interval_start, rows in predictions.groupby("interval_start"):
         table = user_distributions(ibis.memtable(rows[["user_id", "session_quality_label"]]), labels)
         shares.append(ibis.duckdb.connect().to_pandas(table).assign(interval_start=interval_start))
-    parts = predictions[["user_id", "part"]].drop_duplicates()
-    keys = ["interval_start", "user_id"]
-    joined = pd.concat(shares).merge(data.users, on=keys, validate="one_to_one").merge(parts, on="user_id")
-    return joined.sort_values(keys, ignore_index=True)
+    parts = predictions[[*keys, "part"]].drop_duplicates()
+    return pd.concat(shares).merge(parts, on=keys).sort_values(keys, ignore_index=True)
 
 
 def _trimmed(sessions: pa.Table) -> pa.Table:
