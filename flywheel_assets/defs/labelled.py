@@ -2,20 +2,19 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from flywheel_assets.defs.driver import intervals_to_run
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.labelled_rows import rows_of_file
 from flywheel_assets.defs.labelling import (
     Labelling,
     Warn,
+    labels_from_mixes,
+    labels_from_segments,
     log_warning,
     own_session_labels,
     own_user_labels,
 )
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.errors import LabelError
 from flywheel_assets.learning.labelled import LabelledData
 from flywheel_assets.learning.labelled_data import labelled_data
 from flywheel_assets.storage.own_labels import OwnLabels
@@ -28,7 +27,7 @@ def labelled_range(flywheel: Flywheel, first: str | None, last: str | None, warn
     Raises LabelError where labels are missing or don't fit, NotMaterializedError for an interval that was not run, and
     SettingsError for a key that is no closed interval."""
     sessions = session_labels(flywheel, intervals_to_run(flywheel, first, last, flywheel.now()), warn)
-    return _joined(flywheel, sessions, user_labels(flywheel, sessions.rows, sessions.order, warn))
+    return _joined(flywheel, sessions, user_labels(flywheel, sessions, warn))
 
 
 def labelled_file(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> LabelledData:
@@ -39,27 +38,26 @@ def labelled_file(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> L
     rows = rows_of_file(flywheel, path, warn)
     sessions = Labelling(rows.sessions, rows.session_order, f"the labels in {path.name}")
     if rows.users is None:
-        return _joined(flywheel, sessions, user_labels(flywheel, sessions.rows, sessions.order, warn))
+        return _joined(flywheel, sessions, user_labels(flywheel, sessions, warn))
     return _joined(flywheel, sessions, Labelling(rows.users, rows.user_order, f"the users' in {path.name}"))
 
 
 def session_labels(flywheel: Flywheel, intervals: list[Interval], warn: Warn) -> Labelling:
-    """The intervals' trimmed sessions with their ``session_quality_label``: a team's own where there are any.
-
-    Raises as :func:`labelled_range`."""
+    """The intervals' trimmed sessions with their ``session_quality_label``: a team's own where there are any, else
+    those of the segments. Raises as :func:`labelled_range`."""
     own = OwnLabels(flywheel.settings.labels_dir).sessions()
     if own is not None:
         return own_session_labels(flywheel, intervals, own, warn)
-    raise LabelError(f"no sessions are labelled in {flywheel.settings.labels_dir / 'sessions'}")
+    return labels_from_segments(flywheel, intervals)
 
 
-def user_labels(flywheel: Flywheel, sessions: pd.DataFrame, session_order: tuple[str, ...], warn: Warn) -> Labelling:
+def user_labels(flywheel: Flywheel, sessions: Labelling, warn: Warn) -> Labelling:
     """The users and intervals of labelled ``sessions`` with their ``user_flywheel_label``: a team's own where there are
-    any. Raises as :func:`labelled_range`."""
+    any, else those of the mixes of their sessions' labels. Raises as :func:`labelled_range`."""
     own = OwnLabels(flywheel.settings.labels_dir).users()
     if own is not None:
-        return own_user_labels(flywheel, sessions, own, warn)
-    raise LabelError(f"no users are labelled in {flywheel.settings.labels_dir / 'users'}")
+        return own_user_labels(flywheel, sessions.rows, own, warn)
+    return labels_from_mixes(flywheel, sessions)
 
 
 def _joined(flywheel: Flywheel, sessions: Labelling, users: Labelling) -> LabelledData:

@@ -1,4 +1,4 @@
-"""Who labels the sessions and users of a range, and as what: a team's own labels where there are any."""
+"""Who labels the sessions and users of a range, and as what: a team itself, or the clusters that they fall into."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.label_orders import order_of_labels
+from flywheel_assets.domain.segments import Segments
+from flywheel_assets.domain.tier_files import SEGMENT_LABELS, USER_CLUSTER_LABELS
+from flywheel_assets.domain.visit_features import visit_features
 from flywheel_assets.errors import LabelError
-from flywheel_assets.learning.user_labels import in_intervals
+from flywheel_assets.learning.labelled_data import in_intervals, training_intervals
+from flywheel_assets.learning.segment_labels import segment_labels
+from flywheel_assets.learning.user_clusters import user_labels
 from flywheel_assets.storage.own_labels import ORDER_FILE, OwnLabels
+from flywheel_assets.storage.segment_files import SegmentFiles
 
 Warn = Callable[[str], None]
 
@@ -69,6 +76,44 @@ def own_user_labels(flywheel: Flywheel, sessions: pd.DataFrame, labels: pd.DataF
     return Labelling(rows, order, f"a team's own labels of {known:,} users")
 
 
+def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> Labelling:
+    """The range's sessions, labelled by their cluster, which is that of session_clusters, of the same function, whether
+    that table is there or not.
+
+    Raises LabelError when nothing labels sessions and for a file of tiers that doesn't fit, NotMaterializedError."""
+    folder, models = flywheel.settings.labels_dir, flywheel.models
+    if SegmentFiles(flywheel.warehouse).report() is None:
+        raise LabelError(
+            f"nothing labels sessions: put parquet with session_id and session_quality_label into "
+            f"{folder / 'sessions'}, or make segments, which labels are proposed from: flywheel segments fit"
+        )
+    segments, path = flywheel.segments, folder / SEGMENT_LABELS
+    sessions = pd.concat([_clustered(flywheel, segments, interval) for interval in intervals], ignore_index=True)
+    if sessions.empty:
+        raise LabelError(f"from {intervals[0].key} to {intervals[-1].key} there are no sessions: take another range")
+    found = segment_labels(sessions, models.session.features, segments, models.session.order, path)
+    sessions["session_quality_label"] = sessions["cluster"].map(found.labels)
+    return Labelling(
+        sessions,
+        models.session.order,
+        f"segments {segments.version}, {len(segments.ids)} clusters, by {path.name}",
+        found.tiers(),
+        path,
+        (segments.outcome,) if segments.outcome in models.session.features else (),
+    )
+
+
+def labels_from_mixes(flywheel: Flywheel, sessions: Labelling) -> Labelling:
+    """The users and intervals of labelled sessions, labelled by the nearest mix of session labels.
+
+    Raises LabelError where the mixes cannot be told apart and for a file of tiers that doesn't fit."""
+    path = flywheel.settings.labels_dir / USER_CLUSTER_LABELS
+    training = training_intervals(sorted(sessions.rows["interval_start"].unique()))
+    found = user_labels(sessions.rows, training, (sessions.order, flywheel.models.user.order), path)
+    source = f"{len(found.clusters)} clusters of mixes of session labels, by {path.name}"
+    return Labelling(found.rows, flywheel.models.user.order, source, found.tiers(), path)
+
+
 def trimmed(flywheel: Flywheel, interval: Interval) -> pd.DataFrame:
     """``session_id``, ``user_id``, ``interval_start`` and the features of the interval's trimmed sessions.
 
@@ -78,6 +123,17 @@ def trimmed(flywheel: Flywheel, interval: Interval) -> pd.DataFrame:
     frame: pd.DataFrame = flywheel.engine.collect(wanted).to_pandas()
     frame.insert(2, "interval_start", interval.key)
     return frame
+
+
+def _clustered(flywheel: Flywheel, segments: Segments, interval: Interval) -> pd.DataFrame:
+    """As :func:`trimmed`, with ``cluster`` and ``converted``, null without an outcome."""
+    features = flywheel.models.session.features
+    visits = visit_features(flywheel.warehouse.read("trimmed_sessions", interval), features)
+    rows = flywheel.engine.collect(visits).combine_chunks()
+    clusters = segments.clustered(pa.RecordBatch.from_struct_array(rows.to_struct_array().combine_chunks()))
+    frame: pd.DataFrame = rows.select(["session_id", "user_id", *features]).to_pandas()
+    frame.insert(2, "interval_start", interval.key)
+    return frame.assign(cluster=clusters["cluster"].to_numpy(), converted=clusters["converted"].to_pandas())
 
 
 def order_in_use(flywheel: Flywheel, what: str, labels: "pd.Series[str]") -> tuple[str, ...]:

@@ -1,0 +1,126 @@
+"""Tiers proposed for clusters of sessions: ordered by outcome, by depth where outcomes do not differ, then cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import sqrt
+from statistics import NormalDist, fmean, pstdev
+
+LEVEL = 0.05
+"""Two rates that differ less than chance alone would at this level, two-sided, are a tie."""
+
+
+@dataclass(frozen=True)
+class ClusterOutcome:
+    """``conversions``: sessions of the cluster with the outcome, 0 without an outcome. ``depth``: mean of the features
+    that tell how deep a session went, in standard deviations from all sessions' mean; 0 without sessions."""
+
+    cluster: int
+    description: str
+    sessions: int
+    conversions: int
+    depth: float
+
+    @property
+    def rate(self) -> float:
+        """Conversions / sessions, 0 without sessions."""
+        return self.conversions / self.sessions if self.sessions else 0.0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A cluster's proposed ``label``. ``step``: its place by outcome from 1, the lowest; clusters of one step tie."""
+
+    outcome: ClusterOutcome
+    step: int
+    label: str
+
+
+def propose(outcomes: Sequence[ClusterOutcome], order: Sequence[str]) -> list[Proposal]:
+    """A proposal a cluster, worst first. ``order``: labels, worst to best.
+
+    Clusters stand by their step, within one by depth. With more clusters than labels they are cut where neighbours
+    differ most in rate and depth (:func:`natural_breaks`); with as many each has its own; with fewer the outermost
+    labels are given first. A cluster without sessions is told nothing of, and has the worst.
+
+    >>> many = ClusterOutcome(1, "deep", 100, 20, 1.0), ClusterOutcome(2, "shallow", 900, 0, -0.1)
+    >>> [(p.outcome.cluster, p.step, p.label) for p in propose(many, ("Low", "Medium", "High"))]
+    [(2, 1, 'Low'), (1, 2, 'High')]
+    """
+    seen = [outcome for outcome in outcomes if outcome.sessions]
+    stepped = [
+        (number, outcome)
+        for number, tied in enumerate(_steps(seen), 1)
+        for outcome in sorted(tied, key=lambda o: (o.depth, o.cluster))
+    ]
+    if len(stepped) <= len(order):
+        places = outermost(len(stepped), len(order))
+    else:
+        points = list(zip(_scaled([o.rate for _, o in stepped]), _scaled([o.depth for _, o in stepped]), strict=True))
+        places = natural_breaks(points, len(order))
+    empty = [Proposal(outcome, 1, order[0]) for outcome in outcomes if not outcome.sessions]
+    return empty + [Proposal(o, step, order[place]) for (step, o), place in zip(stepped, places, strict=True)]
+
+
+def differ(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two rates, each (conversions, sessions), differ beyond chance: the two-proportion z test with pooled
+    variance and Yates' correction, which keeps a single conversion among few sessions from counting for much."""
+    (a, n), (b, m) = one, other
+    pooled = (a + b) / (n + m)
+    error = sqrt(pooled * (1 - pooled) * (1 / n + 1 / m))
+    distance = abs(a / n - b / m) - (1 / n + 1 / m) / 2
+    return error > 0 and distance / error > NormalDist().inv_cdf(1 - LEVEL / 2)
+
+
+def outermost(clusters: int, tiers: int) -> list[int]:
+    """The places, ascending, of that many clusters among at least as many tiers: both ends first, then inwards.
+
+    >>> outermost(3, 4)
+    [0, 1, 3]
+    """
+    inwards = [place for low in range((tiers + 1) // 2) for place in dict.fromkeys((low, tiers - 1 - low))]
+    return sorted(inwards[:clusters])
+
+
+def natural_breaks(points: Sequence[tuple[float, ...]], tiers: int) -> list[int]:
+    """The tier, from 0, of each of the points in their order, at least as many as tiers: neighbours together, every
+    tier with one at least, the squared distances to the tiers' means the least (Fisher 1958, known as natural breaks).
+
+    >>> natural_breaks([(0.0,), (0.1,), (5.0,), (5.2,), (9.0,)], 3)
+    [0, 0, 1, 1, 2]
+    """
+
+    def spread(start: int, end: int) -> float:
+        columns = list(zip(*points[start:end], strict=True))
+        return sum((value - fmean(column)) ** 2 for column in columns for value in column)
+
+    @cache
+    def best(start: int, left: int) -> tuple[float, tuple[int, ...]]:
+        if left == 1:
+            return spread(start, len(points)), (len(points),)
+        ends = range(start + 1, len(points) - left + 2)
+        rest = ((end, best(end, left - 1)) for end in ends)
+        return min((spread(start, end) + cost, (end, *later)) for end, (cost, later) in rest)
+
+    ends = best(0, tiers)[1]
+    return [sum(position >= end for end in ends) for position in range(len(points))]
+
+
+def _steps(outcomes: Sequence[ClusterOutcome]) -> list[list[ClusterOutcome]]:
+    """Clusters whose rates tie, the lowest first: each next rate is held against all of the step so far together, so
+    that a long chain of small differences does not make one step of all."""
+    steps: list[list[ClusterOutcome]] = []
+    for outcome in sorted(outcomes, key=lambda o: (o.rate, o.cluster)):
+        step = steps[-1] if steps else []
+        together = sum(o.conversions for o in step), sum(o.sessions for o in step)
+        if step and not differ(together, (outcome.conversions, outcome.sessions)):
+            step.append(outcome)
+        else:
+            steps.append([outcome])
+    return steps
+
+
+def _scaled(values: Sequence[float]) -> list[float]:
+    """In standard deviations, so that rate and depth weigh alike; 0 where all are the same."""
+    deviation = pstdev(values)
+    return [value / deviation if deviation else 0.0 for value in values]
