@@ -241,6 +241,15 @@ class Flywheel:
                 "user export": str(self.settings.user_export).lower(),
             },
             "label_transitions": number,
+            "growth_accounting": {**number, "user labels": ", ".join(user.order)},
+            "label_mix": {
+                **number,
+                "session labels": ", ".join(session.order),
+                "user labels": ", ".join(user.order),
+            },
+            "mix_shift": {**number, "user labels": ", ".join(user.order)},
+            "transition_forecast": {**number, "user labels": ", ".join(user.order)},
+            "sankey_links": {**number, "user labels": ", ".join(user.order)},
         }[table]
 
 

@@ -46,6 +46,7 @@ class Warehouse:
     def __init__(self, folder: Path, engine: Engine) -> None:
         self.folder = folder
         self.engine = engine
+        self._footers: dict[Path, tuple[tuple[int, int, int], tuple[int, dict[str, str]]]] = {}
 
     def path(self, table: str, interval: Interval) -> Path:
         """Where the file of a table and interval is, or would be."""
@@ -84,7 +85,7 @@ class Warehouse:
     def note(self, table: str, interval: Interval, name: str) -> str | None:
         """A note that was written with the table; None when it or the table is not there, or the file is damaged."""
         try:
-            return footer(self.path(table, interval))[1].get(name)
+            return self._footer(self.path(table, interval))[1].get(name)
         except (OSError, pa.ArrowException):
             return None
 
@@ -132,14 +133,22 @@ class Warehouse:
 
         return self._replace(self.path(table, interval), generation, write)
 
-    def keep(self, table: str, interval: Interval, rows: pa.Table) -> None:
-        """Put a few rows that are at hand in the place of the table's."""
+    def keep(
+        self,
+        table: str,
+        interval: Interval,
+        rows: pa.Table,
+        generation: Generation | None = None,
+        notes: Mapping[str, str] | None = None,
+    ) -> Written:
+        """Put a few rows that are at hand in the place of the table's, with ``generation`` and ``notes`` as
+        :meth:`write` has them."""
 
         def write(path: Path, metadata: Mapping[str, str]) -> int:
-            pq.write_table(rows, path)
+            pq.write_table(rows.replace_schema_metadata({**metadata, **(notes or {})}), path)
             return rows.num_rows
 
-        self._replace(self.path(table, interval), None, write)
+        return self._replace(self.path(table, interval), generation, write)
 
     def remove(self, table: str, interval: Interval) -> None:
         """Delete the table of the interval, if it is there."""
@@ -184,6 +193,16 @@ class Warehouse:
             with suppress(FileNotFoundError):  # whoever wrote it finished meanwhile
                 if time.time() - path.stat().st_mtime > STALE_STAGING_SECONDS:
                     shutil.rmtree(path, ignore_errors=True)
+
+    def _footer(self, path: Path) -> tuple[int, dict[str, str]]:
+        """Rows and metadata of the file that is there now. Kept, because a tick of a sensor asks for those of a whole
+        history once for each interval after them."""
+        found = path.stat()
+        state = (found.st_ino, found.st_mtime_ns, found.st_size)
+        kept = self._footers.get(path)
+        if kept is None or kept[0] != state:
+            kept = self._footers[path] = (state, footer(path))
+        return kept[1]
 
     def _quarantined(self, folder: str) -> Path:
         return self.folder / "quarantine" / folder / "part-0.parquet"
