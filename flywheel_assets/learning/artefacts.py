@@ -13,6 +13,7 @@ from flywheel_assets.domain.drift import Baseline
 from flywheel_assets.domain.labels import ABSENT, clashes, share_column
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.files import ALL_FILES, MANIFEST, digest, missing_files, read_trusted, write_whole
+from flywheel_assets.learning.promotions import read_promotions, unfinished
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,19 @@ class ModelBundle:
         """The bundle in ``directory``.
 
         Raises ArtefactError when the manifest or one of the six files is missing, when a file is not the one that the
-        manifest describes, and when the two models do not fit each other.
+        manifest describes, and when the two models do not fit each other. Where a promotion was interrupted, it says
+        which command completes that.
         """
+        try:
+            return cls._opened(directory)
+        except ArtefactError:
+            begun = unfinished(read_promotions(directory))
+            if begun is None:
+                raise
+            raise ArtefactError(f"{directory} holds files of two bundles: {begun.interruption}") from None
+
+    @classmethod
+    def _opened(cls, directory: Path) -> "ModelBundle":
         path = directory / MANIFEST
         missing = missing_files(directory)
         if missing:
