@@ -34,6 +34,7 @@ SETTINGS = {
     "FLYWHEEL_TRIM_QUANTILE": ("0.999", "sessions above this quantile of any feature are trimmed; 1 trims none"),
     "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "what your files call our columns, if such a file is there"),
     "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
+    "FLYWHEEL_MAX_FLIPS": ("0.2", "the share of sessions or users whose label a promotion may change unless forced"),
     "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
     "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
@@ -62,6 +63,7 @@ class Settings:
     trim_quantile: Decimal
     columns_file: Path
     user_export: bool
+    max_flips: float
     engine: str
     memory_limit: str
     threads: int
@@ -106,6 +108,7 @@ class Settings:
             trim_quantile=_quantile("FLYWHEEL_TRIM_QUANTILE", get["FLYWHEEL_TRIM_QUANTILE"]),
             columns_file=_path(folder, get["FLYWHEEL_COLUMNS_FILE"]),
             user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),
+            max_flips=_share("FLYWHEEL_MAX_FLIPS", get["FLYWHEEL_MAX_FLIPS"]),
             engine=_one_of("FLYWHEEL_ENGINE", get["FLYWHEEL_ENGINE"].lower(), ENGINES),
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),
             threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1), 1024),
@@ -170,6 +173,16 @@ def _quantile(name: str, value: str) -> Decimal:
     if not quantile.is_finite() or not 0 < quantile <= 1:
         raise SettingsError(f"{name} is {value!r}; expected a number above 0 and at most 1, as in 0.999")
     return quantile
+
+
+def _share(name: str, value: str) -> float:
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:  # nor NaN
+        raise SettingsError(f"{name} is {value!r}; expected a number from 0 to 1, as in 0.2")
+    return share
 
 
 def _yes_or_no(name: str, value: str) -> bool:
