@@ -5,7 +5,9 @@ import warnings
 import dagster as dg
 
 from flywheel_assets.defs.assets.graph import LANDING, interval_assets
+from flywheel_assets.defs.assets.history import csv_copies
 from flywheel_assets.defs.checks import VERDICTS, interval_checks
+from flywheel_assets.defs.history_checks import HISTORY_VERDICTS
 from flywheel_assets.defs.jobs import interval_jobs
 from flywheel_assets.defs.partitions import interval_partitions
 from flywheel_assets.defs.resources import flywheel_resource
@@ -19,9 +21,9 @@ def definitions(settings: Settings) -> dg.Definitions:
     with warnings.catch_warnings():
         # A check's partitions_def is a preview API; without it a check records no partition.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        checks = interval_checks(VERDICTS, partitions)
+        checks = interval_checks({**VERDICTS, **HISTORY_VERDICTS}, partitions)
     return dg.Definitions(
-        assets=[LANDING, *interval_assets(partitions, settings.engine)],
+        assets=[LANDING, *interval_assets(partitions, settings.engine), csv_copies],
         asset_checks=checks,
         jobs=interval_jobs(),
         sensors=[landing_sensor(settings), transitions_sensor(settings)],

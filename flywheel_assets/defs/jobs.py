@@ -5,10 +5,12 @@ from typing import Any
 import dagster as dg
 
 INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB = "interval", "labels", "transitions"
+RESCORE_JOB = "rescore"
+HISTORY_JOB = "history"
 
 
 def interval_jobs() -> list[Any]:
-    """All of an interval, what landing starts, and the transitions, each with the checks of its assets."""
+    """All of an interval, what landing starts, the transitions, the history; each with the checks of its assets."""
     everything = dg.AssetSelection.groups("sessions", "users", "exports")
     transitions = dg.AssetSelection.assets("label_transitions")
     return [
@@ -26,5 +28,16 @@ def interval_jobs() -> list[Any]:
             TRANSITIONS_JOB,
             transitions,
             description="label_transitions alone, which needs two intervals. For transitions_sensor.",
+        ),
+        dg.define_asset_job(
+            RESCORE_JOB,
+            everything - dg.AssetSelection.assets("landed_sessions", "trimmed_sessions"),
+            description="What models label, from trimmed_sessions on, and what follows. For flywheel run --rescore.",
+        ),
+        dg.define_asset_job(
+            HISTORY_JOB,
+            dg.AssetSelection.groups("history"),
+            description="What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. "
+            "For history_sensor.",
         ),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from flywheel_assets.defs.assets import exports, sessions, users
+from flywheel_assets.defs.assets import exports, history, sessions, users
 from flywheel_assets.defs.metadata import column_schema, declared
 from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.tables import FEATURE, OTHERS, SESSION_ID, USER_ID, Table
@@ -27,6 +27,11 @@ BODIES: dict[str, tuple[str, set[str], Callable[..., Any]]] = {
     "user_labels": ("users", {"parquet", "keras", "onnx"}, users.user_labels),
     "label_transitions": ("users", {"parquet"}, users.label_transitions),
     "enriched_export": ("exports", {"parquet", "looker"}, exports.enriched_export),
+    "growth_accounting": ("history", {"parquet", "looker"}, history.growth_accounting),
+    "label_mix": ("history", {"parquet", "looker"}, history.label_mix),
+    "mix_shift": ("history", {"parquet", "looker"}, history.mix_shift),
+    "transition_forecast": ("history", {"parquet", "looker"}, history.transition_forecast),
+    "sankey_links": ("history", {"parquet", "looker"}, history.sankey_links),
 }
 """Per table its group, its kinds in the UI beside the engine's, and the function that makes it."""
 

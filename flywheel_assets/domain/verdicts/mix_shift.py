@@ -1,0 +1,33 @@
+"""Verdicts on mix_shift: the parts of a change are the change, and what some labels gain others lose."""
+
+from collections.abc import Sequence
+
+from flywheel_assets.domain.moves import Row
+from flywheel_assets.domain.verdicts.verdict import Check, Verdict
+
+PARTS = Check("parts", "Stayers, entrants and leavers sum to the change of every label.", blocking=True)
+CHANGES = Check("changes", "The changes of all labels sum to 0, and so does each part of them.", blocking=True)
+CHECKS = (PARTS, CHANGES)
+
+TOLERANCE = 1e-9
+"""Shares are sums and quotients of counts, off by some 1e-16 each."""
+
+
+def verdicts(rows: Sequence[Row]) -> list[Verdict]:
+    """All checks of CHECKS. Rows whose change is null have null parts, and nothing to sum."""
+    names = ("Stayers", "Entrants", "Leavers")
+    wrong = []
+    for row in rows:
+        parts = [row[name] for name in names]
+        if row["Change"] is None or None in parts:
+            right = row["Change"] is None and parts == [None] * 3
+        else:
+            right = abs(sum(parts) - row["Change"]) <= TOLERANCE
+        wrong += [] if right else [f"{row['Label']}: {row['Change']} is not the sum of {parts}"]
+    sums = {name: sum(row[name] or 0.0 for row in rows) for name in ("Change", *names)}
+    off = [f"{name} sums to {total:g}" for name, total in sums.items() if abs(total) > TOLERANCE * len(rows)]
+    told = f"the changes of {len(rows)} labels are those of stayers, entrants and leavers"
+    return [
+        Verdict(PARTS.name, not wrong, "; ".join(wrong) or told, numbers={"labels_wrong": len(wrong)}),
+        Verdict(CHANGES.name, not off, "; ".join(off) or "what some labels gain others lose", numbers=sums),
+    ]

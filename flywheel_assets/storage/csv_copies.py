@@ -1,0 +1,86 @@
+"""CSV copies of small tables: one file a table, `<warehouse>/csv/<table>.csv`, with the rows of all intervals, for who
+uploads a file to a BI tool or opens it in a spreadsheet.
+
+They are beside the tables' folders, not in them: whoever reads those by a pattern must find parquet alone."""
+
+import fcntl
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from flywheel_assets.storage.warehouse import Warehouse
+
+FORMULA = r"^[=+\-@\t\r\n]"
+"""What a spreadsheet takes for the beginning of a formula, after OWASP's "CSV Injection"."""
+
+
+def csv_path(warehouse: Warehouse, table: str) -> Path:
+    return warehouse.folder / "csv" / f"{table}.csv"
+
+
+def write_csv(warehouse: Warehouse, table: str, paths: Sequence[Path], schema: pa.Schema) -> int:
+    """Put a table's parquet files, in their order, into its CSV file, and return the rows. No files give the header.
+
+    UTF-8 without a mark at its beginning, commas, a header, texts in double quotes, nulls as nothing, days as
+    2024-01-15.
+    A text that a spreadsheet would run as a formula (`=1+1`, `@x`) gets an apostrophe before it, as OWASP advises;
+    numbers stay as they are. ``schema``: the columns and their types; one that a file lacks is null there.
+
+    The file is replaced whole. Of several writers each waits for the one before and then reads what is there, so
+    that the last one has everything."""
+    path = csv_path(warehouse, table)
+    with _locked(warehouse.folder / "_locks" / "csv"), _staged(warehouse.folder / "_staging") as staged:
+        rows = 0
+        with pacsv.CSVWriter(staged, schema) as writer:
+            for source in paths:
+                batch = _harmless(_of_schema(pq.ParquetFile(source).read(), schema))
+                writer.write_table(batch)
+                rows += batch.num_rows
+        path.parent.mkdir(parents=True, exist_ok=True)
+        staged.replace(path)
+    return rows
+
+
+def _of_schema(found: pa.Table, schema: pa.Schema) -> pa.Table:
+    columns = [
+        found[field.name].cast(field.type) if field.name in found.schema.names else pa.nulls(len(found), field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def _harmless(rows: pa.Table) -> pa.Table:
+    """The rows with an apostrophe before each text that begins as a formula does."""
+    for position, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type):
+            texts = rows[field.name]
+            risky = pc.match_substring_regex(texts, FORMULA)
+            escaped = pc.if_else(risky, pc.binary_join_element_wise("'", texts, ""), texts)
+            rows = rows.set_column(position, field, escaped)
+    return rows
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _staged(folder: Path) -> Iterator[Path]:
+    """A path to write to, gone afterwards unless it was moved to where it belongs."""
+    staging = folder / uuid.uuid4().hex
+    staging.mkdir(parents=True)
+    try:
+        yield staging / "rows.csv"
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
