@@ -35,6 +35,9 @@ SETTINGS = {
     "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "what your files call our columns, if such a file is there"),
     "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
     "FLYWHEEL_MAX_FLIPS": ("0.2", "the share of sessions or users whose label a promotion may change unless forced"),
+    "FLYWHEEL_SEGMENT_COUNTS": ("2-12", "how many clusters of sessions are tried"),
+    "FLYWHEEL_SEGMENT_COUNT": ("", "how many clusters there are; by the rule if unset"),
+    "FLYWHEEL_OUTCOME": ("leads", "the feature of a session whose being above 0 is a conversion"),
     "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
     "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
@@ -45,6 +48,8 @@ ENGINES = ("duckdb", "spark")
 
 LAST_YEAR = 2200
 """Unix times of ten digits end in 2286."""
+
+MOST_CLUSTERS = 50
 
 LEAST_MEMORY_BYTES = 100_000_000
 
@@ -64,6 +69,9 @@ class Settings:
     columns_file: Path
     user_export: bool
     max_flips: float
+    segment_counts: tuple[int, int]
+    segment_count: int | None
+    outcome: str
     engine: str
     memory_limit: str
     threads: int
@@ -109,6 +117,9 @@ class Settings:
             columns_file=_path(folder, get["FLYWHEEL_COLUMNS_FILE"]),
             user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),
             max_flips=_share("FLYWHEEL_MAX_FLIPS", get["FLYWHEEL_MAX_FLIPS"]),
+            segment_counts=_range("FLYWHEEL_SEGMENT_COUNTS", get["FLYWHEEL_SEGMENT_COUNTS"]),
+            segment_count=_cluster_count("FLYWHEEL_SEGMENT_COUNT", get["FLYWHEEL_SEGMENT_COUNT"]),
+            outcome=get["FLYWHEEL_OUTCOME"],
             engine=_one_of("FLYWHEEL_ENGINE", get["FLYWHEEL_ENGINE"].lower(), ENGINES),
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),
             threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1), 1024),
@@ -138,6 +149,19 @@ def _whole_number(name: str, value: str, most: int) -> int:
     if not value.isdecimal() or not 1 <= int(value) <= most:
         raise SettingsError(f"{name} is {value!r}; expected a whole number from 1 to {most}")
     return int(value)
+
+
+def _range(name: str, value: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,3})\s*-\s*(\d{1,3})", value)
+    if not found or not 2 <= int(found[1]) <= int(found[2]) <= MOST_CLUSTERS:
+        raise SettingsError(f"{name} is {value!r}; expected two whole numbers from 2 to {MOST_CLUSTERS}, as in 2-12")
+    return int(found[1]), int(found[2])
+
+
+def _cluster_count(name: str, value: str) -> int | None:
+    if value and (not value.isdecimal() or not 2 <= int(value) <= MOST_CLUSTERS):
+        raise SettingsError(f"{name} is {value!r}; expected a whole number from 2 to {MOST_CLUSTERS}, or nothing")
+    return int(value) if value else None
 
 
 def _timezone(name: str, value: str) -> str:

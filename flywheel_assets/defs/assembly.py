@@ -4,14 +4,17 @@ import warnings
 
 import dagster as dg
 
-from flywheel_assets.defs.assets.graph import LANDING, interval_assets
+from flywheel_assets.defs.assets.graph import LANDING, fit_assets, interval_assets
 from flywheel_assets.defs.assets.history import csv_copies
+from flywheel_assets.defs.assets.labels import label_assets
 from flywheel_assets.defs.checks import VERDICTS, interval_checks
 from flywheel_assets.defs.history_checks import HISTORY_VERDICTS
 from flywheel_assets.defs.jobs import interval_jobs
 from flywheel_assets.defs.partitions import interval_partitions
 from flywheel_assets.defs.resources import flywheel_resource
-from flywheel_assets.defs.sensors import landing_sensor, transitions_sensor
+from flywheel_assets.defs.segment_checks import SEGMENT_VERDICTS, fit_checks
+from flywheel_assets.defs.sensors import landing_sensor
+from flywheel_assets.defs.table_sensors import table_sensors
 from flywheel_assets.settings import Settings
 
 
@@ -21,12 +24,18 @@ def definitions(settings: Settings) -> dg.Definitions:
     with warnings.catch_warnings():
         # A check's partitions_def is a preview API; without it a check records no partition.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        checks = interval_checks({**VERDICTS, **HISTORY_VERDICTS}, partitions)
+        checks = interval_checks({**VERDICTS, **HISTORY_VERDICTS, **SEGMENT_VERDICTS}, partitions)
     return dg.Definitions(
-        assets=[LANDING, *interval_assets(partitions, settings.engine), csv_copies],
-        asset_checks=checks,
+        assets=[
+            LANDING,
+            *interval_assets(partitions, settings.engine),
+            *fit_assets(settings.engine),
+            *label_assets(settings.engine),
+            csv_copies,
+        ],
+        asset_checks=[*checks, fit_checks()],
         jobs=interval_jobs(),
-        sensors=[landing_sensor(settings), transitions_sensor(settings)],
+        sensors=[landing_sensor(settings), *table_sensors(settings)],
         resources={"flywheel": flywheel_resource(settings)},
         # Under the multiprocess executor an interval takes ten times as long: each step would start a process.
         executor=dg.in_process_executor,

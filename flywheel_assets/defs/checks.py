@@ -6,7 +6,7 @@ import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.frames import frame, label_transitions_type, type_fault
-from flywheel_assets.defs.metadata import records
+from flywheel_assets.defs.metadata import readable, records
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.repetition import repeating, repetition_figures
 from flywheel_assets.domain.tables import TABLES
@@ -141,13 +141,14 @@ def _checks(
         except Exception as error:  # an exception would leave every check of the table without a result
             context.log.exception(f"the checks of {table} could not be computed")
             found = [Verdict(check.name, False, f"could not be computed: {error}") for check in checks]
-        yield from (_result(table, verdict) for verdict in found)
+        yield from (check_result(table, verdict) for verdict in found)
 
     return run
 
 
-def _result(table: str, verdict: Verdict) -> dg.AssetCheckResult:
-    metadata = {**verdict.numbers, **records("details", verdict.table)}
+def check_result(table: str, verdict: Verdict) -> dg.AssetCheckResult:
+    """A verdict as Dagster records it."""
+    metadata = {**readable(verdict.numbers), **records("details", verdict.table)}
     return dg.AssetCheckResult(
         passed=verdict.passed,
         asset_key=table,

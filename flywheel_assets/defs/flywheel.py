@@ -16,6 +16,7 @@ from flywheel_assets.domain.automation import FileIdentity
 from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.intervals import Calendar, Interval
+from flywheel_assets.domain.segment_tables import FITTED
 from flywheel_assets.domain.segments import Segments
 from flywheel_assets.domain.tables import Column, expand, reserved_names
 from flywheel_assets.errors import SegmentsError, SettingsError
@@ -222,6 +223,8 @@ class Flywheel:
 
     def _parameters(self, table: str, interval: Interval) -> dict[str, str]:
         """The settings and model versions that the rows of a table depend on, by a name that a person reads."""
+        if table in FITTED:  # a fit is read only for what rests on it
+            return {"segments": self.segments.version}
         session, user = self.models.session, self.models.user
         number = {"interval number": str(interval.number)}
         return {
@@ -241,6 +244,7 @@ class Flywheel:
                 "user export": str(self.settings.user_export).lower(),
             },
             "label_transitions": number,
+            "cluster_mix": number,
             "growth_accounting": {**number, "user labels": ", ".join(user.order)},
             "label_mix": {
                 **number,

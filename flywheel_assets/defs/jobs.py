@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB = "interval", "labels", "transitions"
+SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"
 RESCORE_JOB = "rescore"
 HISTORY_JOB = "history"
 
@@ -39,5 +40,15 @@ def interval_jobs() -> list[Any]:
             dg.AssetSelection.groups("history"),
             description="What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. "
             "For history_sensor.",
+        ),
+        dg.define_asset_job(
+            SEGMENTS_JOB,
+            dg.AssetSelection.assets("visit_features", "k_diagnostics", "cluster_centers"),
+            description="A fit of the segments over a range of intervals, with its checks. For flywheel segments fit.",
+        ),
+        dg.define_asset_job(
+            CLUSTERS_JOB,
+            dg.AssetSelection.assets("session_clusters", "cluster_mix"),
+            description="The clusters of one interval by the fit in use, with their checks.",
         ),
     ]

@@ -7,7 +7,9 @@ from functools import partial
 import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.jobs import SEGMENTS_JOB
 from flywheel_assets.defs.processes import PROCESS_TAG, this_process
+from flywheel_assets.domain.segment_tables import FITS
 from flywheel_assets.settings import Settings
 
 PARTITION_TAG = "dagster/partition"
@@ -15,7 +17,7 @@ PARTITION_TAG = "dagster/partition"
 
 def flywheel_resource(settings: Settings) -> dg.ResourceDefinition:
     """The resource. A run of a partition holds that interval's lock, so that a run from the command line and one of the
-    daemon never write the same interval together."""
+    daemon never write the same interval together; one of a fit holds that of the segments."""
 
     @dg.resource(description="Settings, engine, warehouse, landing folder and models of this process.")
     def flywheel(context: dg.InitResourceContext) -> Iterator[Flywheel]:
@@ -26,12 +28,22 @@ def flywheel_resource(settings: Settings) -> dg.ResourceDefinition:
             opened = held.enter_context(Flywheel.open(settings))
             opened.warehouse.sweep()
             if key:
-                held.enter_context(opened.warehouse.lock(settings.calendar.key(key), partial(_tell, context, key)))
+                held.enter_context(
+                    opened.warehouse.lock(settings.calendar.key(key), partial(_tell, context, f"interval {key}"))
+                )
+            if context.run and _fits_segments(context.run):
+                held.enter_context(opened.segment_files.lock(partial(_tell, context, "the segments")))
             yield opened
 
     return flywheel
 
 
-def _tell(context: dg.InitResourceContext, key: str) -> None:
+def _fits_segments(run: dg.DagsterRun) -> bool:
+    """Whether the run makes any table of a fit, by its job or by hand."""
+    selected = {key.to_user_string() for key in run.asset_selection or ()}
+    return run.job_name == SEGMENTS_JOB or bool(selected & set(FITS))
+
+
+def _tell(context: dg.InitResourceContext, what: str) -> None:
     if context.log:
-        context.log.info(f"waiting for another run of interval {key} to end")
+        context.log.info(f"waiting for another run of {what} to end")

@@ -1,6 +1,7 @@
 """From the centres that K-Means found to segments that people work with: ids that stay, words, order."""
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,8 +16,9 @@ from flywheel_assets.domain.segments import Cluster, Segments
 @dataclass(frozen=True)
 class Fitted:
     """The chosen fit as k_diagnostics leaves it. ``centers``: a row a cluster, in standard deviations. ``conversions``:
-    sessions with the outcome by cluster, None without an outcome. ``jaccards``: stability by cluster. ``why``: why this
-    number of clusters. ``sampling``: which figure rests on which sessions, in words. The rest as in Segments."""
+    sessions with the outcome by cluster, None without an outcome. ``jaccards``: stability by cluster. ``fingerprint``:
+    a digest of what it was fitted on. ``why``: why this number of clusters. ``sampling``: which figure rests on which
+    sessions, in words. The rest as in Segments."""
 
     features: tuple[str, ...]
     constant: tuple[str, ...]
@@ -30,6 +32,7 @@ class Fitted:
     jaccards: tuple[float, ...]
     first_interval: str
     last_interval: str
+    fingerprint: str
     why: str
     sampling: str
 
@@ -121,3 +124,20 @@ CENTERS = pa.schema(
     }
 )
 """The schema of cluster_centers."""
+
+
+def report(
+    fitted: Fitted, segments: Segments, matching: Matching, diagnostics: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """What model_report.json holds: the segments, and beside them how they were found. ``diagnostics``: the rows of
+    k_diagnostics. ``vanished`` and ``moved`` are by id."""
+    return {
+        **segments.to_json(),
+        "fingerprint": fitted.fingerprint,
+        "why": fitted.why,
+        "sampling": fitted.sampling,
+        "appeared": list(matching.appeared),
+        "vanished": list(matching.vanished),
+        "moved": {str(id): distance for id, distance in matching.distances.items()},
+        "diagnostics": [dict(row) for row in diagnostics],
+    }

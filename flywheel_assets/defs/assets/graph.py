@@ -5,9 +5,10 @@ from typing import Any
 
 import dagster as dg
 
-from flywheel_assets.defs.assets import exports, history, sessions, users
+from flywheel_assets.defs.assets import exports, history, segments, sessions, users
 from flywheel_assets.defs.metadata import column_schema, declared
 from flywheel_assets.domain.contracts import CONTRACTS
+from flywheel_assets.domain.segment_tables import FITS, FITTED
 from flywheel_assets.domain.tables import FEATURE, OTHERS, SESSION_ID, USER_ID, Table
 
 LANDING = dg.AssetSpec(
@@ -32,8 +33,23 @@ BODIES: dict[str, tuple[str, set[str], Callable[..., Any]]] = {
     "mix_shift": ("history", {"parquet", "looker"}, history.mix_shift),
     "transition_forecast": ("history", {"parquet", "looker"}, history.transition_forecast),
     "sankey_links": ("history", {"parquet", "looker"}, history.sankey_links),
+    "session_clusters": ("segments", {"parquet"}, segments.session_clusters),
+    "cluster_mix": ("segments", {"parquet", "looker"}, segments.cluster_mix),
 }
 """Per table its group, its kinds in the UI beside the engine's, and the function that makes it."""
+
+FIT_BODIES: dict[str, tuple[str, set[str], Callable[..., Any]]] = {
+    "visit_features": ("segments", {"parquet"}, segments.visit_features),
+    "k_diagnostics": ("segments", {"parquet", "scikitlearn"}, segments.k_diagnostics),
+    "cluster_centers": ("segments", {"parquet"}, segments.cluster_centers),
+}
+"""The same of the tables of a fit, which have no partitions."""
+
+
+def fit_assets(engine: str) -> list[dg.AssetsDefinition]:
+    """An asset a table of a fit, over a range of intervals that its run is told."""
+    bodies = FIT_BODIES.items()
+    return [_asset(FITS[name], group, {*kinds, engine}, body, None) for name, (group, kinds, body) in bodies]
 
 
 def interval_assets(partitions: dg.TimeWindowPartitionsDefinition, engine: str) -> list[dg.AssetsDefinition]:
@@ -49,7 +65,7 @@ def _asset(
     group: str,
     kinds: set[str],
     body: Callable[..., Any],
-    partitions: dg.TimeWindowPartitionsDefinition,
+    partitions: dg.TimeWindowPartitionsDefinition | None,
 ) -> dg.AssetsDefinition:
     return dg.asset(
         name=table.name,
@@ -66,4 +82,5 @@ def _deps(table: Table) -> Sequence[dg.AssetDep]:
     """One a source. A source that is needed of the previous interval too is one dependency on both partitions; earlier
     intervals are no dependency of Dagster's, which would ask for every one of them whenever this is materialized."""
     both = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=0)
-    return [dg.AssetDep(name, partition_mapping=both if name in table.previous else None) for name in table.sources]
+    sources = [dg.AssetDep(name, partition_mapping=both if name in table.previous else None) for name in table.sources]
+    return [*sources, *(dg.AssetDep(name) for name in FITTED.get(table.name, ()))]
