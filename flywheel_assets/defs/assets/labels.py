@@ -22,14 +22,14 @@ ORDER, SOURCE = "flywheel.label_order", "flywheel.label_source"
 class LabelledRange(dg.Config):
     """The intervals whose sessions are labelled."""
 
-    first_interval: str = Field("", description="Key of the first, as in 2024-01-15; the first with data if empty.")
-    last_interval: str = Field("", description="Key of the last; the last closed one if empty.")
+    first: str = Field("", description="Key of the first, as in 2024-01-15; the first with data if empty.")
+    last: str = Field("", description="Key of the last; the last closed one if empty.")
 
 
 def session_labels(
     context: dg.AssetExecutionContext, config: LabelledRange, flywheel: dg.ResourceParam[Flywheel]
 ) -> dg.MaterializeResult[None]:
-    first, last = config.first_interval or None, config.last_interval or None
+    first, last = config.first or None, config.last or None
     intervals = intervals_to_run(flywheel, first, last, flywheel.now())
     return _written(flywheel, "session_labels", labelled.session_labels(flywheel, intervals, context.log.warning))
 
