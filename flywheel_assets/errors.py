@@ -18,6 +18,10 @@ class ArtefactError(FlywheelError):
     """A model artefact is missing, altered, or does not fit the others."""
 
 
+class PromotionError(FlywheelError):
+    """Something speaks against making a candidate the champion."""
+
+
 class NotMaterializedError(FlywheelError):
     """A table of an interval is needed and has not been made."""
 
@@ -28,6 +32,10 @@ class EngineError(FlywheelError):
 
 class LabelError(FlywheelError):
     """Labels to train on are missing, contradict each other, or do not fit their order or the segments."""
+
+
+class TrainingError(FlywheelError):
+    """Labelled rows cannot be learnt from, or what was learnt cannot be kept."""
 
 
 class UnknownUserError(FlywheelError):

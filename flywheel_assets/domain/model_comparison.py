@@ -104,6 +104,11 @@ class ModelComparison:
         ]
         return {**asdict(self), "flips": flips}
 
+    def figures(self) -> dict[str, Any]:
+        """What a promotion rests on, for its record: the metrics, and the share of the latest interval that flips."""
+        latest = {f"{one.level} of {one.interval}": one.share for one in self.flips if one.latest}
+        return {"holdout": [asdict(one) for one in self.holdout], "flips": latest}
+
     def lines(self) -> Iterator[dict[str, Any]]:
         """The flips as rows of a table: a pair of labels of an interval each."""
         for one in self.flips:

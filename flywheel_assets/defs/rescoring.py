@@ -1,0 +1,61 @@
+"""What `flywheel run --rescore` runs: the intervals that other models than the champion labelled.
+
+The files decide, as in `status`: a table's footer says which model it was scored by."""
+
+from dataclasses import dataclass
+
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.jobs import INTERVAL_JOB, RESCORE_JOB, TRANSITIONS_JOB
+from flywheel_assets.domain.intervals import Interval
+
+LABELLED = {"session_predictions": "session model", "user_labels": "user model"}
+"""The tables that a model labels, and what their footers call it."""
+
+
+@dataclass(frozen=True)
+class Rescoring:
+    """One run: ``job`` is the least that makes the interval's tables those of the champion."""
+
+    interval: Interval
+    job: str
+    because: str
+
+
+def rescorings(flywheel: Flywheel, first: Interval | None = None, last: Interval | None = None) -> list[Rescoring]:
+    """The runs, oldest first, of a range of intervals or of all. An interval that the champion labelled is not among
+    them, but for the transitions from one that is.
+
+    From trimmed_sessions, unless the champion takes other features or other values of them for valid than those
+    before: then from the landed files. Files that landed late are left to a plain `flywheel run`."""
+    keys = {key for table in LABELLED for key in flywheel.warehouse.keys(table)}
+    held = [i for i in flywheel.calendar if i.key in keys and (first or i).number <= i.number <= (last or i).number]
+    found: dict[int, Rescoring] = {}
+    for interval in held:
+        because = _labelled_by_others(flywheel, interval)
+        if because:
+            job = INTERVAL_JOB if _other_features(flywheel, interval) else RESCORE_JOB
+            found[interval.number] = Rescoring(interval, job, because)
+    for interval in held:
+        if interval.number not in found and interval.number - 1 in found:
+            before = found[interval.number - 1].interval
+            found[interval.number] = Rescoring(interval, TRANSITIONS_JOB, f"{before.key} is labelled anew")
+    return [found[number] for number in sorted(found)]
+
+
+def _labelled_by_others(flywheel: Flywheel, interval: Interval) -> str:
+    """Which models labelled the interval's tables, in words; empty when the champion's did."""
+    versions = {"session_predictions": flywheel.models.session.version, "user_labels": flywheel.models.user.version}
+    others = []
+    for table, parameter in LABELLED.items():
+        made = flywheel.warehouse.generation(table, interval)
+        if flywheel.warehouse.exists(table, interval) and (
+            made is None or made.parameters[parameter] != versions[table]
+        ):
+            others.append(f"{parameter} {made.parameters[parameter] if made else 'unknown'}")
+    return " and ".join(others)
+
+
+def _other_features(flywheel: Flywheel, interval: Interval) -> bool:
+    made = flywheel.warehouse.generation("landed_sessions", interval)
+    wanted = flywheel.wanted_generation("landed_sessions", interval)
+    return made is None or made.parameters["features"] != wanted.parameters["features"]
