@@ -1,4 +1,5 @@
-"""The sensors: gather what there is, ask `domain.automation` what to run, pass it on."""
+"""The sensor of the landing folder, and what sensors share: gather what there is, ask `domain.automation` what to run,
+pass it on."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -6,10 +7,10 @@ from datetime import timedelta
 import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.jobs import LABELS_JOB, TRANSITIONS_JOB
+from flywheel_assets.defs.jobs import LABELS_JOB
 from flywheel_assets.defs.processes import end_abandoned_runs, keys_of
 from flywheel_assets.defs.resources import PARTITION_TAG
-from flywheel_assets.domain.automation import Request, landing_requests, transition_requests
+from flywheel_assets.domain.automation import Request, landing_requests
 from flywheel_assets.domain.generations import digest
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.errors import FlywheelError
@@ -43,7 +44,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
                 flywheel.look(settled_before=now - timedelta(seconds=SETTLED_SECONDS), most=MOST_FILES)
                 intervals = flywheel.to_run(now)
                 made_from = {i.key: flywheel.landed_from(i) for i in intervals}
-                written = _written(flywheel, "landed_sessions", intervals)
+                replaced = written(flywheel, "landed_sessions", intervals)
                 index = flywheel.index
         except FlywheelError as error:
             return dg.SkipReason(str(error))
@@ -53,17 +54,17 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
             identities(index.usable),
             {key: files for key, files in made_from.items() if files is not None},
             {interval.key: index.fingerprint(interval) for interval in intervals},
-            written,
-            _unfinished(context.instance),
+            replaced,
+            unfinished(context.instance),
         )
-        new = _new_requests(context.instance, requests)
+        new = new_requests(context.instance, requests)
         seen = digest(repr((index.files, index.young, index.unread)))
         if seen != context.cursor:
             for file in index.set_aside:
                 context.log.warning(f"set aside: {file.problem}")
         return dg.SensorResult(
             run_requests=new,
-            skip_reason=None if new else "; ".join(_landed(index) + _waiting(requests)),
+            skip_reason=None if new else "; ".join(_landed(index) + waiting(requests)),
             cursor=seen,
             asset_events=[_observation(index)] if seen != context.cursor else [],
         )
@@ -71,55 +72,19 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
     return landing_sensor
 
 
-def transitions_sensor(settings: Settings) -> dg.SensorDefinition:
-    """Runs of label_transitions where user_labels of its interval or of the previous one changed."""
-
-    @dg.sensor(
-        job_name=TRANSITIONS_JOB,
-        minimum_interval_seconds=TICK_SECONDS,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Runs label_transitions of an interval when the labels of it, or of the previous one, are new.",
-    )
-    def transitions_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        try:
-            with Flywheel.open(settings) as flywheel:
-                now = flywheel.now()
-                flywheel.look(settled_before=now - timedelta(seconds=SETTLED_SECONDS), most=0)
-                wanted: dict[str, str] = {}
-                made: dict[str, str] = {}
-                previous: dict[str, str | None] = {}
-                intervals = flywheel.to_run(now)
-                written = _written(flywheel, "label_transitions", intervals)
-                for interval in intervals:
-                    before = flywheel.previous_with_data(interval)
-                    if all(flywheel.warehouse.exists("user_labels", i) for i in (interval, before) if i):
-                        wanted[interval.key] = flywheel.generation("label_transitions", interval).digest
-                        previous[interval.key] = before.key if before else None
-                        found = flywheel.warehouse.generation("label_transitions", interval)
-                        made |= {interval.key: found.digest} if found else {}
-        except FlywheelError as error:
-            return dg.SkipReason(str(error))
-        requests = transition_requests(wanted, made, previous, written, _unfinished(context.instance))
-        new = _new_requests(context.instance, requests)
-        found_in_words = [f"label_transitions of {len(wanted)} intervals, nothing new", *_waiting(requests)]
-        return dg.SensorResult(run_requests=new, skip_reason=None if new else "; ".join(found_in_words))
-
-    return transitions_sensor
-
-
-def _written(flywheel: Flywheel, table: str, intervals: Iterable[Interval]) -> dict[str, int]:
+def written(flywheel: Flywheel, table: str, intervals: Iterable[Interval]) -> dict[str, int]:
     """When the table of each interval was written, in nanoseconds; no entry where it is missing."""
     paths = {interval.key: flywheel.warehouse.path(table, interval) for interval in intervals}
     return {key: path.stat().st_mtime_ns for key, path in paths.items() if path.is_file()}
 
 
-def _unfinished(instance: dg.DagsterInstance) -> set[str]:
+def unfinished(instance: dg.DagsterInstance) -> set[str]:
     """Keys of intervals with a run that is queued or under way."""
     statuses = [status for status in dg.DagsterRunStatus if status not in _FINISHED]
     return keys_of(instance.get_runs(dg.RunsFilter(statuses=statuses)), PARTITION_TAG)
 
 
-def _new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> list[dg.RunRequest]:
+def new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> list[dg.RunRequest]:
     """As many as a tick may make of those that were not asked for before: Dagster would drop those, and they would
     keep others waiting behind them."""
     wanted = list(requests)
@@ -134,7 +99,7 @@ def _new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> 
     ][:MOST_REQUESTS]
 
 
-def _waiting(requests: Sequence[Request]) -> list[str]:
+def waiting(requests: Sequence[Request]) -> list[str]:
     """What was asked for before and came to nothing, in words."""
     keys = ", ".join(request.key for request in requests)
     return [f"waiting for a person or for new files, because a run of it was asked for before: {keys}"] if keys else []

@@ -61,23 +61,26 @@ def landing_requests(
     return requests
 
 
-def transition_requests(
+def table_requests(
     wanted: Mapping[str, str],
     made: Mapping[str, str],
-    previous: Mapping[str, str | None],
+    concerned: Mapping[str, Collection[str]],
     written: Mapping[str, int],
+    changed: Mapping[str, str],
     unfinished: Collection[str],
 ) -> list[Request]:
-    """A run of label_transitions for each interval whose table is missing or of another generation than it would have
-    now, oldest first, unless a run of it or of its previous interval is unfinished.
+    """A run of a job for each interval whose tables are missing or of another generation than they would have now,
+    oldest first, unless a run of an interval that they are made from is unfinished.
 
-    ``wanted``: the generation that it would have, for intervals whose user_labels, and previous ones, are there;
-    ``made`` and ``written``: the generation that it has and when it was written, no entry where it is missing."""
+    ``wanted``: the generation that the job's tables would have, for intervals where everything that they are made from
+    is there; ``made``: the generation that they have; ``written``: when, whatever the unit; ``changed``: what they are
+    not made from as it is now, in words. No entry in these three where a table is missing. ``concerned``: keys of the
+    intervals that they are made from, their own included."""
     requests = []
     for key in sorted(wanted):
-        if made.get(key) == wanted[key] or not {key, previous[key]}.isdisjoint(unfinished):
+        if made.get(key) == wanted[key] or any(run in concerned[key] for run in unfinished):
             continue
-        because = "user_labels changed" if key in made else "it was never made"
+        because = changed[key] if key in made else "it was never made"
         requests.append(Request(key, _run_key(key, wanted[key], written), because))
     return requests
 

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flywheel_assets.domain.automation import FileIdentity, Request, landing_requests, news, transition_requests
+from flywheel_assets.domain.automation import FileIdentity, Request, landing_requests, news, table_requests
 
 A, B = ("a.parquet", 10, 1), ("b.parquet", 20, 2)
 A_AGAIN = ("a.parquet", 10, 5)
@@ -124,8 +124,9 @@ def transitions(
     wanted: Mapping[str, str], made: Mapping[str, str], unfinished: Collection[str] = (), first: str = "01"
 ) -> list[str]:
     """The keys whose transitions are asked for."""
-    previous = {key: None if key == first else f"{int(key) - 1:02}" for key in wanted}
-    return [r.key for r in transition_requests(wanted, made, previous, dict.fromkeys(made, 1), unfinished)]
+    concerned = {key: {key} if key == first else {key, f"{int(key) - 1:02}"} for key in wanted}
+    changed = dict.fromkeys(made, "user_labels changed")
+    return [r.key for r in table_requests(wanted, made, concerned, dict.fromkeys(made, 1), changed, unfinished)]
 
 
 def test_missing_transitions_are_asked_for_where_both_user_labels_are_there() -> None:
@@ -152,8 +153,20 @@ def test_transitions_of_the_first_interval_wait_for_no_other() -> None:
     assert transitions({"02": "y"}, {}, unfinished=["01"], first="02") == ["02"]
 
 
+def test_a_table_waits_while_any_interval_that_it_rests_on_is_unfinished() -> None:
+    concerned = {"01": {"01"}, "03": {"01", "02", "03"}}
+
+    def keys(unfinished: Collection[str]) -> list[str]:
+        return [r.key for r in table_requests({"01": "x", "03": "y"}, {}, concerned, {}, {}, unfinished)]
+
+    assert keys(["02"]) == ["01"]
+    assert keys(["01"]) == []
+    assert keys(["04"]) == ["01", "03"]
+
+
 def test_transitions_say_why() -> None:
-    requests = transition_requests({"01": "x", "02": "y"}, {"02": "old"}, {"01": None, "02": "01"}, {"02": 7}, ())
+    concerned, changed = {"01": {"01"}, "02": {"01", "02"}}, {"02": "user_labels changed"}
+    requests = table_requests({"01": "x", "02": "y"}, {"02": "old"}, concerned, {"02": 7}, changed, ())
 
     assert requests == [
         Request("01", "01/x/new", "it was never made"),
@@ -222,11 +235,12 @@ class Schedule(RuleBasedStateMachine):
 
     def transitions_want(self, unfinished: Collection[str]) -> list[Request]:
         keys = [k for k in self.to_run() if all(p in self.labels for p in (k, self.previous(k)) if p)]
-        return transition_requests(
+        return table_requests(
             {key: self.generation(key) for key in keys},
             self.transitions,
-            {key: self.previous(key) for key in keys},
+            {key: {k for k in (key, self.previous(key)) if k} for key in keys},
             {key: at for (table, key), at in self.written.items() if table == "transitions"},
+            dict.fromkeys(self.transitions, "user_labels changed"),
             unfinished,
         )
 
