@@ -1,6 +1,7 @@
 """Processes of the project as a team has them: `flywheel run`, and Dagster with its daemon, in the folder of a test."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -88,6 +89,12 @@ def dagster_dev(project: Project) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             stop(process)
+
+
+def served_at(project: Project) -> str | None:
+    """The address of the UI, once `dagster dev` says that it serves it."""
+    said = re.search(r"Serving dagster-webserver on (\S+)", (project.folder / "dagster.log").read_text())
+    return said[1] if said else None
 
 
 def stop(process: subprocess.Popen[str]) -> None:

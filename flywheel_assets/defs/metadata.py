@@ -36,7 +36,7 @@ def materialized(
     )
     metadata = {
         "rows": written.rows,
-        **numbers,
+        **readable(numbers),
         "seconds": round(written.seconds, 3),
         "bytes": written.bytes,
         "dagster/row_count": written.rows,
@@ -56,7 +56,16 @@ def label_numbers(counts: Mapping[str, int], baseline: Mapping[str, int] | None)
     return numbers | ({"psi_from_baseline": drift.psi} if drift else {})
 
 
+def readable(numbers: Mapping[str, float | str]) -> dict[str, Any]:
+    """The same for a person: fractions to four digits (0.1086725 is 0.1087, and 0.0000036502 is 0.00000365)."""
+    return {name: _readable(number) if isinstance(number, float) else number for name, number in numbers.items()}
+
+
 def records(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, dg.TableMetadataValue]:
     """Rows as a table in the UI, to four decimals, as a metadata entry of that name; no entry for no rows."""
     tidy = [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in rows]
     return {name: dg.MetadataValue.table([dg.TableRecord(row) for row in tidy])} if rows else {}
+
+
+def _readable(number: float) -> float:
+    return float(f"{number:.4g}") if abs(number) < 1 else round(number, 4)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from flywheel_assets.defs.metadata import label_numbers, records
+from flywheel_assets.defs.metadata import label_numbers, readable, records
 
 
 def test_every_label_has_its_share() -> None:
@@ -31,3 +31,15 @@ def test_psi_is_against_the_baseline_label_by_label_in_whatever_order() -> None:
 def test_rows_become_a_table_and_none_no_entry() -> None:
     assert [record.data for record in records("moves", [{"users": 3}])["moves"].records] == [{"users": 3}]
     assert records("moves", []) == {}
+
+
+def test_fractions_are_for_a_person_and_counts_and_words_as_they_are() -> None:
+    numbers = {"psi": 0.10867250329839277, "noise_limit": 3.650155e-6, "threshold": 1234.56789, "rows": 61105}
+
+    assert readable({**numbers, "band": "moderate"}) == {
+        "psi": 0.1087,
+        "noise_limit": 3.65e-6,
+        "threshold": 1234.5679,
+        "rows": 61105,
+        "band": "moderate",
+    }
