@@ -43,8 +43,8 @@ def model_card(bundle: ModelBundle, figures: Figures, command: str, sizes: Mappi
         f"    {command}",
         "## Data and method",
         METHOD,
-        _table(["rows", "count"], [[name, f"{count:,}"] for name, count in sizes.items()]),
-        _table(["library", "version"], bundle.libraries.items()),
+        markdown_table(["rows", "count"], [[name, f"{count:,}"] for name, count in sizes.items()]),
+        markdown_table(["library", "version"], bundle.libraries.items()),
         "## Against the best possible",
         OPTIMUM,
         _against_optimum(figures),
@@ -74,8 +74,8 @@ def _against_optimum(figures: Figures) -> str:
             expected.user_accuracy_full_posterior,
         ),
     ]
-    cells = [[name, _percent(held_out), _percent(world) if world else ""] for name, held_out, world in rows]
-    return _table(["classifier", "held-out", "expected"], cells)
+    cells = [[name, percent(held_out), percent(world) if world else ""] for name, held_out, world in rows]
+    return markdown_table(["classifier", "held-out", "expected"], cells)
 
 
 def _model(info: ModelInfo, evaluation: Evaluation) -> list[str]:
@@ -89,7 +89,7 @@ def _model(info: ModelInfo, evaluation: Evaluation) -> list[str]:
         ["features", ", ".join(f"`{name}`" for name in info.features)],
         ["labels, worst to best", ", ".join(info.order)],
         ["rows", f"{evaluation.observations:,}"],
-        ["accuracy", f"{_percent(evaluation.accuracy)} %"],
+        ["accuracy", f"{percent(evaluation.accuracy)} %"],
         ["log loss, nats", f"{evaluation.log_loss:.4f}"],
         [
             "expected calibration error of the predicted label, 10 equal-mass bins",
@@ -98,8 +98,8 @@ def _model(info: ModelInfo, evaluation: Evaluation) -> list[str]:
     ]
     return [
         "\n".join(f"- {name}: {value}" for name, value in summary),
-        _table(["label", "precision", "recall", "F1"], quality),
-        _table(
+        markdown_table(["label", "precision", "recall", "F1"], quality),
+        markdown_table(
             ["true \\ predicted", *evaluation.labels], [[label, *(f"{n:,}" for n in row)] for label, row in confusion]
         ),
     ]
@@ -110,13 +110,15 @@ def _transitions(labels: Sequence[str], estimated: Matrix, true: Matrix) -> str:
         [label, *(f"{100 * e:.1f} ({100 * t:.1f})" for e, t in zip(e_row, t_row, strict=True))]
         for label, e_row, t_row in zip(labels, estimated, true, strict=True)
     ]
-    return _table(["from \\ to", *labels], rows)
+    return markdown_table(["from \\ to", *labels], rows)
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Its first column to the left, the others to the right."""
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """To two decimals, without the sign."""
     return f"{100 * share:.2f}"

@@ -27,6 +27,20 @@ class Evaluation:
     f1: tuple[float, ...]
     confusion: tuple[tuple[int, ...], ...]
 
+    @property
+    def macro_f1(self) -> float:
+        """The mean of the labels' F1, each label counting alike."""
+        return sum(self.f1) / len(self.f1)
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """A tenth of the rows, alike in a probability: its mean, the share of rows where it came true, and how many."""
+
+    probability: float
+    share: float
+    rows: int
+
 
 def evaluate(
     true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating], labels: tuple[str, ...]
@@ -56,9 +70,30 @@ def evaluate(
 
 def calibration_error(confidence: npt.NDArray[np.floating], hit: npt.NDArray[np.bool_]) -> float:
     """The expected calibration error (Naeini 2015), in equal-mass bins of ``confidence``."""
-    bins = np.array_split(np.argsort(confidence, kind="stable"), CALIBRATION_BINS)
-    gaps = [len(rows) * abs(confidence[rows].mean(dtype=float) - hit[rows].mean()) for rows in bins if len(rows)]
+    gaps = [one.rows * abs(one.probability - one.share) for one in reliability(confidence, hit)]
     return float(sum(gaps) / len(confidence))
+
+
+def reliability(confidence: npt.NDArray[np.floating], hit: npt.NDArray[np.bool_]) -> tuple[ReliabilityBin, ...]:
+    """10 bins of equal mass, from the least confidence to the largest; fewer for fewer rows."""
+    bins = np.array_split(np.argsort(confidence, kind="stable"), CALIBRATION_BINS)
+    return tuple(
+        ReliabilityBin(float(confidence[rows].mean(dtype=float)), float(hit[rows].mean()), len(rows))
+        for rows in bins
+        if len(rows)
+    )
+
+
+def label_reliability(
+    true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]
+) -> tuple[tuple[ReliabilityBin, ...], ...]:
+    """Of each label against the rest, in the order of the columns: the bins of its probability."""
+    return tuple(reliability(probabilities[:, label], true == label) for label in range(probabilities.shape[1]))
+
+
+def label_calibration_errors(true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> tuple[float, ...]:
+    """The expected calibration error of each label against the rest, in the order of the columns."""
+    return tuple(calibration_error(probabilities[:, label], true == label) for label in range(probabilities.shape[1]))
 
 
 def transition_shares(previous: npt.NDArray[np.int64], current: npt.NDArray[np.int64], labels: int) -> np.ndarray:

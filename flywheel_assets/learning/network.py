@@ -9,8 +9,6 @@ import numpy.typing as npt
 
 from flywheel_assets.learning.quiet_keras import import_keras
 
-PATIENCE_EPOCHS = 5
-
 Report = Callable[[str], None]
 
 
@@ -25,10 +23,11 @@ class Rows:
 
 @dataclass(frozen=True)
 class Schedule:
-    """``epochs`` are the most; the learning rate of Adam decays to 0 along a cosine over all of them.
-    ``steps_at_once`` run inside TensorFlow without coming back to Python."""
+    """``epochs`` are the most: after ``patience_epochs`` without gain it ends. The learning rate of Adam decays to 0
+    along a cosine over all of them. ``steps_at_once`` run inside TensorFlow without coming back to Python."""
 
     epochs: int
+    patience_epochs: int
     batch_rows: int
     learning_rate: float
     steps_at_once: int = 1
@@ -45,8 +44,8 @@ def fit_network(
     report: Report,
 ) -> Any:
     """A softmax network fitted on ``training``, with the weights of the epoch whose log loss on the ``watched`` rows
-    was least; it stops when that gained nothing for 5 epochs. ``report`` gets a line an epoch, which calls the watched
-    rows what ``watched_are``. Keras' seed is the caller's to set."""
+    was least. ``report`` gets a line an epoch, which calls the watched rows what ``watched_are``. Keras' seed is the
+    caller's to set."""
     keras = import_keras()
     network = _network(keras, name, training.features.shape[1], hidden_units, labels)
     steps = schedule.epochs * -(-len(training.labels) // schedule.batch_rows)
@@ -72,7 +71,7 @@ def fit_network(
         epochs=schedule.epochs,
         verbose=0,
         callbacks=[
-            keras.callbacks.EarlyStopping(patience=PATIENCE_EPOCHS, restore_best_weights=True),
+            keras.callbacks.EarlyStopping(patience=schedule.patience_epochs, restore_best_weights=True),
             keras.callbacks.LambdaCallback(on_epoch_end=show),
         ],
     )

@@ -34,6 +34,7 @@ SESSION_RECIPE = Recipe(SESSION_FILES, "session_quality_label", (32, 32), 12)
 
 USER_RECIPE = Recipe(USER_FILES, "user_flywheel_label", (64, 64), 40)
 
+PATIENCE_EPOCHS = 5
 BATCH_ROWS = 1024
 LEARNING_RATE = 3e-3
 """Decays to 0 along a cosine; with it the validation log loss came within 0.001 of the best possible classifier's,
@@ -83,16 +84,18 @@ def _fit(recipe: Recipe, table: pd.DataFrame, features: list[str], report: Repor
     training, validation = (table[table["part"] == part] for part in ("training", "validation"))
     scaler = MinMaxScaler(clip=True).fit(training[features])
     encoder = LabelEncoder().fit(training[recipe.label])
+    learnt, watched = (
+        Rows(scaler.transform(part[features]).astype(np.float32), encoder.transform(part[recipe.label]))
+        for part in (training, validation)
+    )
     network = fit_network(
         Path(recipe.files.network).stem,
         recipe.hidden_units,
         len(encoder.classes_),
-        *(
-            Rows(scaler.transform(part[features]).astype(np.float32), encoder.transform(part[recipe.label]))
-            for part in (training, validation)
-        ),
+        learnt,
+        watched,
         "validation users",
-        Schedule(recipe.epochs, BATCH_ROWS, LEARNING_RATE),
+        Schedule(recipe.epochs, PATIENCE_EPOCHS, BATCH_ROWS, LEARNING_RATE),
         report,
     )
     return Originals(network, scaler, encoder)

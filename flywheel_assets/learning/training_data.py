@@ -13,6 +13,8 @@ import pyarrow as pa
 from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.domain.trimmed_sessions import threshold_aggregates, thresholds, too_small, trimmed_sessions
 from flywheel_assets.domain.user_distributions import user_distributions
+from flywheel_assets.learning.labelled import LabelledData
+from flywheel_assets.learning.labelled_data import labelled_data
 from flywheel_assets.learning.sample import generate
 from flywheel_assets.learning.world import FEATURES, World
 
@@ -25,9 +27,9 @@ TRIM_QUANTILE = Decimal("0.999")
 
 @dataclass(frozen=True)
 class TrainingData:
-    """``sessions``: ``session_id``, ``user_id``, ``interval_start``, FEATURES, ``session_quality_label`` and ``part``, a row a trimmed
-    session. ``users``: ``user_id``, ``interval_start`` and ``user_flywheel_label``, a row a user and interval, also for
-    users without sessions. Labels are the true ones."""
+    """``sessions``: ``session_id``, ``user_id``, ``interval_start``, FEATURES, ``session_quality_label`` and ``part``,
+    a row a trimmed session. ``users``: ``user_id``, ``interval_start`` and ``user_flywheel_label``, a row a user and
+    interval, also for users without sessions. Labels are the true ones."""
 
     sessions: pd.DataFrame
     users: pd.DataFrame
@@ -48,6 +50,13 @@ def draw_training_data(world: World, users: int, intervals: int, seed: int) -> T
     table["part"] = table["user_id"].map(parts)
     columns = ["session_id", "user_id", "interval_start", *FEATURES, "session_quality_label", "part"]
     return TrainingData(table[columns], pd.concat(states, ignore_index=True))
+
+
+def labelled_sample(world: World, users: int, intervals: int, seed: int) -> LabelledData:
+    """The same sessions and true labels, split by time, for a candidate that is trained on the sample."""
+    drawn = draw_training_data(world, users, intervals, seed)
+    orders = world.session_labels, world.user_labels
+    return labelled_data(drawn.sessions, drawn.users, FEATURES, orders, "the truth of the sample")
 
 
 def labelled_shares(data: TrainingData, predicted: "pd.Series[str]", labels: tuple[str, ...]) -> pd.DataFrame:
