@@ -191,9 +191,12 @@ class Flywheel:
         note = self.warehouse.note("landed_sessions", interval, LANDED_FILES)
         return None if note is None else [(path, size, modified) for path, size, modified in json.loads(note)]
 
-    def generation(self, table: str, interval: Interval) -> Generation:
-        """The generation that a table has if it is made now from the tables that are there."""
-        return self._generation(table, interval, self._stored_digest)
+    def generation(
+        self, table: str, interval: Interval, stored: Callable[[str, Interval], str] | None = None
+    ) -> Generation:
+        """The generation that a table has if it is made now from the tables that are there. ``stored``: in place of
+        :meth:`stored_digest`, as when many are asked for at one moment."""
+        return self._generation(table, interval, stored or self.stored_digest)
 
     def wanted_generation(self, table: str, interval: Interval) -> Generation:
         """The generation that a table has if everything it rests on is made anew too."""
@@ -217,7 +220,8 @@ class Flywheel:
             sources[f"earlier {source}"] = digest_of_all(digest(source, i) for i in self.earlier_with_data(interval))
         return Generation(table, sources, self._parameters(table, interval))
 
-    def _stored_digest(self, table: str, interval: Interval) -> str:
+    def stored_digest(self, table: str, interval: Interval) -> str:
+        """The generation of a table that is there, as a digest; NOTHING where it is not."""
         made = self.warehouse.generation(table, interval)
         return made.digest if made else NOTHING
 
