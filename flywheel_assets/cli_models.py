@@ -1,32 +1,87 @@
 """`flywheel models`: the commands that train, adopt, compile and verify. Imports stand inside them, as in `cli`."""
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 
+from flywheel_assets import cli_lifecycle
+
 
 @click.group()
 def models() -> None:
-    """Train, adopt, compile and verify the two models."""
+    """Train, adopt, compile and verify the two models; compare, promote and roll back what was trained."""
 
+
+for _command in (cli_lifecycle.list_models, cli_lifecycle.compare, cli_lifecycle.promote, cli_lifecycle.rollback):
+    models.add_command(_command)
 
 _MODELS_DIR = click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
 
 
 @models.command()
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="[default: FLYWHEEL_MODELS_DIR]")
+@click.option("--from", "first", metavar="KEY", help="Train on the labelled sessions from this interval, by first day")
+@click.option("--to", "last", metavar="KEY", help="and to this one  [default of either: as `flywheel run` has it]")
+@click.option("--labelled", type=click.Path(path_type=Path), help="Train on a parquet file of labelled sessions.")
 @click.option("--users", type=click.IntRange(100), default=20_000, show_default=True, help="Simulated users.")
-@click.option("--intervals", type=click.IntRange(2), default=6, show_default=True, help="Intervals of two weeks.")
+@click.option("--intervals", type=click.IntRange(2), default=6, show_default=True, help="Simulated intervals.")
 @click.option(
     "--seed", type=click.IntRange(0), default=2024, show_default=True, help="The same seed, the same version."
 )
-def train(out: Path | None, users: int, intervals: int, seed: int) -> None:
-    """Train both models on simulated sessions, replacing the artefacts, the manifest and the model card."""
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Make a whole models folder there, by the recipe of the shipped models, and no candidate.",
+)
+@click.pass_context
+def train(
+    context: click.Context,
+    first: str | None,
+    last: str | None,
+    labelled: Path | None,
+    users: int,
+    intervals: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Train both models and write them to candidates/VERSION in the models folder; those in use stay as they are.
+
+    On your own data: a range of intervals that were run (--from, --to), or a file (--labelled). Without either, on
+    simulated sessions (--users, --intervals)."""
+    ranged = first is not None or last is not None
+    if sum([ranged, labelled is not None, out is not None]) > 1:
+        raise click.UsageError("expected one of --from and --to, --labelled, or --out, which is for simulated sessions")
+    drawn = [name for name in ("users", "intervals") if context.get_parameter_source(name) != _DEFAULT]
+    if drawn and (ranged or labelled):
+        raise click.UsageError(f"--{drawn[0]} is for simulated sessions; leave it out with --from, --to and --labelled")
+    if out:
+        _make(out, users, intervals, seed)
+        return
+    from flywheel_assets.defs.flywheel import Flywheel
+    from flywheel_assets.defs.training import file_source, range_source, sample_source, train_and_track
+    from flywheel_assets.learning.candidate_card import worth
+    from flywheel_assets.settings import Settings
+
+    settings, warn = Settings.read(), partial(click.echo, err=True)
+    if ranged or labelled:
+        with Flywheel.open(settings) as flywheel:
+            source = file_source(flywheel, labelled, warn) if labelled else range_source(flywheel, first, last, warn)
+    else:
+        source = sample_source(users, intervals, seed)
+    candidate, _ = train_and_track(settings.models_dir, source, seed, click.echo)
+    click.echo(f"session model: {worth(candidate.session)}\nuser model: {worth(candidate.user)}")
+    click.echo(f"version {candidate.bundle.version} in {candidate.bundle.directory}")
+
+
+_DEFAULT = click.core.ParameterSource.DEFAULT
+
+
+def _make(out: Path, users: int, intervals: int, seed: int) -> None:
     from flywheel_assets.learning.making import make_bundle
     from flywheel_assets.learning.world import WORLD
 
-    bundle = make_bundle(_models_dir(out), WORLD, users, intervals, seed, click.echo)
+    bundle = make_bundle(out, WORLD, users, intervals, seed, click.echo)
     click.echo(f"version {bundle.version} in {bundle.directory}; how well it does: {bundle.directory / 'README.md'}")
 
 

@@ -2,8 +2,13 @@
 
 The files decide, as in `status`: a table's footer says which model it was scored by."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
+import dagster as dg
+
+from flywheel_assets.defs.driver import IntervalRun, run_intervals
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.jobs import INTERVAL_JOB, RESCORE_JOB, TRANSITIONS_JOB
 from flywheel_assets.domain.intervals import Interval
@@ -40,6 +45,14 @@ def rescorings(flywheel: Flywheel, first: Interval | None = None, last: Interval
             before = found[interval.number - 1].interval
             found[interval.number] = Rescoring(interval, TRANSITIONS_JOB, f"{before.key} is labelled anew")
     return [found[number] for number in sorted(found)]
+
+
+def run_rescorings(
+    defs: dg.Definitions, instance: dg.DagsterInstance, planned: Sequence[Rescoring], forget_missing: bool = False
+) -> Iterator[IntervalRun]:
+    """Run them in turn, as :func:`run_intervals` does."""
+    for job, several in groupby(planned, key=lambda one: one.job):
+        yield from run_intervals(defs.resolve_job_def(job), instance, [one.interval for one in several], forget_missing)
 
 
 def _labelled_by_others(flywheel: Flywheel, interval: Interval) -> str:

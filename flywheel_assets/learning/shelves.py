@@ -8,6 +8,7 @@
 Not here: how a bundle gets from one place to another (`lifecycle`)."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 from flywheel_assets.errors import ArtefactError
@@ -53,6 +54,45 @@ def whole(directory: Path) -> ModelBundle:
     if bundle.version != directory.name:
         raise ArtefactError(f"{directory} holds version {bundle.version}, and nothing was changed; rename the folder")
     return bundle
+
+
+@dataclass(frozen=True)
+class Known:
+    """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive, ``session`` and ``user``
+    the versions of its models, ``since`` when it last became the champion and ``why``. One that is not whole has a
+    ``problem`` and nothing of these."""
+
+    version: str
+    place: str
+    session: str | None = None
+    user: str | None = None
+    since: str | None = None
+    why: str = ""
+    problem: str = ""
+
+
+def known_bundles(models_dir: Path) -> list[Known]:
+    """Every bundle in a models folder: the champion, then candidates and archived ones, newest first. Whatever is wrong
+    with one is said of it. Raises ArtefactError for a record that cannot be read."""
+    changes = {change.version: change for change in read_promotions(models_dir) if change.complete}
+
+    def known(directory: Path, place: str) -> Known:
+        try:
+            bundle = ModelBundle.open(models_dir) if directory == models_dir else whole(directory)
+        except ArtefactError as error:
+            return Known("-" if directory == models_dir else directory.name, place, problem=str(error))
+        change = changes.get(bundle.version)
+        since, why = (change.at[:16].replace("T", " "), change.why) if change else (None, "")
+        return Known(bundle.version, place, bundle.session.version, bundle.user.version, since, why)
+
+    now = known(models_dir, "champion")
+    others = [
+        known(models_dir / folder / version, place)
+        for folder, place in ((CANDIDATES, "candidate"), (ARCHIVE, "archive"))
+        for version in versions_in(models_dir / folder)
+        if (folder, version) != (ARCHIVE, now.version)
+    ]
+    return [now, *others]
 
 
 def labelled_by(models_dir: Path, session_version: str, user_version: str) -> ModelBundle:
