@@ -77,7 +77,8 @@ def in_intervals(labels: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
     there = visits[["user_id", "interval_start"]].drop_duplicates()
     always = labels[labels["interval_start"].isna()].set_index("user_id")["user_flywheel_label"]
     joined = there.merge(labels.dropna(subset=["interval_start"]), on=["user_id", "interval_start"], how="left")
-    joined["user_flywheel_label"] = joined["user_flywheel_label"].fillna(joined["user_id"].map(always))
+    own = joined["user_flywheel_label"]
+    joined["user_flywheel_label"] = own.where(own.notna(), joined["user_id"].map(always))
     return joined.dropna(subset=["user_flywheel_label"], ignore_index=True)
 
 

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from flywheel_assets.defs.labelled import labelled_file, labelled_range
+from flywheel_assets.domain.segments import Cluster, Segments
 from flywheel_assets.errors import LabelError, NotMaterializedError, SettingsError
 from flywheel_assets.learning.labelled import LabelledData
 from flywheel_assets.learning.world import FEATURES
+from flywheel_assets.storage.segment_files import SegmentFiles
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import Project
 
@@ -39,6 +41,14 @@ def labelled(project: Project, first: str = FIRST, last: str = LAST) -> tuple[La
         return labelled_range(flywheel, first, last, warnings.append), warnings
 
 
+def fit(project: Project) -> None:
+    """Two clusters by page views: about 2, and about 20."""
+    clusters = (Cluster(1, "few views", (2.0,), 0, 0.0), Cluster(2, "many views", (20.0,), 0, 0.0))
+    segments = Segments(("pageviews",), (), (0.0,), (1.0,), FEATURES, "leads", clusters, 2, FIRST, LAST, 0)
+    with project.flywheel() as flywheel:
+        SegmentFiles(flywheel.warehouse).write_report(segments.to_json())
+
+
 def all_labelled(project: Project) -> None:
     label_sessions(project, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS])
     label_users(project, [("ann", "Engaged"), ("bob", "Passive"), ("cy", "Passive")])
@@ -64,3 +74,191 @@ def test_a_teams_own_labels_come_with_the_features_of_the_range(copy: Project) -
     assert (data.features, data.outcome_features) == (FEATURES, ())
     assert data.source == "sessions: a team's own labels of 6 sessions; users: a team's own labels of 3 users"
     assert warnings == []
+
+
+def test_labelled_sessions_that_are_not_in_the_range_are_counted_and_told(copy: Project) -> None:
+    all_labelled(copy)
+    label_sessions(copy, [("eve.1704067200", LOW), ("nonsense", HIGH)], "b.parquet")
+    label_users(copy, [("ann", "Engaged"), ("bob", "Passive"), ("cy", "Passive"), ("eve", "Passive")])
+    data, warnings = labelled(copy)
+
+    assert len(data.sessions) == 6
+    assert warnings == [
+        f"2 of 8 labelled sessions in {copy.settings.labels_dir / 'sessions'} are unknown: from {FIRST} to {LAST} no "
+        "such session is in trimmed_sessions",
+        f"1 of 4 labelled users in {copy.settings.labels_dir / 'users'} have no labelled session in the range",
+    ]
+
+
+def test_it_is_an_error_only_when_no_labelled_session_is_known(copy: Project) -> None:
+    label_sessions(copy, [("eve.1704067200", LOW), ("nonsense", HIGH)])
+
+    with pytest.raises(LabelError, match=r"2 of 2 labelled sessions in .* are unknown: from"):
+        labelled(copy)
+
+
+def test_it_is_an_error_when_no_labelled_user_is_known(copy: Project) -> None:
+    all_labelled(copy)
+    label_users(copy, [("eve", "Engaged")])
+
+    with pytest.raises(LabelError, match=r"1 of 1 labelled users in .* have no labelled session in the range; give"):
+        labelled(copy)
+
+
+def test_labels_of_ones_own_need_an_order_and_take_the_one_that_is_stated(copy: Project) -> None:
+    all_labelled(copy)
+    label_sessions(copy, [(one, "good" if one.startswith("ann") else "bad") for one in IDS])
+    with pytest.raises(LabelError, match=r'sessions are labelled bad, good, .* Write sessions = \["bad", "good"\]'):
+        labelled(copy)
+
+    (copy.settings.labels_dir / "label_order.toml").write_text('sessions = ["bad", "good"]')
+    assert labelled(copy)[0].session_order == ("bad", "good")
+
+    (copy.settings.labels_dir / "label_order.toml").write_text('sessions = ["bad", "better"]')
+    with pytest.raises(LabelError, match=r"sessions are labelled good, .* stated by .*label_order\.toml: bad, better"):
+        labelled(copy)
+
+
+def test_without_labels_and_segments_both_ways_to_them_are_told(copy: Project) -> None:
+    with pytest.raises(LabelError, match=r"put parquet .* into .*data/labels/sessions, or make segments, .* fit"):
+        labelled(copy)
+
+
+def test_sessions_that_nobody_labelled_are_labelled_by_their_clusters_and_users_by_their_mixes(copy: Project) -> None:
+    fit(copy)
+    data, _ = labelled(copy)
+    pages = dict(zip(data.sessions.pageviews, data.sessions.session_quality_label, strict=True))
+
+    assert pages == {**dict.fromkeys([3, 1, 8, 2, 5, 4], "Very Low Quality"), **dict.fromkeys([40, 12], HIGH)}
+    assert data.session_order == ("Very Low Quality", HIGH)
+    assert {(row.user_id, row.interval_start): row.user_flywheel_label for row in data.users.itertuples()} == {
+        ("ann", FIRST): "Highly Engaged",
+        ("bob", FIRST): "Passive",
+        ("ann", AFTER_GAP): "Passive",
+        ("cy", AFTER_GAP): "Passive",
+        ("ann", LAST): "Passive",
+        ("cy", LAST): "Passive",
+        ("dan", LAST): "Highly Engaged",
+    }
+    assert data.outcome_features == ("leads",)
+    assert data.source.endswith("users: 2 clusters of mixes of session labels, by user_cluster_labels.toml")
+    assert sorted(path.name for path in copy.settings.labels_dir.iterdir()) == [
+        "segment_labels.toml",
+        "user_cluster_labels.toml",
+    ]
+
+
+def test_the_same_labels_come_again_with_the_same_fingerprint(copy: Project) -> None:
+    fit(copy)
+    first, second = labelled(copy)[0], labelled(copy)[0]
+
+    assert first.fingerprint == second.fingerprint
+    assert first.sessions.equals(second.sessions)
+
+
+def test_own_labels_of_sessions_go_with_mixes_for_users(copy: Project) -> None:
+    label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS])
+    data, _ = labelled(copy)
+
+    assert set(data.users.user_flywheel_label[data.users.user_id == "ann"]) == {"Highly Engaged"}
+    assert data.outcome_features == ()
+
+
+def test_an_interval_that_was_not_run_is_named_with_the_command(copy: Project) -> None:
+    all_labelled(copy)
+
+    with pytest.raises(NotMaterializedError, match=r"2024-01-01 .*: flywheel run --from 2024-01-01 --to 2024-01-01"):
+        labelled(copy, "2024-01-01")
+
+
+def test_a_single_interval_is_not_enough(copy: Project) -> None:
+    all_labelled(copy)
+
+    with pytest.raises(LabelError, match=f"one interval, {FIRST}; expected two or more"):
+        labelled(copy, FIRST, GAP)
+
+
+def test_a_key_that_is_no_interval_is_named(copy: Project) -> None:
+    with pytest.raises(SettingsError, match="no interval starts on 2024-01-16"):
+        labelled(copy, "2024-01-16")
+
+
+def file_of(folder: Path, **changed: object) -> Path:
+    """Three sessions in two intervals, of two users; ``changed`` columns replace or add some."""
+    columns: dict[str, object] = {
+        "session_id": ["ann.1705276800", "bob.1706482800", "ann.1707728400"],
+        "user_id": ["ann", "bob", "ann"],
+        **{feature: [1, 2, 3] for feature in FEATURES},
+        "session_quality_label": [LOW, HIGH, LOW],
+        "user_flywheel_label": ["Passive", "Engaged", "Passive"],
+    }
+    table = pd.DataFrame({name: value for name, value in {**columns, **changed}.items() if value is not None})
+    table.to_parquet(folder / "mine.parquet")
+    return folder / "mine.parquet"
+
+
+def from_file(project: Project, path: Path) -> tuple[LabelledData, list[str]]:
+    warnings: list[str] = []
+    with project.flywheel() as flywheel:
+        return labelled_file(flywheel, path, warnings.append), warnings
+
+
+def test_a_labelled_file_needs_no_run_and_no_warehouse(project: Project) -> None:
+    data, warnings = from_file(project, file_of(project.folder))
+
+    assert data.sessions.interval_start.tolist() == [FIRST, FIRST, AFTER_GAP]
+    assert data.sessions.part.tolist() == ["training", "training", "validation"]
+    assert data.sessions.pageviews.tolist() == [1.0, 2.0, 3.0]
+    assert data.users.values.tolist() == [
+        ["ann", FIRST, "Passive"],
+        ["bob", FIRST, "Engaged"],
+        ["ann", AFTER_GAP, "Passive"],
+    ]
+    assert data.source == "sessions: the labels in mine.parquet; users: the users' in mine.parquet"
+    assert warnings == []
+
+
+def test_a_file_without_labels_of_users_has_them_by_their_mixes(project: Project) -> None:
+    data, _ = from_file(project, file_of(project.folder, user_flywheel_label=None))
+
+    assert dict(zip(data.users.user_id, data.users.user_flywheel_label, strict=True)) == {
+        "ann": "Passive",
+        "bob": "Highly Engaged",
+    }
+
+
+def test_rows_of_a_file_that_cannot_be_learnt_from_are_counted_and_told(project: Project) -> None:
+    good = pd.read_parquet(file_of(project.folder, user_flywheel_label=None))
+    one = good.iloc[0].to_dict()
+    bad = [{"session_id": "x"}, {"session_id": "cy.1000000000"}, {"leads": float("nan")}, {"user_id": None}]
+    path = project.folder / "mine.parquet"
+    pd.concat([good, pd.DataFrame([one | wrong for wrong in bad])]).to_parquet(path)
+    data, warnings = from_file(project, path)
+
+    assert data.sessions.session_id.tolist() == ["ann.1705276800", "bob.1706482800", "ann.1707728400"]
+    assert warnings == [f"{path}: 4 of 7 rows have no label, no interval or no usable feature"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"leads": None}, "has no column leads; expected session_id, user_id, .* found: "),
+        ({"leads": ["a", "b", "c"]}, "has leads of string; features are numbers"),
+        ({"session_id": ["x", "y", "z"]}, "of 3 rows none can be learnt from"),
+        ({"session_id": ["a.1705276800", "a.1705276800", "a.1707728400"]}, "has 1 sessions more than once"),
+        ({"session_quality_label": [LOW, "Superb", LOW]}, "sessions are labelled Superb"),
+        ({"session_quality_label": [LOW, LOW, LOW]}, "sessions need at least two different labels .* all 3 are Low"),
+        ({"user_flywheel_label": ["Passive", "Fan", "Passive"]}, "users are labelled Fan"),
+        ({"user_id": ["ann"] * 3}, f"labels user ann differently within interval {FIRST} .1 such"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_an_error_that_says_why(
+    project: Project, changed: dict[str, object], says: str
+) -> None:
+    with pytest.raises(LabelError, match=says):
+        from_file(project, file_of(project.folder, **changed))
+
+
+def test_a_file_that_is_none_is_an_error(project: Project) -> None:
+    with pytest.raises(LabelError, match=r"none\.parquet cannot be read"):
+        from_file(project, project.folder / "none.parquet")
