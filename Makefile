@@ -4,12 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo ui test lint format models bench kills clean
+.PHONY: help install demo ui mlflow test lint format models bench kills clean
 
 help:
 	@echo "make demo     sample sessions through the whole graph"
 	@echo "make ui       the Dagster UI over them, http://127.0.0.1:3000"
 	@echo "make test     the tests;  make lint: ruff and mypy;  make format: ruff, in place"
+	@echo "make mlflow   the trainings so far, in MLflow's UI, http://127.0.0.1:5000"
 	@echo "make models   train the shipped models again"
 	@echo "make kills    kill -9 at 200 moments; KILLS=--help: what it can be told"
 	@echo "make bench    time and memory against the pandas script; BENCH=--help: what it can be told"
@@ -29,6 +30,10 @@ demo: install
 ui: install
 	$(BIN)/flywheel ui
 
+mlflow: install
+	mkdir -p mlflow
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri sqlite:///mlflow/mlflow.db --default-artifact-root mlflow/artefacts
+
 test: install
 	$(BIN)/pytest
 
@@ -42,7 +47,7 @@ format: install
 	$(BIN)/ruff format .
 
 models: install
-	$(BIN)/flywheel models train
+	$(BIN)/flywheel models train --out models
 
 bench: install
 	$(BIN)/python -m benchmarks.compare $(BENCH)

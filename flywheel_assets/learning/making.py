@@ -31,7 +31,7 @@ def make_bundle(directory: Path, world: World, users: int, intervals: int, seed:
     save_model(directory, USER_FILES, user)
     digests = digests_of(directory)
     saved_session, saved_user = opened(directory, digests)
-    command = f"flywheel models train --users {users} --intervals {intervals} --seed {seed}"
+    command = f"flywheel models train --out models --users {users} --intervals {intervals} --seed {seed}"
     sizes = {
         f"{part} {name}": int((table["part"] == part).sum())
         for part in PARTS

@@ -92,7 +92,7 @@ def test_manifest_and_card_tell_the_command_and_the_same_figures(trained: ModelB
     training = json.loads((trained.directory / MANIFEST).read_text())["training"]
     card = (trained.directory / CARD).read_text()
 
-    assert training["command"] == "flywheel models train --users 300 --intervals 2 --seed 1"
+    assert training["command"] == "flywheel models train --out models --users 300 --intervals 2 --seed 1"
     assert training["command"] in card
     assert f"# Models, version {trained.version}" in card
     for model in ("session", "user"):
