@@ -7,6 +7,7 @@ import dagster as dg
 from flywheel_assets.defs.assets.graph import LANDING, fit_assets, interval_assets
 from flywheel_assets.defs.assets.history import csv_copies
 from flywheel_assets.defs.assets.labels import label_assets
+from flywheel_assets.defs.assets.training import training_assets
 from flywheel_assets.defs.checks import VERDICTS, interval_checks
 from flywheel_assets.defs.history_checks import HISTORY_VERDICTS
 from flywheel_assets.defs.jobs import interval_jobs
@@ -31,6 +32,7 @@ def definitions(settings: Settings) -> dg.Definitions:
             *interval_assets(partitions, settings.engine),
             *fit_assets(settings.engine),
             *label_assets(settings.engine),
+            *training_assets(),
             csv_copies,
         ],
         asset_checks=[*checks, fit_checks()],

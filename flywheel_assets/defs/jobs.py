@@ -8,6 +8,7 @@ INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB = "interval", "labels", "transitions"
 SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"
 RESCORE_JOB = "rescore"
 HISTORY_JOB = "history"
+TRAINING_JOB = "training"
 
 
 def interval_jobs() -> list[Any]:
@@ -40,6 +41,11 @@ def interval_jobs() -> list[Any]:
             dg.AssetSelection.groups("history"),
             description="What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. "
             "For history_sensor.",
+        ),
+        dg.define_asset_job(
+            TRAINING_JOB,
+            dg.AssetSelection.groups("training"),
+            description="Labels of a range of intervals and a candidate trained on them. The models in use stay.",
         ),
         dg.define_asset_job(
             SEGMENTS_JOB,
