@@ -44,3 +44,7 @@ class UnknownUserError(FlywheelError):
 
 class SegmentsError(FlywheelError):
     """Segments cannot be fitted to what there is, or are needed and have not been fitted."""
+
+
+class ReportError(FlywheelError):
+    """The page of a report cannot be written."""

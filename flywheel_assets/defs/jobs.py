@@ -9,6 +9,7 @@ SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"
 RESCORE_JOB = "rescore"
 HISTORY_JOB = "history"
 TRAINING_JOB = "training"
+REPORTS_JOB = "reports"
 
 
 def interval_jobs() -> list[Any]:
@@ -41,6 +42,11 @@ def interval_jobs() -> list[Any]:
             dg.AssetSelection.groups("history"),
             description="What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. "
             "For history_sensor.",
+        ),
+        dg.define_asset_job(
+            REPORTS_JOB,
+            dg.AssetSelection.groups("history", "reports"),
+            description="The report of an interval, and what is told of the intervals so far. For flywheel report.",
         ),
         dg.define_asset_job(
             TRAINING_JOB,

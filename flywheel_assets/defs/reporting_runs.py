@@ -1,0 +1,71 @@
+"""What `flywheel report` runs: tables of history and pages that are missing or stale, as ordinary Dagster runs."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.processes import PROCESS_TAG, this_process
+from flywheel_assets.defs.report import is_stale, labelled_intervals
+from flywheel_assets.defs.status import step_failure
+from flywheel_assets.domain.history_tables import HISTORY
+from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.errors import NotMaterializedError
+
+
+@dataclass(frozen=True)
+class ReportRun:
+    """What came of making a report; ``failure`` is empty when it was made."""
+
+    interval: Interval
+    tables: Sequence[str]
+    seconds: float
+    failure: str
+
+
+def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Interval]:
+    """The intervals that there can be a report of, and the one asked for, by default the last.
+
+    Raises SettingsError for a key that is no interval, NotMaterializedError for one without labels, and without any."""
+    intervals = labelled_intervals(flywheel)
+    if not intervals:
+        raise NotMaterializedError("no interval has been run yet, so there is nothing to report: flywheel run")
+    wanted = flywheel.interval(key) if key else intervals[-1]
+    if wanted not in intervals:
+        raise NotMaterializedError(
+            f"interval {wanted.key} ({wanted.dates}) has not been run, so there is nothing to report: "
+            f"flywheel run --from {wanted.key} --to {wanted.key}"
+        )
+    return intervals, wanted
+
+
+def make_reports(
+    flywheel: Flywheel, job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
+) -> Iterator[ReportRun | None]:
+    """One an interval, in order: None for one whose tables of history and page are what they should be."""
+    made_tables = False
+    for interval in intervals:
+        wanted = {t for t in HISTORY if flywheel.stale_because(t, interval, flywheel.generation)}
+        made_tables = made_tables or bool(wanted)
+        copies = ["csv_copies"] if made_tables and interval == intervals[-1] else []
+        if wanted or copies or is_stale(flywheel, interval):
+            yield _run(job, instance, interval, [*(t for t in HISTORY if t in wanted), *copies])
+        else:
+            yield None
+
+
+def _run(job: dg.JobDefinition, instance: dg.DagsterInstance, interval: Interval, tables: Sequence[str]) -> ReportRun:
+    started = time.monotonic()
+    result = job.execute_in_process(
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        instance=instance,
+        partition_key=interval.key,
+        asset_selection=[dg.AssetKey(name) for name in (*tables, "interval_report")],
+        raise_on_error=False,
+        tags={PROCESS_TAG: this_process()},
+    )
+    failures = [step_failure(event) for event in result.all_events if event.is_step_failure]
+    failure = "" if result.success else failures[0] if failures else "the run failed before its first step"
+    return ReportRun(interval, tables, time.monotonic() - started, failure)

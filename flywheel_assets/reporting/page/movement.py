@@ -1,0 +1,104 @@
+"""The page's sections on users who move: who came, stayed and left, and from which label to which."""
+
+from flywheel_assets.domain.labels import ABSENT
+from flywheel_assets.domain.moves import moves_of
+from flywheel_assets.reporting import charts, words
+from flywheel_assets.reporting.page import numbers as n
+from flywheel_assets.reporting.page.content import SANKEY_STEPS, Report
+from flywheel_assets.reporting.page.figures import chart
+from flywheel_assets.reporting.page.html import Html, element
+from flywheel_assets.reporting.page.parts import absent, first_days, folded_note, lead, paragraph, section, span
+from flywheel_assets.reporting.page.tables import folded, table, transition_square
+from flywheel_assets.reporting.sankey import sankey
+
+
+def growth(report: Report) -> Html:
+    """Who came, stayed and left, over time."""
+    if gone := absent(report, "growth_accounting"):
+        return section("growth", "Who came, stayed and left", gone)
+    now = report.growth_now
+    if now is None or not any(row["Active_Users"] for row in report.growth):
+        return section("growth", "Who came, stayed and left", lead("There are no users to account for."))
+    days = first_days(report)
+    sentence = words.growth_sentence(now)
+    totals = [row for row in report.growth if row["Label"] is None]
+    columns = ("Interval", "Active", "Stayed", "Came back", "New", "Left", "Retention", "Quick ratio")
+    counts = ("Active_Users", "Retained_Users", "Resurrected_Users", "New_Users", "Churned_Users")
+    rows = [
+        [span(row), *(n.count(row[c]) for c in counts), n.percent(row["Retention"]), n.ratio(row["Quick_Ratio"])]
+        for row in reversed(totals)
+    ]
+    by_label = [row for row in report.growth if row["Label"] is not None and row["Interval"] == now["Interval"]]
+    label_rows = [
+        [row["Label"], *(n.count(row[c]) for c in counts), n.percent(row["Retention"]), n.ratio(row["Quick_Ratio"])]
+        for row in sorted(by_label, key=lambda row: -row["Label_Order"])
+    ]
+    everybody = [row["Interval"] for row in totals if row["Active_Users"] and row["Active_Users"] == row["New_Users"]]
+    first = "In the first interval with data everybody is new." if everybody else None
+    return section(
+        "growth",
+        "Who came, stayed and left",
+        lead(sentence),
+        chart(
+            "growth-chart",
+            "Users by how they came, and users who left",
+            sentence,
+            charts.growth(report.growth, days, False),
+            charts.growth(report.growth, days, True),
+            first,
+            table("Growth accounting by interval, newest first", columns, rows),
+        ),
+        folded("The same by label, in this interval", table("Growth by label", ("Label", *columns[1:]), label_rows)),
+    )
+
+
+def paths(report: Report) -> Html:
+    """Which way users went over the last intervals, and the transitions of this one with their sums."""
+    title = "Where users went"
+    if gone := absent(report, "label_transitions"):
+        return section("paths", title, gone)
+    moves = moves_of(report.moves(report.interval.number))
+    if not moves:
+        return section("paths", title, lead("Nobody was there in this interval or before: no user moved."))
+    if report.previous is None:
+        return section("paths", title, lead("This is the first interval with data: everybody in it is seen first."))
+    numbers = sorted({row["Interval"] for row in report.transitions if row["From_Interval"] is not None})
+    numbers = [x for x in numbers if x > report.interval.number - SANKEY_STEPS]
+    starts = {i.number: i.first_day for i in report.intervals}
+    headings = [n.short_day(starts[x]) for x in (numbers[0] - 1, *numbers)]
+    folding = report.user_folding
+    square: dict[tuple[str, str], int] = {}
+    for (origin, target), users in moves.items():
+        pair = folding(origin), folding(target)
+        square[pair] = square.get(pair, 0) + users
+    ordered = sorted(
+        (row for x in numbers for row in report.moves(x)),
+        key=lambda row: (-row["Interval"], -row["User_Count"]),
+    )
+    all_moves = [[span(row), row["From_Label"], row["To_Label"], n.count(row["User_Count"])] for row in ordered]
+    sentence = words.moves_sentence(report)
+    short = numbers[-2:]
+    return section(
+        "paths",
+        title,
+        lead(sentence),
+        chart(
+            "paths-chart",
+            f"Users by label, over {n.plural(len(numbers), 'transition')}",
+            sentence,
+            sankey([report.moves(x) for x in numbers], folding, headings, False),
+            sankey([report.moves(x) for x in short], folding, headings[-len(short) - 1 :], True),
+            "A band is as thick as the users who took it, in the colour of the label they come from. "
+            f"{ABSENT} is who was not seen: those who come from it are new or came back.",
+            table("Transitions, newest interval first", ("Into", "From", "To", "Users"), all_moves, 3),
+        ),
+        element("h3", "From which label to which"),
+        transition_square(
+            "Users by label before (rows) and now (columns), with sums and the share of the row",
+            folding.names,
+            square,
+            n.short_day(starts[report.interval.number - 1]),
+            n.short_day(report.interval.first_day),
+        ),
+        paragraph(folded_note(folding.folded) or "", "note") if folding.folded else None,
+    )

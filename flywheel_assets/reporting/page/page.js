@@ -1,0 +1,67 @@
+"use strict";
+/* Draws the page's charts in its own colours, again whenever width, scheme or medium changes. */
+(function () {
+  const NARROW = 560;
+  const PAPER_WIDTH = 660;
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const print = window.matchMedia("print");
+  const plots = Array.from(document.querySelectorAll(".plot"));
+
+  function coloured(value, style, key) {
+    if (Array.isArray(value)) return value.map((one) => coloured(one, style, key));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, coloured(v, style, k)]));
+    }
+    if (typeof value !== "string" || !/color$/i.test(key) || !value.startsWith("--")) return value;
+    const [name, alpha] = value.split("/");
+    const hex = style.getPropertyValue(name).trim();
+    if (!alpha) return hex;
+    const [r, g, b] = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16));
+    return "rgba(" + r + "," + g + "," + b + "," + alpha + ")";
+  }
+
+  function draw(plot, width) {
+    const both = JSON.parse(document.getElementById(plot.id + "-data").textContent);
+    const narrow = width < NARROW;
+    const style = getComputedStyle(document.documentElement);
+    const figure = coloured(narrow ? both.narrow : both.wide, style, "");
+    figure.layout.width = width;
+    figure.layout.font.family = getComputedStyle(document.body).fontFamily;
+    plot.querySelectorAll(".undrawn").forEach((one) => one.remove());
+    plot.style.minHeight = figure.layout.height + "px";
+    plot.dataset.width = width;
+    return Plotly.react(plot, figure.data, figure.layout, { displayModeBar: false, staticPlot: false });
+  }
+
+  function drawAll(width) {
+    return Promise.all(plots.map((plot) => draw(plot, width || Math.floor(plot.clientWidth))));
+  }
+
+  let opened = [];
+  function toPaper() {
+    document.documentElement.classList.add("paper"); // light, whatever the screen is
+    opened = Array.from(document.querySelectorAll("details:not([open])"));
+    opened.forEach((one) => (one.open = true));
+    drawAll(PAPER_WIDTH);
+  }
+  function toScreen() {
+    document.documentElement.classList.remove("paper");
+    opened.forEach((one) => (one.open = false));
+    opened = [];
+    drawAll();
+  }
+
+  if (typeof Plotly === "undefined") return;
+  drawAll().then(() => (document.documentElement.dataset.drawn = "yes"));
+  dark.addEventListener("change", () => drawAll());
+  window.addEventListener("beforeprint", toPaper);
+  window.addEventListener("afterprint", toScreen);
+  let waiting = 0;
+  window.addEventListener("resize", () => {
+    if (print.matches) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      plots.filter((plot) => Number(plot.dataset.width) !== Math.floor(plot.clientWidth)).forEach((plot) => draw(plot, Math.floor(plot.clientWidth)));
+    }, 120);
+  });
+})();
