@@ -11,6 +11,8 @@ from pathlib import Path
 import click
 
 from flywheel_assets.cli_models import models
+from flywheel_assets.cli_report import report
+from flywheel_assets.cli_segments import segments
 from flywheel_assets.errors import FlywheelError
 
 
@@ -29,6 +31,8 @@ def main() -> None:
 
 
 main.add_command(models)
+main.add_command(report)
+main.add_command(segments)
 
 
 @main.command()
@@ -72,9 +76,14 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
 @main.command()
 @click.option("--from", "first", metavar="KEY", help="First interval, by its first day  [default: the first with data]")
 @click.option("--to", "last", metavar="KEY", help="Last interval  [default: the last closed one]")
+@click.option("--rescore", is_flag=True, help="Only what other models than the present ones labelled.")
 @click.option("--forget-missing", is_flag=True, help="Give up the sessions of landed files that vanished.")
-def run(first: str | None, last: str | None, forget_missing: bool) -> None:
-    """Materialize every closed interval, oldest first. One that fails is reported, and the rest go on."""
+def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool) -> None:
+    """Materialize every closed interval, oldest first. One that fails is reported, and the rest go on.
+
+    With --rescore, only the intervals that other models labelled, from trimmed_sessions on."""
+    from itertools import chain
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
@@ -88,19 +97,27 @@ def run(first: str | None, last: str | None, forget_missing: bool) -> None:
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.jobs import INTERVAL_JOB
     from flywheel_assets.defs.processes import end_abandoned_runs
+    from flywheel_assets.defs.rescoring import rescorings, run_rescorings
     from flywheel_assets.reporting.console import run_report, terminal
 
     console = terminal()
     with Flywheel.open(settings) as flywheel:
-        intervals = intervals_to_run(flywheel, first, last, flywheel.now())
+        ends = [flywheel.interval(key) if key else None for key in (first, last)]
+        redo = rescorings(flywheel, *ends) if rescore else []
+        intervals = [] if rescore else intervals_to_run(flywheel, first, last, flywheel.now())
         for problem in flywheel.index.problems():
             console.print("[yellow]left out:[/]", Text(problem))
+    if rescore and not redo:
+        console.print(f"every interval that has labels has those of the models in {settings.models_dir}")
+        return
     outcomes = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with dg.DagsterInstance.get() as instance, Progress(*columns, console=console) as progress:
         end_abandoned_runs(instance)
-        task = progress.add_task("materializing", total=len(intervals))
-        for outcome in run_intervals(defs.resolve_job_def(INTERVAL_JOB), instance, intervals, forget_missing):
+        task = progress.add_task("materializing", total=len(intervals) + len(redo))
+        job = defs.resolve_job_def(INTERVAL_JOB)
+        runs = run_intervals(job, instance, intervals, forget_missing)
+        for outcome in chain(runs, run_rescorings(defs, instance, redo, forget_missing)):
             outcomes.append(outcome)
             progress.update(task, advance=1, description=outcome.interval.dates)
             if outcome.failure:

@@ -87,15 +87,16 @@ def _outcome(interval: Interval, result: dg.ExecuteInProcessResult, seconds: flo
         _number(result, "trimmed_sessions", "trimmed"),
         _number(result, "user_labels", "rows"),
         seconds,
-        tuple(_check_line(interval, check) for check in result.get_asset_check_evaluations()),
-        "" if result.success else _failure(result),
+        tuple(check_line(interval.key, check) for check in result.get_asset_check_evaluations()),
+        "" if result.success else run_failure(result),
     )
 
 
-def _check_line(interval: Interval, check: dg.AssetCheckEvaluation) -> CheckLine:
+def check_line(interval: str, check: dg.AssetCheckEvaluation) -> CheckLine:
+    """A check of a run as the command line tells it; ``interval`` is a key."""
     bad = "warned" if check.severity == dg.AssetCheckSeverity.WARN else "failed"
     state, table = "passed" if check.passed else bad, check.asset_key.to_user_string()
-    return CheckLine(state, table, check.check_name, interval.key, check.description or "")
+    return CheckLine(state, table, check.check_name, interval, check.description or "")
 
 
 def _number(result: dg.ExecuteInProcessResult, table: str, name: str) -> int | None:
@@ -105,7 +106,7 @@ def _number(result: dg.ExecuteInProcessResult, table: str, name: str) -> int | N
     return None
 
 
-def _failure(result: dg.ExecuteInProcessResult) -> str:
+def run_failure(result: dg.ExecuteInProcessResult) -> str:
     """The first step that failed and what it said."""
     for event in result.all_events:
         if event.is_step_failure:
