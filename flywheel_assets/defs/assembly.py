@@ -4,9 +4,11 @@ import warnings
 
 import dagster as dg
 
+from flywheel_assets.defs.assets.comparison import model_comparison
 from flywheel_assets.defs.assets.graph import LANDING, fit_assets, interval_assets
 from flywheel_assets.defs.assets.history import csv_copies
 from flywheel_assets.defs.assets.labels import label_assets
+from flywheel_assets.defs.assets.reports import interval_report
 from flywheel_assets.defs.assets.training import training_assets
 from flywheel_assets.defs.checks import VERDICTS, interval_checks
 from flywheel_assets.defs.history_checks import HISTORY_VERDICTS
@@ -16,6 +18,7 @@ from flywheel_assets.defs.resources import flywheel_resource
 from flywheel_assets.defs.segment_checks import SEGMENT_VERDICTS, fit_checks
 from flywheel_assets.defs.sensors import landing_sensor
 from flywheel_assets.defs.table_sensors import table_sensors
+from flywheel_assets.defs.transition_causes import CAUSES_VERDICTS
 from flywheel_assets.settings import Settings
 
 
@@ -25,7 +28,7 @@ def definitions(settings: Settings) -> dg.Definitions:
     with warnings.catch_warnings():
         # A check's partitions_def is a preview API; without it a check records no partition.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        checks = interval_checks({**VERDICTS, **HISTORY_VERDICTS, **SEGMENT_VERDICTS}, partitions)
+        checks = interval_checks({**VERDICTS, **HISTORY_VERDICTS, **CAUSES_VERDICTS, **SEGMENT_VERDICTS}, partitions)
     return dg.Definitions(
         assets=[
             LANDING,
@@ -33,7 +36,9 @@ def definitions(settings: Settings) -> dg.Definitions:
             *fit_assets(settings.engine),
             *label_assets(settings.engine),
             *training_assets(),
+            model_comparison,
             csv_copies,
+            interval_report(partitions),
         ],
         asset_checks=[*checks, fit_checks()],
         jobs=interval_jobs(),

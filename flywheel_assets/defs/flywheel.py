@@ -248,6 +248,7 @@ class Flywheel:
                 "user export": str(self.settings.user_export).lower(),
             },
             "label_transitions": number,
+            "transition_causes": number,
             "cluster_mix": number,
             "growth_accounting": {**number, "user labels": ", ".join(user.order)},
             "label_mix": {

@@ -17,7 +17,7 @@ from flywheel_assets.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 
-WITHOUT_COLUMNS = {"csv_copies"}
+WITHOUT_COLUMNS = {"csv_copies", "trained_candidate"}
 """Assets that are files of several tables."""
 
 
@@ -127,6 +127,8 @@ def test_what_blocks_is_what_makes_the_tables_below_wrong(defs: dg.Definitions) 
         "mix_shift.parts",
         "mix_shift.changes",
         "transition_forecast.bounds",
+        "transition_causes.conservation",
+        "transition_causes.same_users",
         "sankey_links.conservation",
         "sankey_links.forward",
         "sankey_links.few_links",
@@ -152,7 +154,7 @@ def test_every_other_dependency_is_on_the_same_interval(defs: dg.Definitions) ->
     specs = defs.resolve_all_asset_specs()
     mapped = {spec.key.to_user_string() for spec in specs for dep in spec.deps if dep.partition_mapping}
 
-    assert mapped == {"label_transitions", "growth_accounting"}
+    assert mapped == {"label_transitions", "growth_accounting", "transition_causes"}
 
 
 def test_runs_stay_in_one_process(defs: dg.Definitions) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from flywheel_assets.defs.assets import exports, history, segments, sessions, users
+from flywheel_assets.defs.assets import causes, exports, history, segments, sessions, users
 from flywheel_assets.defs.metadata import column_schema, declared
 from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.segment_tables import FITS, FITTED
@@ -33,6 +33,7 @@ BODIES: dict[str, tuple[str, set[str], Callable[..., Any]]] = {
     "mix_shift": ("history", {"parquet", "looker"}, history.mix_shift),
     "transition_forecast": ("history", {"parquet", "looker"}, history.transition_forecast),
     "sankey_links": ("history", {"parquet", "looker"}, history.sankey_links),
+    "transition_causes": ("history", {"parquet", "onnx"}, causes.transition_causes),
     "session_clusters": ("segments", {"parquet"}, segments.session_clusters),
     "cluster_mix": ("segments", {"parquet", "looker"}, segments.cluster_mix),
 }

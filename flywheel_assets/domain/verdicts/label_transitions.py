@@ -39,6 +39,8 @@ def same_model_version(now: Sequence[str], before: Sequence[str]) -> Verdict:
     user's. An interval without users has no version and disagrees with none."""
     versions = sorted({*now, *before})
     summary = f"labelled by {' and '.join(versions)}" if versions else "no users, so no version"
+    if len(versions) > 1:
+        summary += ": transition_causes tells what users did from what the change of model did"
     return Verdict(SAME_MODEL_VERSION.name, len(versions) <= 1, summary, "WARN", {"versions": len(versions)})
 
 

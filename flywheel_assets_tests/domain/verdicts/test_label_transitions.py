@@ -55,6 +55,7 @@ def test_no_transitions_of_no_users_pass() -> None:
 def test_both_intervals_are_labelled_by_one_model_version(now: list[str], before: list[str], passed: bool) -> None:
     judged = transitions.same_model_version(now, before)
     assert (judged.passed, judged.severity) == (passed, "WARN")
+    assert ("transition_causes" in judged.summary) == (not passed)
 
 
 def test_the_contract_fails_with_what_the_type_says() -> None:
