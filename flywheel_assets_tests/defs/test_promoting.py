@@ -1,14 +1,19 @@
 """Comparing a candidate on a holdout and on the latest interval, and what a promotion makes of it."""
 
+import json
+import os
 import shutil
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 
+import dagster as dg
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from flywheel_assets.defs.assembly import definitions
+from flywheel_assets.defs.assets.comparison import COLUMNS
 from flywheel_assets.defs.comparing import compare_bundles, latest_interval
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.promoting import promote_candidate
@@ -18,7 +23,7 @@ from flywheel_assets.learning.lifecycle import promote
 from flywheel_assets.learning.promotions import read_promotions
 from flywheel_assets.learning.world import FEATURES
 from flywheel_assets_tests.histories import AFTER_GAP, GAP, LAST
-from flywheel_assets_tests.projects import MODELS, Project
+from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
 from flywheel_assets_tests.variants import write_candidate, write_holdout
 
 NOW = datetime(2024, 3, 20, tzinfo=UTC)
@@ -232,3 +237,41 @@ def test_an_interrupted_promotion_is_completed_without_comparing_again(
 
 def full(*_: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+def asset(project: Project, version: str) -> dg.ExecuteInProcessResult:
+    return (
+        definitions(project.settings)
+        .resolve_implicit_global_asset_job_def()
+        .execute_in_process(
+            run_config={**QUIET, "ops": {"model_comparison": {"config": {"version": version}}}},
+            instance=project.instance,
+            asset_selection=[dg.AssetKey("model_comparison")],
+            raise_on_error=False,
+        )
+    )
+
+
+def test_the_asset_writes_the_comparison_and_says_what_speaks_against_a_promotion(lived: Project) -> None:
+    busy = candidate(lived, "busy")
+    result = asset(lived, busy.version)
+    said = metadata(materializations(result)["model_comparison"])
+
+    folder = Path(said["path"])
+    value = json.loads((folder / "model_comparison.json").read_text())
+    assert (value["candidate"], value["champion"]) == (busy.version, ModelBundle.open(MODELS).version)
+    assert said["objections"] == len(value["objections"]) > 0
+    assert "worse beyond noise" in said["against_a_promotion"]
+    assert said["share_of_users_flipping"] == next(
+        flip["share"] for flip in value["flips"] if flip["latest"] and flip["level"] == "users"
+    )
+    rows = pq.read_table(folder / "model_comparison.parquet")
+    assert rows.column_names == [column.name for column in COLUMNS]
+    assert sum(r["Count"] for r in rows.to_pylist() if r["Latest"] and r["Level"] == "sessions") == 3
+
+
+def test_without_a_version_the_asset_compares_the_newest_candidate(lived: Project) -> None:
+    same = candidate(lived, "same")
+    os.utime(same.directory / "manifest.json", (2e9, 2e9))
+    said = metadata(materializations(asset(lived, ""))["model_comparison"])
+    assert (said["candidate"], said["objections"]) == (same.version, 0)
