@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from flywheel_assets.cli_history import levers
 from flywheel_assets.cli_models import models
 from flywheel_assets.cli_report import report
 from flywheel_assets.cli_segments import segments
@@ -31,6 +32,7 @@ def main() -> None:
 
 
 main.add_command(models)
+main.add_command(levers)
 main.add_command(report)
 main.add_command(segments)
 

@@ -79,7 +79,7 @@ def transition_forecast(
 ) -> dg.MaterializeResult[None]:
     interval = flywheel.calendar.key(context.partition_key)
     generation = flywheel.generation("transition_forecast", interval)
-    moves = [read_moves(flywheel, i) for i in reversed(_newest_first(flywheel, interval))]
+    moves = moves_so_far(flywheel, interval)
     history = forecasting.History.of(moves, all_labels(flywheel.models.user.order, moves[-1]))
     found = testing.backtest(history)
     rows = forecasting.transition_forecast(moves, history, found.widening, interval)
@@ -118,6 +118,11 @@ def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Fly
 def read_moves(flywheel: Flywheel, interval: Interval) -> Moves:
     """The moves into an interval, of its label_transitions. Raises NotMaterializedError."""
     return moves_of(flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)).to_pylist())
+
+
+def moves_so_far(flywheel: Flywheel, interval: Interval) -> list[Moves]:
+    """The moves into each interval from the first with data to this one, oldest first. Raises NotMaterializedError."""
+    return [read_moves(flywheel, i) for i in reversed(_newest_first(flywheel, interval))]
 
 
 def contract_schema(table: str) -> pa.Schema:
