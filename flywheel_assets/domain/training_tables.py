@@ -13,7 +13,7 @@ TRAINING: Mapping[str, Table] = {
             "session_labels",
             "session",
             "Labelled sessions to train on: a team's own labels, else those of the sessions' clusters.",
-            ("trimmed_sessions",),
+            ("trimmed_sessions", "cluster_centers"),
             (
                 SESSION_ID,
                 USER_ID,
