@@ -12,7 +12,6 @@ from flywheel_assets.defs.assets.history import BACKTEST
 from flywheel_assets.defs.checks import VERDICTS
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.history_checks import HISTORY_VERDICTS
-from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.forecast_backtest import Backtest, headline
 from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.headlines import headlines
@@ -77,7 +76,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         findings=findings,
         ledger=Ledger.from_json(trimming) if trimming else None,
         versions={i.number: _versions(flywheel, i) for i in intervals[-2:]},
-        causes=_rows(flywheel, CAUSES, [interval]) if CAUSES in CONTRACTS else None,
+        causes=_rows(flywheel, CAUSES, [interval]),
         missing={table: _what_to_do(interval) for table in TOLD if not warehouse.exists(table, interval)},
         previous_page=_page(flywheel, previous) if previous else None,
         unmade=len(unmade),
@@ -91,8 +90,7 @@ def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
     sources = {table: _digest(flywheel, table, [interval]) for table in (*TOLD, *MODEL_PARAMETERS)}
     sources |= {table: _digest(flywheel, table, intervals) for table in OVER_TIME}
     sources["label_transitions"] = _digest(flywheel, "label_transitions", intervals[-SANKEY_STEPS:])
-    if CAUSES in CONTRACTS:
-        sources[CAUSES] = _digest(flywheel, CAUSES, [interval])
+    sources[CAUSES] = _digest(flywheel, CAUSES, [interval])
     closed = "yes" if interval.closed(flywheel.now()) else "no"
     labels = ", ".join((*flywheel.models.session.order, *flywheel.models.user.order))
     parameters = {"interval number": str(interval.number), "closed": closed, "labels": labels, "look": look()}

@@ -175,9 +175,12 @@ def plain(text: str) -> str:
 
 
 def shortened(name: str, narrow: bool) -> str:
-    """A name that fits beside a chart; its table has the whole."""
+    """A name that fits beside a chart, without its middle where it is long: names of a kind differ at their ends. The
+    chart's table has the whole."""
     most = 16 if narrow else 22
-    return name if len(name) <= most else name[: most - 1].rstrip() + "…"
+    if len(name) <= most:
+        return name
+    return f"{name[: most - 7].rstrip()}…{name[-6:].lstrip()}"
 
 
 def nice_step(least: float) -> float:

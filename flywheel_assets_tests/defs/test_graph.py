@@ -17,7 +17,7 @@ from flywheel_assets.settings import Settings
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 
-WITHOUT_COLUMNS = {"csv_copies", "trained_candidate"}
+WITHOUT_COLUMNS = {"csv_copies", "interval_report", "trained_candidate"}
 """Assets that are files of several tables."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.report import TOLD, findings_on_record, report_of, write_report
+from flywheel_assets.defs.report import CAUSES, TOLD, findings_on_record, report_of, write_report
 from flywheel_assets.errors import NotMaterializedError
 
 
@@ -17,7 +17,7 @@ def interval_report(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         group_name="reports",
         kinds={"html"},
         partitions_def=partitions,
-        deps=["user_labels", "session_predictions", *TOLD],
+        deps=["user_labels", "session_predictions", *TOLD, CAUSES],
         description="A page for people who decide: what changed in the interval and why, and how far to trust it. Asks "
         "nothing of any network; index.html beside it links all of them.",
         metadata={"grain": "one page an interval"},

@@ -39,7 +39,7 @@ class Report:
     there; ``transitions`` those of label_transitions of the last SANKEY_STEPS, ``shift`` and ``forecast`` rows of this
     interval alone. ``forecast_note``: what the forecast says of
     itself, first line first. ``versions``: model versions by interval number and model, of this and the previous one.
-    ``causes``: rows of transition_causes, None where no such table is made. ``missing``: per table that is not there
+    ``causes``: rows of transition_causes of this interval. ``missing``: per table that is not there
     and would be told of, what to do. ``generation``: the digest of what the page was made from."""
 
     interval: Interval
@@ -56,7 +56,7 @@ class Report:
     findings: Sequence[Finding] = ()
     ledger: Ledger | None = None
     versions: Mapping[int, Mapping[str, Sequence[str]]] = field(default_factory=dict)
-    causes: Rows | None = None
+    causes: Rows = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     previous_page: str | None = None
     unmade: int = 0

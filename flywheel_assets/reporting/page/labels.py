@@ -131,20 +131,27 @@ def forecast(report: Report) -> Html:
 
 
 def _headline(report: Report, headline: Headline) -> Html:
-    value, change, suffix = WRITTEN[headline.unit]
-    said = "first interval" if report.previous is None else "change not known"
-    if headline.change is not None:
-        said = f"{change(headline.change)}{suffix}"
-        if headline.unit == "count" and headline.previous:
-            said += f" ({n.signed_percent(headline.change / headline.previous)})"
+    value, _, _ = WRITTEN[headline.unit]
     return element(
         "div",
         element("dt", headline.name),
         element("dd", value(headline.value), class_="value"),
-        element("dd", said, class_="change"),
+        element("dd", _change(report, headline), class_="change"),
         element("dd", headline.meaning, class_="meaning"),
         element("dd", spark, class_="line", aria_hidden="true") if (spark := sparkline(headline.history)) else None,
     )
+
+
+def _change(report: Report, headline: Headline) -> str:
+    if headline.change is None:
+        if report.previous is None:
+            return "first interval"
+        return "not defined here" if headline.value is None else "not defined before"
+    _, change, suffix = WRITTEN[headline.unit]
+    written = f"{change(headline.change)}{suffix}"
+    if headline.unit == "count" and headline.previous:
+        written += f" ({n.signed_percent(headline.change / headline.previous)})"
+    return written
 
 
 def _shift_table(report: Report, caption: str, rows: list[Mapping[str, Any]]) -> Html:

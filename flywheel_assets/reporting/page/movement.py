@@ -84,7 +84,7 @@ def paths(report: Report) -> Html:
         lead(sentence),
         chart(
             "paths-chart",
-            f"Users by label, over {n.plural(len(numbers), 'transition')}",
+            "Users by label, from interval to interval",
             sentence,
             sankey([report.moves(x) for x in numbers], folding, headings, False),
             sankey([report.moves(x) for x in short], folding, headings[-len(short) - 1 :], True),

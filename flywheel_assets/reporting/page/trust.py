@@ -1,13 +1,19 @@
 """The page's sections on how far to trust it: drift, checks, trimming, models, and how to read it."""
 
-from typing import Any
-
+from flywheel_assets.domain.transition_causes import users_by_cause
 from flywheel_assets.reporting import trust_words as words
 from flywheel_assets.reporting.page import numbers as n
 from flywheel_assets.reporting.page.content import Finding, Report
 from flywheel_assets.reporting.page.html import Html, element
 from flywheel_assets.reporting.page.parts import absent, lead, paragraph, section
 from flywheel_assets.reporting.page.tables import folded, table
+
+CAUSE_WORDS = {
+    "none": "no move",
+    "behaviour": "what users did",
+    "model": "the new model",
+    "both": "both",
+}
 
 STATE_WORDS = {"passed": "Passed", "warned": "Warning", "failed": "Failed"}
 
@@ -123,7 +129,7 @@ def models(report: Report) -> Html:
         "Models",
         lead(said),
         table("Versions of the models", ("Model", "This interval", "Before"), rows, 3) if rows else None,
-        _causes(report),
+        *(_causes(report) if changed else ()),
     )
 
 
@@ -151,20 +157,23 @@ def reading(report: Report) -> Html:
     return section("reading", "How to read this page", element("dl", *rows, class_="terms"))
 
 
-def _causes(report: Report) -> Html | None:
+def _causes(report: Report) -> list[Html]:
+    """Whose doing the moves between labels are, users by cause; nothing where no table tells."""
     if not report.causes:
-        return None
-    columns = list(report.causes[0])
-    texts = [c for c in columns if isinstance(report.causes[0][c], str)]
-    ordered = [*texts, *(c for c in columns if c not in texts)]
-    rows = [[_cell(row[c]) for c in ordered] for row in report.causes]
-    return table("Moves between labels by their cause", [_in_words(c) for c in ordered], rows, max(len(texts), 1))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return n.ratio(value)
-    return n.count(value) if isinstance(value, int) else n.NOTHING if value is None else str(value)
+        return []
+    counts = users_by_cause(report.causes)
+    total = sum(counts.values())
+    rows = [[CAUSE_WORDS[cause], n.count(users), n.percent(users / total)] for cause, users in counts.items()]
+    names = ("From_Label", "Same_Model_Label", "To_Label")
+    triples = [
+        [*(row[name] for name in names), CAUSE_WORDS[row["Cause"]], n.count(row["User_Count"])]
+        for row in sorted(report.causes, key=lambda row: -row["User_Count"])
+    ]
+    columns = ("Before", "Now, by the models of then", "Now", "Cause", "Users")
+    return [
+        table("Users by what their move between labels is due to", ("Due to", "Users", "Share"), rows),
+        folded("Each move with its cause", table("Moves and their causes, the largest first", columns, triples, 4)),
+    ]
 
 
 def _state(finding: Finding) -> Html:
