@@ -89,7 +89,11 @@ def table_state(flywheel: Flywheel, tables: Sequence[str], intervals: Iterable[I
             state.made[key] = digest_of_all(made.digest if made else "" for made in found.values())
             why = {t: f.stale_because(generations[t]) if f else "it is not there" for t, f in found.items()}
             state.changed[key] = "; ".join(f"{table}: {because}" for table, because in why.items() if because)
-            state.written[key] = max(sensors.written(flywheel, table, [interval]).get(key, 0) for table in tables)
+            # Not of the tables that are right: a run that fails at one replaces others, and would be asked for again.
+            replaced = [
+                sensors.written(flywheel, table, [interval]).get(key) for table, because in why.items() if because
+            ]
+            state.written.update({key: max(filter(None, replaced))} if any(replaced) else {})
     return state
 
 

@@ -73,9 +73,9 @@ def table_requests(
     oldest first, unless a run of an interval that they are made from is unfinished.
 
     ``wanted``: the generation that the job's tables would have, for intervals where everything that they are made from
-    is there; ``made``: the generation that they have; ``written``: when, whatever the unit; ``changed``: what they are
-    not made from as it is now, in words. No entry in these three where a table is missing. ``concerned``: keys of the
-    intervals that they are made from, their own included."""
+    is there; ``made``: the generation that they have, no entry where none is there; ``written``: when those that are of
+    another one were, whatever the unit; ``changed``: what they are not made from as it is now, in words;
+    ``concerned``: keys of the intervals that they are made from, their own included."""
     requests = []
     for key in sorted(wanted):
         if made.get(key) == wanted[key] or any(run in concerned[key] for run in unfinished):

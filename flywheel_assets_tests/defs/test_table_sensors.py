@@ -91,6 +91,18 @@ def test_a_table_that_is_missing_runs_its_interval(copy: Project) -> None:
     assert asked(copy) == {GAP: "mix_shift: it is not there"}
 
 
+def test_a_run_that_makes_some_tables_and_fails_at_one_is_not_asked_for_for_ever(copy: Project) -> None:
+    run_keys = set()
+    for _ in range(3):
+        found = tick(copy)
+        run_keys |= {r.run_key for r in found.run_requests or ()}  # type: ignore[union-attr]
+        keep_history(copy, FIRST, GAP, AFTER_GAP, LAST)
+        for key in (FIRST, GAP, AFTER_GAP, LAST):
+            copy.path("label_mix", key).unlink()
+
+    assert len(run_keys) == 4
+
+
 def test_an_interval_waits_for_what_it_rests_on(copy: Project) -> None:
     copy.path("label_transitions", GAP).unlink()
     assert set(asked(copy)) == {FIRST}  # the forecast of later ones needs the transitions into every earlier one
