@@ -17,6 +17,7 @@ from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_al
 from flywheel_assets.domain.headlines import headlines
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.trimmed_sessions import LEDGER, Ledger
+from flywheel_assets.domain.verdicts.verdict import Verdict
 from flywheel_assets.reporting.interval_report import (
     GENERATION_META,
     PLOTLY,
@@ -127,7 +128,11 @@ def findings_on_record(flywheel: Flywheel, interval: Interval, instance: dg.Dags
         if len(recorded) == len(checks):
             found += recorded
             continue
-        for verdict in verdicts(flywheel, interval):
+        try:
+            computed = verdicts(flywheel, interval)
+        except Exception as error:  # as when it runs: what cannot be judged is told, and does not stop the report
+            computed = [Verdict(check.name, False, f"could not be computed: {error}") for check in checks]
+        for verdict in computed:
             state = "passed" if verdict.passed else "warned" if verdict.severity == "WARN" else "failed"
             found.append(Finding(table, verdict.check, state, verdict.summary, verdict.numbers, verdict.table))
     return found
