@@ -47,7 +47,7 @@ def descriptions(
 
     A feature is *many* from half a standard deviation above the mean and *very many* from two, *few* from half a one
     below, or from half the mean down, *no* where there is next to none. The three that stand out most are told, one a
-    numerator, the count before its rate where both say the same; then the outcome where the cluster's conversion rate
+    numerator, the count before its rate where both say the same, and no rate per what there is none of; then the outcome where the cluster's conversion rate
     (``rates``) is at least twice the overall ``rate`` or at most half of it. More are told where two clusters would
     sound alike, and a cluster of which there is nothing to say has *average sessions*."""
     told = [
@@ -85,7 +85,8 @@ def _traits(
         feature: _word(float(z), float(z * scale + mean), float(mean))
         for feature, z, scale, mean in zip(features, center, scales, means, strict=True)
     }
-    striking = sorted((i for i, f in enumerate(features) if words[f]), key=lambda i: -abs(center[i]))
+    told = [i for i, f in enumerate(features) if words[f] and words.get(_denominator(f)) != "no"]
+    striking = sorted(told, key=lambda i: -abs(center[i]))
     traits: dict[str, str] = {}
     for feature in (features[i] for i in striking):
         of = _numerator(feature)
@@ -110,6 +111,10 @@ def _word(z: float, value: float, mean: float) -> str:
     if mean > 0 and value <= NONE * mean:
         return "no"
     return "few" if z <= FEW or value <= mean / 2 else ""
+
+
+def _denominator(feature: str) -> str:
+    return _RATES[feature].denominator if feature in _RATES else ""
 
 
 def _numerator(feature: str) -> str:

@@ -94,22 +94,18 @@ def fit(values: FloatArray, clusters: int, seed: int) -> Fit:
 
 def diagnostics(values: FloatArray, of: Fit, seed: int) -> Diagnostics:
     """The figures of a fit. The silhouette is that of a seeded sample of SILHOUETTE_SESSIONS, all else of all."""
-    from sklearn.metrics import davies_bouldin_score, silhouette_score
+    from sklearn.metrics import calinski_harabasz_score, davies_bouldin_score, silhouette_score
 
     rows = _positions(len(values), SILHOUETTE_SESSIONS, seed)
     labels = of.labels[rows]
     found = len(np.unique(labels))
-    clusters, sessions = len(of.centers), len(values)
-    # What is between clusters is what is not within; the squares of standardized columns sum to their cells.
-    between = float((values**2).sum()) - of.inertia
-    ratio = between / (clusters - 1) / (of.inertia / (sessions - clusters)) if of.inertia > 0 else np.inf
     return Diagnostics(
-        clusters,
+        len(of.centers),
         of.inertia,
         float(silhouette_score(values[rows], labels)) if 1 < found < len(rows) else 0.0,
         float(davies_bouldin_score(values, of.labels)),
-        float(ratio),
-        float(of.sizes.min() / sessions),
+        float(calinski_harabasz_score(values, of.labels)),
+        float(of.sizes.min() / len(values)),
     )
 
 

@@ -1,8 +1,10 @@
 """Verdicts on cluster_mix: did the mix of clusters, or how often one converts, change since the previous interval."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from flywheel_assets.domain.verdicts import labelled
 from flywheel_assets.domain.verdicts.verdict import Check, Number, Verdict, share
@@ -37,7 +39,7 @@ def verdicts(now: Rows, before: Rows | None) -> list[Verdict]:
 
 
 def conversion_drift(now: Rows, before: Rows | None) -> Verdict:
-    """Warns of clusters whose conversion rate changed: by a two-proportion z test at 5 %, over all clusters by Holm's
+    """Warns of clusters whose conversion rate changed: by Fisher's exact test at 5 %, over all clusters by Holm's
     step-down (Holm 1979), and by a quarter or more of what it was. Clusters without sessions in either interval, or
     without any conversion in both, have no verdict."""
     then = {row["Cluster"]: row for row in before or ()}
@@ -60,12 +62,20 @@ def conversion_drift(now: Rows, before: Rows | None) -> Verdict:
     )
 
 
-def two_proportions(a: int, n: int, b: int, m: int) -> float:
-    """The two-sided p-value that a of n and b of m are of one proportion (pooled z test); 1 where both are none or
-    all."""
-    pooled = (a + b) / (n + m)
-    variance = pooled * (1 - pooled) * (1 / n + 1 / m)
-    return math.erfc(abs(a / n - b / m) / math.sqrt(variance) / math.sqrt(2)) if variance > 0 else 1.0
+def exact_p(a: int, n: int, b: int, m: int) -> float:
+    """The two-sided p-value that a of n and b of m are of one proportion (Fisher's exact test, which also holds for
+    small clusters). Neither n nor m is 0."""
+    from scipy.special import gammaln  # a tenth of a second to import, and only checks need it
+
+    def ways(of: int, taken: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+        return np.asarray(gammaln(of + 1) - gammaln(taken + 1) - gammaln(of - taken + 1))
+
+    first = np.arange(max(0, a + b - m), min(n, a + b) + 1)
+    chances = ways(n, first) + ways(m, a + b - first)
+    chances = np.exp(chances - chances.max())
+    # Equally likely tables must count whatever rounding made of them.
+    extreme = chances <= chances[a - first[0]] * (1 + 1e-7)
+    return float(min(1.0, chances[extreme].sum() / chances.sum()))
 
 
 def holm(values: Sequence[float]) -> list[float]:
@@ -88,7 +98,7 @@ def _line(row: Mapping[str, Any], past: Mapping[str, Any]) -> dict[str, Number] 
         "rate": share(a, n),
         "sessions_before": m,
         "rate_before": share(b, m),
-        "p": two_proportions(a, n, b, m),
+        "p": exact_p(a, n, b, m),
     }
 
 
