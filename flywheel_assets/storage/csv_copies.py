@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from flywheel_assets.storage.warehouse import Warehouse
 
-FORMULA = r"^[=+\-@\t\r\n]"
-"""What a spreadsheet takes for the beginning of a formula, after OWASP's "CSV Injection"."""
+FORMULA = "^[=+\\-@\t\r\n\0\uff1d\uff0b\uff0d\uff20]"
+"""What a spreadsheet takes for the beginning of a formula, full-width signs included: OWASP's "CSV Injection", and ASVS
+1.2.10, which adds the null character."""
 
 
 def csv_path(warehouse: Warehouse, table: str) -> Path:

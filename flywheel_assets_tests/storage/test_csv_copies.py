@@ -28,6 +28,8 @@ ODD = [
     "\tx",
     "\r=x",
     "\n=x",
+    "\uff1dx",
+    "\0=x",
     '"q"',
     "a,b",
     "o'hara",
@@ -75,7 +77,7 @@ def test_what_a_spreadsheet_would_run_gets_an_apostrophe_and_numbers_stay_number
     _, *rows = read(warehouse)
 
     assert [row[0] for row in rows] == [
-        *("'=1+1", "'+x", "'-2", "'@x", "'\tx", "'\r=x", "'\n=x"),
+        *("'=1+1", "'+x", "'-2", "'@x", "'\tx", "'\r=x", "'\n=x", "'\uff1dx", "'\0=x"),
         *('"q"', "a,b", "o'hara", "<b>", "🦊", "two\nlines", "a=1", "", ""),
     ]
     assert {(row[1], row[2]) for row in rows} == {("-1.5", "-2")}
@@ -136,6 +138,6 @@ def test_every_text_comes_back(warehouse: Warehouse, texts: list[str]) -> None:
     parsing = pacsv.ParseOptions(newlines_in_values=True)
     found = pacsv.read_csv(csv_path(warehouse, "mix"), convert_options=options, parse_options=parsing)
 
-    risky = [text[:1] in ("=", "+", "-", "@", "\t", "\n") and text != "" for text in texts]
+    risky = [text[:1] in ("=", "+", "-", "@", "\t", "\n", *"\uff1d\uff0b\uff0d\uff20") and text != "" for text in texts]
     assert found["Label"].to_pylist() == ["'" + t if r else t for t, r in zip(texts, risky, strict=True)]
     assert set(found["First_Day"].to_pylist()) <= {date(2024, 1, 1)}
