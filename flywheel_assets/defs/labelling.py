@@ -27,15 +27,20 @@ Warn = Callable[[str], None]
 log_warning: Warn = logging.getLogger("flywheel_assets").warning
 
 
+PEOPLE = "people"
+
+
 @dataclass(frozen=True)
 class Labelling:
-    """``rows`` with their label and the ``order`` of labels, worst to best. ``source`` says in words who labelled.
+    """``rows`` with their label and the ``order`` of labels, worst to best. ``source`` says in words who labelled,
+    ``labelled_by`` is the same as long as the labels mean the same.
     For labels that follow from clusters: the ``tiers``, a line a cluster, the ``file`` that people edit, and the
     ``outcome_features`` that the clusters were ordered by."""
 
     rows: pd.DataFrame
     order: tuple[str, ...]
     source: str
+    labelled_by: str = PEOPLE
     tiers: Sequence[Mapping[str, Any]] = ()
     file: Path | None = None
     outcome_features: tuple[str, ...] = ()
@@ -97,6 +102,7 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
         sessions,
         models.session.order,
         f"segments {segments.version}, {len(segments.ids)} clusters, by {path.name}",
+        found.name,
         found.tiers(),
         path,
         (segments.outcome,) if segments.outcome in models.session.features else (),
@@ -107,11 +113,11 @@ def labels_from_mixes(flywheel: Flywheel, sessions: Labelling) -> Labelling:
     """The users and intervals of labelled sessions, labelled by the nearest mix of session labels.
 
     Raises LabelError where the mixes cannot be told apart and for a file of tiers that doesn't fit."""
-    path = flywheel.settings.labels_dir / USER_CLUSTER_LABELS
+    path, models = flywheel.settings.labels_dir / USER_CLUSTER_LABELS, flywheel.models
     training = training_intervals(sorted(sessions.rows["interval_start"].unique()))
-    found = user_labels(sessions.rows, training, (sessions.order, flywheel.models.user.order), path)
+    found = user_labels(sessions.rows, training, (sessions.order, models.user.order), sessions.labelled_by, path)
     source = f"{len(found.clusters)} clusters of mixes of session labels, by {path.name}"
-    return Labelling(found.rows, flywheel.models.user.order, source, found.tiers(), path)
+    return Labelling(found.rows, models.user.order, source, path.name, found.tiers(), path)
 
 
 def trimmed(flywheel: Flywheel, interval: Interval) -> pd.DataFrame:

@@ -82,9 +82,11 @@ def user_cluster_text(
     qualities: Sequence[float],
     orders: tuple[Sequence[str], Sequence[str]],
     intervals: str,
+    labelled_by: str,
 ) -> str:
     """`user_cluster_labels.toml`. ``users`` and ``qualities``, one a cluster: users times intervals, and mean quality
-    from 1 to the number of session labels. ``orders``: of session labels and of user labels."""
+    from 1 to the number of session labels. ``orders``: of session labels and of user labels. ``labelled_by``: what gave
+    the session labels that are mixed."""
     lines = [
         "# Which flywheel label each cluster of users stands for. A user belongs to the cluster whose mix of session",
         "# labels is nearest. Change labels, or mixes, as you see fit: this file is never overwritten. For a new",
@@ -92,6 +94,8 @@ def user_cluster_text(
         f"# Proposed from {intervals}: K-Means, ordered by the mean quality of sessions, from 1, {orders[0][0]}, to "
         f"{len(orders[0])}, {orders[0][-1]}.",
         f"# Labels, worst to best: {', '.join(orders[1])}",
+        "",
+        f"sessions_labelled_by = {_quoted(labelled_by)}",
     ]
     for cluster, count, quality in zip(clusters, users, qualities, strict=True):
         mix = ", ".join(f"{_quoted(label)} = {share:.4f}" for label, share in cluster.center.items())
@@ -100,10 +104,13 @@ def user_cluster_text(
     return "\n".join(lines) + "\n"
 
 
-def user_clusters_in(text: str, path: str, orders: tuple[Sequence[str], Sequence[str]]) -> list[UserCluster]:
+def user_clusters_in(
+    text: str, path: str, orders: tuple[Sequence[str], Sequence[str]], labelled_by: str
+) -> list[UserCluster]:
     """The clusters of `user_cluster_labels.toml`. Raises LabelError for a text that is not of this form, for mixes of
-    other session labels, and for a label that the order lacks."""
-    found = _parsed(text, path).get("clusters")
+    other session labels or of sessions that something else labelled, and for a label that the order lacks."""
+    whole = _parsed(text, path)
+    found = whole.get("clusters")
     try:
         clusters = [
             UserCluster(int(name), entry["label"], {label: float(entry["mix"][label]) for label in entry["mix"]})
@@ -122,6 +129,12 @@ def user_clusters_in(text: str, path: str, orders: tuple[Sequence[str], Sequence
                 f"{path}: the mix of cluster {cluster.id} {' and '.join(what)}; the session labels are "
                 f"{', '.join(orders[0])}; {_anew(path)}"
             )
+    if whole.get("sessions_labelled_by") != labelled_by:
+        raise LabelError(
+            f"{path} has mixes of sessions labelled by {whole.get('sessions_labelled_by', 'nobody knows what')}; they "
+            f'are now labelled by {labelled_by}: if the mixes still hold, write sessions_labelled_by = "{labelled_by}" '
+            f"into it; else {_anew(path)}"
+        )
     _held_to(orders[1], (cluster.label for cluster in clusters), path)
     return clusters
 

@@ -1,11 +1,13 @@
 """Labels of sessions from their clusters, by `segment_labels.toml`, proposed the first time."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from flywheel_assets.domain.generations import digest
 from flywheel_assets.domain.segments import Segments
 from flywheel_assets.domain.tier_files import segment_labels_in, segment_text
 from flywheel_assets.domain.tiers import ClusterOutcome, propose
@@ -17,10 +19,17 @@ DEPTH = ("pageviews", "detail_pageviews", "favorites")
 
 @dataclass(frozen=True)
 class SegmentLabels:
-    """``labels``: one a cluster, by id. ``outcomes``: what the clusters are like in the sessions at hand."""
+    """``version``: of the segments. ``labels``: one a cluster, by id. ``outcomes``: what the clusters are like in the
+    sessions at hand."""
 
+    version: str
     labels: Mapping[int, str]
     outcomes: Sequence[ClusterOutcome]
+
+    @property
+    def name(self) -> str:
+        """``segments``, the fit's version, and a digest of what its clusters stand for."""
+        return f"segments {self.version} as {digest(json.dumps(sorted(self.labels.items())))}"
 
     def tiers(self) -> list[dict[str, object]]:
         """A line a cluster, as a table in the UI has it."""
@@ -54,7 +63,7 @@ def segment_labels(
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
     labels = segment_labels_in(path.read_text(), str(path), segments.version, segments.ids, order)
-    return SegmentLabels(labels, outcomes)
+    return SegmentLabels(segments.version, labels, outcomes)
 
 
 def telling(features: Sequence[str], outcome: str | None) -> list[str]:

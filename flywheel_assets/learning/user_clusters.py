@@ -38,17 +38,20 @@ class UserLabels:
         ]
 
 
-def user_labels(sessions: pd.DataFrame, training: Sequence[str], orders: Orders, path: Path) -> UserLabels:
+def user_labels(
+    sessions: pd.DataFrame, training: Sequence[str], orders: Orders, labelled_by: str, path: Path
+) -> UserLabels:
     """The label of each user in each interval as ``path`` says, which is written with a proposal from the ``training``
     intervals when it is not there. ``sessions``: ``user_id``, ``interval_start``, ``session_quality_label``;
-    ``orders``: of session labels and of user labels, worst to best.
+    ``orders``: of session labels and of user labels, worst to best; ``labelled_by``: what gave the session labels.
 
     The centres are in the file, so that the same sessions have the same labels whatever range is asked for later.
-    Raises LabelError for users whose sessions are all mixed alike, and for a file that does not fit the orders."""
+    Raises LabelError for users whose sessions are all mixed alike, and for a file that does not fit the orders or is of
+    sessions that something else labelled."""
     distributions = _distributions(sessions, orders[0])
     if not path.is_file():
-        _propose(distributions[distributions["interval_start"].isin(training)], orders, path)
-    clusters = user_clusters_in(path.read_text(), str(path), orders)
+        _propose(distributions[distributions["interval_start"].isin(training)], orders, labelled_by, path)
+    clusters = user_clusters_in(path.read_text(), str(path), orders, labelled_by)
     shares = _shares(distributions, orders[0])
     position = _nearest(shares, clusters, orders[0])
     labels = np.array([cluster.label for cluster in clusters], dtype=object)[position]
@@ -59,7 +62,7 @@ def user_labels(sessions: pd.DataFrame, training: Sequence[str], orders: Orders,
     return UserLabels(rows, clusters, users.tolist(), qualities.tolist())
 
 
-def _propose(distributions: pd.DataFrame, orders: Orders, path: Path) -> None:
+def _propose(distributions: pd.DataFrame, orders: Orders, labelled_by: str, path: Path) -> None:
     """As many clusters as there are user labels, each with one; with fewer different mixes the outermost labels."""
     from sklearn.cluster import KMeans
 
@@ -83,7 +86,7 @@ def _propose(distributions: pd.DataFrame, orders: Orders, path: Path) -> None:
     keys = distributions["interval_start"]
     intervals = f"{len(shares):,} users and intervals, {keys.min()} to {keys.max()}"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, user_cluster_text(clusters, users, qualities, orders, intervals).encode())
+    write_whole(path, user_cluster_text(clusters, users, qualities, orders, intervals, labelled_by).encode())
 
 
 def _distributions(sessions: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:

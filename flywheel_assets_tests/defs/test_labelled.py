@@ -156,6 +156,20 @@ def test_the_same_labels_come_again_with_the_same_fingerprint(copy: Project) -> 
     assert first.sessions.equals(second.sessions)
 
 
+def test_mixes_of_sessions_that_stand_for_something_else_now_are_an_error_until_somebody_looked(copy: Project) -> None:
+    fit(copy)
+    labelled(copy)
+    tiers, mixes = (copy.settings.labels_dir / name for name in ("segment_labels.toml", "user_cluster_labels.toml"))
+    tiers.write_text(tiers.read_text().replace('2 = "High Quality"', '2 = "Medium Quality"'))
+    with pytest.raises(
+        LabelError, match=r"user_cluster_labels\.toml has mixes of sessions labelled by segments \w+ as"
+    ):
+        labelled(copy)
+
+    mixes.unlink()
+    assert labelled(copy)[0].session_order == ("Very Low Quality", "Medium Quality")
+
+
 def test_own_labels_of_sessions_go_with_mixes_for_users(copy: Project) -> None:
     label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS])
     data, _ = labelled(copy)

@@ -96,11 +96,11 @@ CLUSTERS = [
     UserCluster(1, "Passive", {"Low": 0.9, "High": 0.1}),
     UserCluster(2, "Engaged", {"Low": 0.25, "High": 0.75}),
 ]
-USER_TEXT = user_cluster_text(CLUSTERS, (70, 30), (1.1, 1.75), (ORDER, USERS), "100 users")
+USER_TEXT = user_cluster_text(CLUSTERS, (70, 30), (1.1, 1.75), (ORDER, USERS), "100 users", "people")
 
 
 def test_clusters_of_users_are_read_as_they_were_made() -> None:
-    assert user_clusters_in(USER_TEXT, "u.toml", (ORDER, USERS)) == CLUSTERS
+    assert user_clusters_in(USER_TEXT, "u.toml", (ORDER, USERS), "people") == CLUSTERS
     assert "# 70 users and intervals, mean quality 1.10\n" in USER_TEXT
 
 
@@ -116,8 +116,12 @@ def test_clusters_of_users_are_read_as_they_were_made() -> None:
         (USER_TEXT.replace("[clusters.1]", "[clusters.one]"), "no tables .clusters.1."),
         ("", "no tables .clusters.1."),
         ("[", "u.toml is not TOML"),
+        (
+            USER_TEXT.replace('"people"', '"segments v1"'),
+            "mixes of sessions labelled by segments v1; they are now .* people",
+        ),
     ],
 )
 def test_what_does_not_fit_of_users_is_named(text: str, says: str) -> None:
     with pytest.raises(LabelError, match=says):
-        user_clusters_in(text, "u.toml", (ORDER, USERS))
+        user_clusters_in(text, "u.toml", (ORDER, USERS), "people")

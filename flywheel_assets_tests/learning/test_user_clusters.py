@@ -21,7 +21,7 @@ FIVE = sessions(("a", "k1", 4, 0), ("b", "k1", 2, 2), ("c", "k1", 0, 3), ("a", "
 
 
 def labelled(table: pd.DataFrame, path: Path) -> dict[tuple[str, str], str]:
-    rows = user_labels(table, ("k1",), ORDERS, path).rows
+    rows = user_labels(table, ("k1",), ORDERS, "people", path).rows
     return {(row.user_id, row.interval_start): row.user_flywheel_label for row in rows.itertuples()}
 
 
@@ -36,7 +36,7 @@ def test_users_with_better_mixes_have_better_labels_in_each_interval(tmp_path: P
 
 
 def test_the_proposal_is_of_training_intervals_alone(tmp_path: Path) -> None:
-    found = user_labels(FIVE, ("k1",), ORDERS, tmp_path / "u.toml")
+    found = user_labels(FIVE, ("k1",), ORDERS, "people", tmp_path / "u.toml")
 
     assert [cluster.center for cluster in found.clusters] == [
         {"Low": 1.0, "High": 0.0},

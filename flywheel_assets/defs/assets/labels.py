@@ -15,8 +15,8 @@ from flywheel_assets.defs.metadata import declared, materialized, records
 from flywheel_assets.domain.training_tables import TRAINING
 from flywheel_assets.storage.training_files import TrainingFiles
 
-ORDER, SOURCE = "flywheel.label_order", "flywheel.label_source"
-"""Notes of a table of labels: worst to best, a line each, and who labelled."""
+ORDER, SOURCE, LABELLED_BY = "flywheel.label_order", "flywheel.label_source", "flywheel.labelled_by"
+"""Notes of a table of labels: worst to best, a line each, and who labelled, in words and as a name."""
 
 
 class LabelledRange(dg.Config):
@@ -38,7 +38,7 @@ def user_labels_for_training(
     context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
 ) -> dg.MaterializeResult[None]:
     rows, notes = TrainingFiles(flywheel.warehouse).read("session_labels")
-    sessions = Labelling(rows, tuple(notes[ORDER].split("\n")), notes[SOURCE])
+    sessions = Labelling(rows, tuple(notes[ORDER].split("\n")), notes[SOURCE], notes[LABELLED_BY])
     found = labelled.user_labels(flywheel, sessions, context.log.warning)
     return _written(flywheel, "user_labels_for_training", found)
 
@@ -65,7 +65,7 @@ def label_assets(engine: str) -> list[dg.AssetsDefinition]:
 def _written(flywheel: Flywheel, name: str, found: Labelling) -> dg.MaterializeResult[None]:
     columns = TRAINING[name].columns
     label = columns[-1].name
-    notes = {ORDER: "\n".join(found.order), SOURCE: found.source}
+    notes = {ORDER: "\n".join(found.order), SOURCE: found.source, LABELLED_BY: found.labelled_by}
     written = TrainingFiles(flywheel.warehouse).write(name, found.rows[[c.name for c in columns]], notes)
     counts = found.rows[label].value_counts()
     keys = found.rows["interval_start"]
