@@ -47,13 +47,19 @@ class Probabilities:
         self._labels = len(order)
 
     def __call__(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        from threadpoolctl import threadpool_limits
+
         found = np.zeros((len(features), self._labels))
-        found[:, self._columns] = self._classifier.predict_proba(features)
+        with threadpool_limits(1):  # as the network is timed
+            found[:, self._columns] = self._classifier.predict_proba(features)
         return found
 
 
 def _fitted(
     classifier: Any, task: Task, features: npt.NDArray[np.float64], labels: Any, weights: dict[str, Any]
 ) -> tuple[Any, Probabilities]:
-    classifier.fit(features, labels, **weights)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):  # OpenMP's threads spin while they wait: on a busy machine much of the time
+        classifier.fit(features, labels, **weights)
     return classifier, Probabilities(classifier, task.order)

@@ -134,8 +134,8 @@ def _unseen(figures: ModelFigures) -> str:
     if unseen is None:
         return "users never seen in training: none in the validation part"
     return (
-        f"users never seen in training: {unseen.observations:,} rows, accuracy {percent(unseen.accuracy)} %, "
-        f"macro F1 {unseen.macro_f1:.3f}, log loss {unseen.log_loss:.4f}"
+        f"users never seen in training, in {unseen.observations:,} of these rows: accuracy "
+        f"{percent(unseen.accuracy)} %, macro F1 {unseen.macro_f1:.3f}, log loss {unseen.log_loss:.4f}"
     )
 
 

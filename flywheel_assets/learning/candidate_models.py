@@ -37,7 +37,7 @@ from flywheel_assets.learning.originals import Originals
 from flywheel_assets.learning.scoring import Scorer
 
 NETWORK = "network"
-TIMED_ROWS, TIMINGS = 100_000, 5
+TIMED_ROWS, TIMINGS = 20_000, 3
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class Measured:
     """A classifier on the validation rows, calibrated. ``label_calibration_errors`` are of each label against the rest.
 
     ``loss_gap`` is its log loss less that of the network that was chosen, with the standard error of that difference.
-    ``size_bytes`` is the compiled scorer's, or the pickle's; the time is the median of five runs on one thread or, for
-    scikit-learn, on those that it takes."""
+    ``size_bytes`` is the compiled scorer's, or the pickle's; the time is the median of three runs on one thread."""
 
     name: str
     evaluation: Evaluation

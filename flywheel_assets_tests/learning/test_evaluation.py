@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from flywheel_assets.learning.evaluation import calibration_error, evaluate, transition_shares
+from flywheel_assets.learning.evaluation import (
+    calibration_error,
+    evaluate,
+    label_calibration_errors,
+    label_reliability,
+    reliability,
+    transition_shares,
+)
 
 
 def test_figures_of_four_observations_that_one_can_check_by_eye() -> None:
@@ -45,3 +52,30 @@ def test_transition_shares_are_of_the_users_who_left_from_a_label() -> None:
 
     np.testing.assert_allclose(shares[:2], [[1 / 3, 2 / 3, 0], [0, 1, 0]])
     assert np.isnan(shares[2]).all()
+
+
+def test_macro_f1_counts_labels_alike_as_scikit_learn_has_it() -> None:
+    from sklearn.metrics import f1_score
+
+    random = np.random.default_rng(1)
+    true, probabilities = random.integers(0, 2, 50), random.dirichlet((5, 3, 1), 50)
+    expected = f1_score(true, probabilities.argmax(axis=1), labels=[0, 1, 2], average="macro", zero_division=0)
+
+    assert evaluate(true, probabilities, ("bad", "middling", "good")).macro_f1 == pytest.approx(expected)
+
+
+def test_reliability_has_ten_bins_of_equal_mass_from_the_least_probability_up() -> None:
+    bins = reliability(np.linspace(1, 0, 100), np.linspace(1, 0, 100) > 0.5)
+
+    assert [one.rows for one in bins] == [10] * 10
+    assert [one.share for one in bins] == [0] * 5 + [1] * 5
+    assert bins[0].probability == pytest.approx(np.linspace(1, 0, 100)[-10:].mean())
+    assert len(reliability(np.array([0.1, 0.2]), np.array([True, False]))) == 2
+
+
+def test_each_label_has_the_calibration_error_of_its_own_probability() -> None:
+    true = np.tile([0, 1], 50)
+    probabilities = np.tile([0.2, 0.5, 0.3], (100, 1))
+
+    assert label_calibration_errors(true, probabilities) == pytest.approx((0.3, 0, 0.3))
+    assert [bins[0].share for bins in label_reliability(true, probabilities)] == pytest.approx([0.5, 0.5, 0])

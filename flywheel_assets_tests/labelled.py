@@ -1,0 +1,52 @@
+"""Labelled data to train on in seconds: sessions of three qualities, that one can tell apart by their counts."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flywheel_assets.learning.labelled import LabelledData
+from flywheel_assets.learning.labelled_data import labelled_data
+from flywheel_assets.learning.network import Schedule
+from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS
+
+KEYS = ("2024-01-01", "2024-01-15", "2024-01-29", "2024-02-12", "2024-02-26")
+"""The last one validates."""
+
+SMALL_GRID = ((), (4,))
+
+
+def quickly(rows: int, hidden_units: tuple[int, ...]) -> Schedule:
+    """In place of `fitting.schedule`: not much is learnt, and soon."""
+    return Schedule(epochs=4, patience_epochs=2, batch_rows=64, learning_rate=0.1)
+
+
+def labelled_sessions(users: int = 60, keys: tuple[str, ...] = KEYS, **changes: Any) -> LabelledData:
+    """Six sessions a user and interval; pageviews are Poisson around 2, 10 and 30, leads around 0, 0.2 and 1. Every
+    second user is engaged, and their sessions better; one in five comes in the last interval only. ``changes`` are
+    arguments of `labelled_data`."""
+    random = np.random.default_rng(1)
+    rows = []
+    for key in keys:
+        for user in range(users):
+            if user % 5 == 0 and key != keys[-1]:
+                continue
+            qualities = random.choice(3, 6, p=(0.1, 0.3, 0.6) if user % 2 else (0.6, 0.3, 0.1))
+            counts = random.poisson(np.array([[2, 0], [10, 0.2], [30, 1]])[qualities])
+            rows += [
+                (f"u{user}.{key}.{n}", f"u{user}", key, *count, SESSION_LABELS[quality])
+                for n, (quality, count) in enumerate(zip(qualities, counts, strict=True))
+            ]
+    sessions = pd.DataFrame(
+        rows, columns=["session_id", "user_id", "interval_start", *FEATURES, "session_quality_label"]
+    )
+    visited = sessions[["user_id", "interval_start"]].drop_duplicates()
+    engaged = visited["user_id"].str[1:].astype(int) % 2
+    arguments = {
+        "sessions": sessions,
+        "users": visited.assign(user_flywheel_label=engaged.map(dict(enumerate(USER_LABELS)))),
+        "features": FEATURES,
+        "orders": (SESSION_LABELS, USER_LABELS),
+        "source": "a test",
+    }
+    return labelled_data(**(arguments | changes))

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from flywheel_assets.learning import baselines
+from flywheel_assets.learning.baselines import BOOSTING, LOGISTIC, Probabilities, fit_baselines
+from flywheel_assets.learning.files import SESSION_FILES
+from flywheel_assets.learning.fitting import Task
+from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
+from flywheel_assets_tests.labelled import labelled_sessions
+
+TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
+ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
+
+
+def test_both_tell_the_labels_apart_in_the_order_from_worst_to_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(baselines, "MOST_ROWS", 300)
+    found = list(fit_baselines(TASK, labelled_sessions(users=30).sessions, ALIKE, seed=1))
+
+    assert [name for name, _, _ in found] == [LOGISTIC, BOOSTING]
+    for _, _, score in found:
+        probabilities = score(np.array([[1.0, 0], [10, 0], [40, 2]]))
+        assert [*probabilities.argmax(axis=1)] == [0, 1, 2]
+        assert probabilities.sum(axis=1) == pytest.approx(1)
+
+
+class Known:
+    classes_ = ("good", "bad")
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        return np.tile([0.9, 0.1], (len(features), 1))
+
+
+def test_a_label_that_a_classifier_never_saw_has_probability_0() -> None:
+    assert Probabilities(Known(), ("bad", "middling", "good"))(np.zeros((1, 1))).tolist() == [[0.1, 0, 0.9]]
