@@ -12,6 +12,7 @@ import pytest
 
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.domain.history_tables import HISTORY
+from flywheel_assets.domain.segment_tables import FITS, SEGMENTS
 from flywheel_assets.domain.tables import TABLES
 from flywheel_assets.settings import Settings
 
@@ -83,7 +84,7 @@ def test_the_graph_is_the_one_that_was_reviewed(defs: dg.Definitions) -> None:
 def test_there_is_an_asset_a_table_of_the_contract_and_the_landing_folder(defs: dg.Definitions) -> None:
     assets = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
 
-    assert assets >= {*TABLES, *HISTORY, "landing", "csv_copies"}
+    assert assets >= {*TABLES, *HISTORY, *SEGMENTS, *FITS, "landing", "csv_copies"}
 
 
 def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
@@ -132,6 +133,7 @@ def test_what_blocks_is_what_makes_the_tables_below_wrong(defs: dg.Definitions) 
         "sankey_links.conservation",
         "sankey_links.forward",
         "sankey_links.few_links",
+        "session_clusters.contract",
     }
 
 
