@@ -1,6 +1,7 @@
 # Each target makes what it needs; `make demo` on a fresh clone needs only Python and make.
 PYTHON ?= python3
 VENV := .venv
+WHAT ?= compare
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
@@ -13,7 +14,8 @@ help:
 	@echo "make mlflow   the trainings so far, in MLflow's UI, http://127.0.0.1:5000"
 	@echo "make models   train the shipped models again"
 	@echo "make kills    kill -9 at 200 moments; KILLS=--help: what it can be told"
-	@echo "make bench    time and memory against the pandas script; BENCH=--help: what it can be told"
+	@echo "make bench    time and memory against the pandas script; BENCH=--help: what it can be told;"
+	@echo "              WHAT=history, forecast, ...: another of benchmarks/"
 	@echo "make install  the set-up alone;  make clean: undo it, data and runs included"
 
 install: $(INSTALLED)
@@ -50,7 +52,7 @@ models: install
 	$(BIN)/flywheel models train --out models
 
 bench: install
-	$(BIN)/python -m benchmarks.compare $(BENCH)
+	$(BIN)/python -m benchmarks.$(WHAT) $(BENCH)
 
 kills: install
 	$(BIN)/python -m benchmarks.kills $(KILLS)
