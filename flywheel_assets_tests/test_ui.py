@@ -130,7 +130,7 @@ def test_an_open_interval_materialized_by_clicking_succeeds_and_is_green(served:
     open_asset(page, "user_labels", "Partitions")
     page.get_by_title(served.open, exact=True).click()
     expect(page.get_by_text("Materialized", exact=True)).to_be_visible()
-    assert_green(page.get_by_title(served.open, exact=True).locator("xpath=../following-sibling::div"))
+    assert_green(page.get_by_title(served.open, exact=True).first.locator("xpath=../following-sibling::div"))
 
 
 def test_a_file_that_lands_is_run_and_its_sessions_are_there(served: Served, page: "Page") -> None:
