@@ -58,7 +58,8 @@ def promote(version: str, force: bool, why: str) -> None:
         done, _ = promote_candidate(flywheel, version, why.strip(), force)
     for objection in done.objections:
         click.echo(f"overruled: {objection}")
-    click.echo(f"champion is {done.version}" + (f", {done.before} is in the archive" if done.before else ""))
+    archived = f", {done.before} is in the archive" if done.before not in (None, done.version) else ""
+    click.echo(f"champion is {done.version}{archived}")
     click.echo("next: flywheel run --rescore | back: flywheel models rollback")
 
 

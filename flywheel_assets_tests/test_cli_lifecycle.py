@@ -83,7 +83,7 @@ def test_list_says_what_each_bundle_is_and_compare_how_they_differ(flywheel: Typ
     assert re.search(rf"^{busy} +candidate ", listed.stdout, re.MULTILINE)
     for part in (
         f"candidate {busy} against champion {SHIPPED}",
-        "60 sessions of 20 users, 20 users of 20 users",
+        "60 sessions of 20 users, 20 intervals of 20 users",
         f"{FIRST}, holdout",
         f"Label shares of the users of {LAST}",
         "against a promotion:",

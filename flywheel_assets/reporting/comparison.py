@@ -19,7 +19,8 @@ def comparison_report(
         Text(),
     ]
     if found.holdout:
-        sizes = ", ".join(f"{one.rows:,} {one.level} of {one.users:,} users" for one in found.holdout)
+        words = {"sessions": "sessions", "users": "intervals"}
+        sizes = ", ".join(f"{one.rows:,} {words[one.level]} of {one.users:,} users" for one in found.holdout)
         columns: tuple[str, ...] = ("of", "figure", "candidate", "champion", "difference")
         parts += [_title(f"On the candidate's holdout: {sizes}"), table(columns, _figures(found)), Text()]
     if found.flips:

@@ -358,6 +358,20 @@ def test_the_bundle_of_two_models_is_found_among_champion_and_archive(models: Pa
         labelled_by(models, old.session.version, "x")
 
 
+def test_a_candidate_that_is_the_champion_already_is_cleared_away(models: Path, first: str) -> None:
+    names = [path for path in models.iterdir() if path.is_file()]
+    again = models / "candidates" / first
+    again.mkdir()
+    for path in names:
+        shutil.copy(path, again)
+
+    assert promote(models, first, NOW, first).complete
+
+    assert not again.exists()
+    assert read_promotions(models) == []
+    assert ModelBundle.open(models).version == first
+
+
 def test_a_record_that_cannot_be_read_is_named(models: Path, first: str, a: str) -> None:
     (models / RECORD).write_text(json.dumps([{"what": 1}]))
     with pytest.raises(ArtefactError, match=r"promotions\.json is not a record that this version reads"):
