@@ -21,7 +21,9 @@ def resurrected(now: ir.Table, before: ir.Table | None, earlier: Sequence[ir.Tab
     ``earlier``: of all intervals before that one. Of ``before`` and ``earlier`` the user ids alone are read.
 
     An interval's users who were not there in the previous one are held in memory, and earlier ids stream past them: so
-    memory is that of one interval however long the history is, and time grows by a scan of one column an interval.
+    memory is that of one interval however long the history is, and time grows by a scan of one column an interval. With
+    1 M users in each, and 1, 5, 13 and 25 intervals before the previous one: 1.0, 1.3, 1.7 and 2.7 CPU seconds, 295 MB
+    each time (the whole process, on DuckDB).
     """
     users = now.select("user_id", Label="user_flywheel_label")
     if before is None or not earlier:

@@ -117,6 +117,16 @@ def test_an_interval_without_users_is_followed_by_those_who_arrive() -> None:
     assert found["Absent"].mean == 0
 
 
+def test_two_hundred_labels_have_a_row_each() -> None:
+    many = [f"Label {n}" for n in range(200)]
+    moves: list[Moves] = [{("Absent", label): 5 for label in many}]
+    moves += [{(a, b): 1 + n % 3 for n, a in enumerate(many) for b in many[::7]} for _ in range(3)]
+    rows = transition_forecast(moves, History.of(moves, many), 1.0, SECOND)
+
+    assert [row["Label"] for row in rows] == ["Absent", *many]
+    assert all(0 <= row["Lower_Users"] <= row["Forecast_Users"] <= row["Upper_Users"] for row in rows)
+
+
 @given(
     st.lists(
         st.dictionaries(
