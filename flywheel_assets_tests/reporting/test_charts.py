@@ -98,6 +98,11 @@ def test_labels_that_have_room_stay_where_they_are() -> None:
     assert charts.spread([5.0, 5.0], 2, 0, 10) == [5.0, 7.0]
 
 
+def test_a_long_name_keeps_its_two_ends() -> None:
+    assert charts.shortened("label with a long name 199", narrow=True) == "label wit…me 199"
+    assert charts.shortened("Very Low Quality", narrow=True) == "Very Low Quality"
+
+
 @pytest.mark.parametrize(("least", "step"), [(0.2, 1), (1, 1), (1.1, 2), (3, 5), (7, 10), (130, 200), (501, 1000)])
 def test_ticks_are_at_round_numbers(least: float, step: float) -> None:
     assert charts.nice_step(least) == step

@@ -10,7 +10,7 @@ import pytest
 
 from flywheel_assets.reporting.interval_report import interval_report
 from flywheel_assets.reporting.page import numbers
-from flywheel_assets.reporting.page.colours import DARK_RAMP, LIGHT_RAMP, shade
+from flywheel_assets.reporting.page.colours import DARK_RAMP, LIGHT_RAMP, shades
 from flywheel_assets.reporting.page.html import Html, data_script, element
 from flywheel_assets.reporting.page.tables import transition_square
 from flywheel_assets.reporting.report_index import Entry, report_index
@@ -216,9 +216,13 @@ def test_numbers_are_written_for_readers() -> None:
 
 
 @pytest.mark.parametrize("ramp", [LIGHT_RAMP, DARK_RAMP])
-def test_the_ramp_begins_and_ends_with_its_colours_and_blends_between(ramp: tuple[str, ...]) -> None:
-    assert [shade(ramp, i / 3) for i in range(4)] == list(ramp)
-    assert len({shade(ramp, i / 11) for i in range(12)}) == 12
+def test_the_ramp_goes_from_its_first_colour_to_its_last_without_repeating_one(ramp: tuple[str, ...]) -> None:
+    for count in range(2, 14):
+        found = shades(ramp, count)
+        assert (found[0], found[-1], len(set(found))) == (ramp[0], ramp[-1], count)
+    assert shades(ramp, 5) == list(ramp)
+    assert shades(ramp, 1) == [ramp[-1]]
+    assert shades(ramp, 0) == []
 
 
 def test_the_index_links_reports_newest_first_with_their_numbers() -> None:

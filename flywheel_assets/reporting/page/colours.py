@@ -1,16 +1,19 @@
 """The page's colours, as CSS variables: a ramp for the labels from worst to best, and what is no label.
 
-The ramp goes from rust over sand to deep blue, apart in hue and in lightness, so that readers who do not tell red from
-green tell its ends, and a printer without colour its steps. It is blended in OKLab (Ottosson 2020), where equal steps
-look equal."""
+The ramp goes from rust over sand and straw to deep blue, apart in hue and in lightness, so that readers who do not tell
+red from green tell its ends, and a printer without colour its steps. Up to five labels have colours of their own; more
+are blended in OKLab (Ottosson 2020), where equal steps look equal."""
 
 from collections.abc import Mapping, Sequence
 
 from flywheel_assets.domain.folding import Folding
 from flywheel_assets.domain.labels import ABSENT
 
-LIGHT_RAMP = ("#a8431c", "#e2a25f", "#8db9cc", "#1d5c80")
-DARK_RAMP = ("#d9622f", "#efbb80", "#8ec0d6", "#3d8fbd")
+LIGHT_RAMP = ("#a8431c", "#e2a25f", "#e6d38e", "#8db9cc", "#1d5c80")
+DARK_RAMP = ("#d9622f", "#efbb80", "#e9dba6", "#8ec0d6", "#3d8fbd")
+
+CHOSEN = {1: (4,), 2: (0, 4), 3: (0, 1, 4), 4: (0, 1, 3, 4)}
+"""Which colours of a ramp few labels have: those that are furthest apart."""
 
 ABSENT_COLOUR, OTHER_COLOUR = "--absent", "--other"
 
@@ -24,9 +27,14 @@ def label_variables(folding: Folding) -> Mapping[str, str]:
 
 def declarations(folding: Folding, ramp: Sequence[str]) -> str:
     """The CSS declarations of a folding's variables."""
-    places = len(folding.shown)
-    shades = [shade(ramp, i / (places - 1) if places > 1 else 1.0) for i in range(places)]
-    return "".join(f"--{folding.name}-{i}:{colour};" for i, colour in enumerate(shades))
+    return "".join(f"--{folding.name}-{i}:{colour};" for i, colour in enumerate(shades(ramp, len(folding.shown))))
+
+
+def shades(ramp: Sequence[str], count: int) -> list[str]:
+    """So many colours of a ramp, from its first to its last; of one the last."""
+    if count in CHOSEN:
+        return [ramp[place] for place in CHOSEN[count]]
+    return [shade(ramp, i / (count - 1)) for i in range(count)]
 
 
 def shade(ramp: Sequence[str], at: float) -> str:

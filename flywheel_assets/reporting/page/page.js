@@ -30,7 +30,8 @@
     plot.querySelectorAll(".undrawn").forEach((one) => one.remove());
     plot.style.minHeight = figure.layout.height + "px";
     plot.dataset.width = width;
-    return Plotly.react(plot, figure.data, figure.layout, { displayModeBar: false, staticPlot: false });
+    Plotly.purge(plot); // a Sankey that is drawn over another moves there slowly, and paper does not wait
+    return Plotly.newPlot(plot, figure.data, figure.layout, { displayModeBar: false });
   }
 
   function drawAll(width) {
