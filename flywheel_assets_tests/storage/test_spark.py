@@ -17,6 +17,7 @@ import pytest
 
 from flywheel_assets.domain import enriched_export, label_transitions, landed_sessions, trimmed_sessions
 from flywheel_assets.domain import user_distributions as distributions
+from flywheel_assets.domain.growth_accounting import resurrected
 from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW
 from flywheel_assets.domain.verdicts import enriched_export as export_verdicts
 from flywheel_assets.domain.verdicts import landed_sessions as landed_verdicts
@@ -491,6 +492,16 @@ def test_on_label_transitions(agree: Agree, labelled: dict[str, Path], before: s
         return label_transitions.label_transitions(engine.read([labelled["now"]]), earlier, MARCH)
 
     assert sum(row["User_Count"] for row in agree(transitions)) == (90 if before else 60)
+
+
+@pytest.mark.parametrize("earlier", [(), ("before",), ("before", "predictions")])
+def test_on_users_who_came_back(agree: Agree, labelled: dict[str, Path], earlier: tuple[str, ...]) -> None:
+    def came_back(engine: Engine) -> ir.Table:
+        now, before = engine.read([labelled["now"]]), engine.read([labelled["before"]])
+        return resurrected(now, before, [engine.read([labelled[name]]) for name in earlier])
+
+    found = sum(row["User_Count"] for row in agree(came_back))
+    assert found == 0 if "predictions" not in earlier else 20 < found <= 30
 
 
 def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) -> None:
