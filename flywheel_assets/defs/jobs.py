@@ -42,6 +42,7 @@ def interval_jobs() -> list[Any]:
             dg.AssetSelection.groups("history"),
             description="What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. "
             "For history_sensor.",
+            tags={"dagster/priority": "-1"},  # what waits in the queue beside it goes first
         ),
         dg.define_asset_job(
             REPORTS_JOB,
