@@ -34,17 +34,17 @@ def rescorings(flywheel: Flywheel, first: Interval | None = None, last: Interval
     before: then from the landed files. Files that landed late are left to a plain `flywheel run`."""
     keys = {key for table in LABELLED for key in flywheel.warehouse.keys(table)}
     held = [i for i in flywheel.calendar if i.key in keys and (first or i).number <= i.number <= (last or i).number]
-    found: dict[int, Rescoring] = {}
+    found: list[Rescoring] = []
+    anew: Interval | None = None
     for interval in held:
         because = _labelled_by_others(flywheel, interval)
         if because:
             job = INTERVAL_JOB if _other_features(flywheel, interval) else RESCORE_JOB
-            found[interval.number] = Rescoring(interval, job, because)
-    for interval in held:
-        if interval.number not in found and interval.number - 1 in found:
-            before = found[interval.number - 1].interval
-            found[interval.number] = Rescoring(interval, TRANSITIONS_JOB, f"{before.key} is labelled anew")
-    return [found[number] for number in sorted(found)]
+            found.append(Rescoring(interval, job, because))
+        elif anew and anew.number == interval.number - 1:
+            found.append(Rescoring(interval, TRANSITIONS_JOB, f"{anew.key} is labelled anew"))
+        anew = interval if because else None
+    return found
 
 
 def run_rescorings(
