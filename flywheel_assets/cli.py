@@ -127,7 +127,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
     checks = [check for outcome in outcomes for check in outcome.checks]
     console.print(run_report(RUN_COLUMNS, [outcome.line() for outcome in outcomes], checks))
     console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
-    console.print("next: flywheel status | flywheel explain USER | make ui", highlight=False)
+    console.print("next: flywheel report | flywheel status | flywheel explain USER | make ui", highlight=False)
     if any(outcome.failure for outcome in outcomes):
         sys.exit(1)
 

@@ -150,6 +150,17 @@ def test_tables_that_are_not_there_are_named_with_what_to_do() -> None:
         assert f"This cannot be told yet. {name}: it has not been made: flywheel report." in page.text
 
 
+def test_earlier_intervals_without_history_are_counted() -> None:
+    text = Page(interval_report(replace(report_of(*FOUR), unmade=2))).text
+    assert "Of 2 earlier intervals the history has not been made, so the charts have gaps" in text
+
+
+def test_checks_that_did_not_pass_are_told_one_by_one() -> None:
+    text = Page(interval_report(report_of(*FOUR))).text
+    assert "FailedDrift from baseline, of user_labelsMajor against the training baseline: PSI 0.500" in text
+    assert "Of 2 checks 1 failed; the others passed." in text
+
+
 def test_an_open_interval_is_marked() -> None:
     assert "This interval is still open" in Page(interval_report(replace(report_of(*FOUR), closed=False))).text
 

@@ -22,23 +22,12 @@ def drift(report: Report) -> Html:
     """Verdicts on drift, in words with their numbers, labels first, then features."""
     found = {(finding.table, finding.check): finding for finding in report.findings}
     items = [
-        element(
-            "li",
-            _state(finding),
-            element("strong", words.DRIFT_CHECKS[pair]),
-            element("span", words.drift_sentence(finding)),
-        )
+        _item(finding, words.DRIFT_CHECKS[pair], words.drift_sentence(finding))
         for pair in words.DRIFT_CHECKS
         if (finding := found.get(pair))
     ]
-    feature = found.get(("session_predictions", "feature_drift"))
-    if feature:
-        text = words.feature_drift_sentence(feature)
-        items.append(
-            element(
-                "li", _state(feature), element("strong", "Features, against the training data"), element("span", text)
-            )
-        )
+    if feature := found.get(("session_predictions", "feature_drift")):
+        items.append(_item(feature, "Features, against the training data", words.feature_drift_sentence(feature)))
     return section(
         "drift",
         "Has the data drifted?",
@@ -53,16 +42,16 @@ def drift(report: Report) -> Html:
 
 
 def checks(report: Report) -> Html:
-    """The checks that did not pass, failed ones first."""
+    """The checks that did not pass, failed ones first, and all of them in a table."""
     bad = sorted((f for f in report.findings if f.state != "passed"), key=lambda f: (f.state != "failed", f.table))
+    items = [_item(f, f"{_in_words(f.check)}, of {f.table}", _sentence(f.summary)) for f in bad]
     columns = ("Check", "Table", "Result", "What it found")
-    rows = [[_in_words(f.check), f.table, _state(f), f.summary] for f in bad]
     every = [[_in_words(f.check), f.table, _state(f), f.summary] for f in report.findings]
     return section(
         "checks",
         "Checks",
         lead(words.checks_sentence(report)),
-        table("Checks that did not pass", columns, rows, 4) if rows else None,
+        element("ul", *items, class_="findings") if items else None,
         folded(f"All {len(every)} checks", table("All checks of this interval", columns, every, 4)) if every else None,
     )
 
@@ -78,15 +67,15 @@ def trimming(report: Report) -> Html:
     rows = [
         [
             line["feature"],
+            "guarded" if line["guarded"] else n.count(line["sessions_removed"]),
             n.compact(line["threshold"]),
             n.compact(line["minimum"]),
-            "guarded" if line["guarded"] else n.count(line["sessions_removed"]),
         ]
         for line in ledger.lines()
     ]
     shown = table(
-        "Trimming ledger: per feature its threshold and the sessions above it (a session may count for several)",
-        ("Feature", "Threshold", "Minimum", "Sessions removed"),
+        "Trimming ledger: sessions above each threshold (one may count for several)",
+        ("Feature", "Removed", "Threshold", "Minimum"),
         rows,
     )
     remark = (
@@ -174,6 +163,14 @@ def _causes(report: Report) -> list[Html]:
         table("Users by what their move between labels is due to", ("Due to", "Users", "Share"), rows),
         folded("Each move with its cause", table("Moves and their causes, the largest first", columns, triples, 4)),
     ]
+
+
+def _item(finding: Finding, title: str, said: str) -> Html:
+    return element("li", _state(finding), element("strong", title), element("span", said))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _state(finding: Finding) -> Html:
