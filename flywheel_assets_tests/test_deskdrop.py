@@ -10,9 +10,10 @@ import dagster as dg
 import pandas as pd
 import pytest
 
+from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.driver import IntervalRun, intervals_to_run
 from flywheel_assets.reporting.console import CheckLine
-from flywheel_assets_tests.projects import Project, metadata
+from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
 
 DATA = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
 SESSIONS = DATA / "deskdrop_sessions.parquet"
@@ -111,3 +112,27 @@ def test_only_drift_and_the_mix_of_labels_fail(history: History) -> None:
     failed = {check.check for run in history.runs for check in run.checks if check.state == "failed"}
 
     assert failed <= {"drift_from_baseline", "drift_from_previous", "label_distribution"}
+
+
+def test_growth_of_the_last_interval_is_that_of_sets_of_users_and_the_forecast_says_that_it_is_no_better(
+    history: History,
+) -> None:
+    users = [set(history.of("user_labels", run).user_id) for run in history.runs]
+    *earlier, before, now = users
+    seen = set().union(*earlier)
+    result = (
+        definitions(history.project.settings)
+        .resolve_job_def("history")
+        .execute_in_process(run_config=QUIET, instance=history.project.instance, partition_key="2017-02-27")
+    )
+
+    everyone = history.project.rows("growth_accounting", "2017-02-27")[0]
+    counts = [everyone[name] for name in ("New_Users", "Retained_Users", "Resurrected_Users", "Churned_Users")]
+    assert counts == [len(now - before - seen), len(now & before), len((now & seen) - before), len(before - now)]
+    assert counts == [1, 17, 6, 564]
+    assert sum(len(now - set().union(*users[:n])) for n, now in enumerate(users)) == 1_895
+    failed = {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
+    assert failed == {"better_than_no_change"}
+    said = metadata(materializations(result)["transition_forecast"])
+    assert said["headline"].startswith("Not better than no change: over 24 forecasts it was off by 32.2 users a label")
+    assert said["covered"] == pytest.approx(0.90, abs=0.02)
