@@ -1,5 +1,5 @@
-"""What is told of a long history, as a whole process: growth, mixes, forecast, links and their CSV copies of one
-interval with many users, and as many in each interval before it.
+"""What is told of a long history, as a whole process: growth, mixes, forecast, links, their CSV copies and the report
+of one interval with many users, and as many in each interval before it.
 
     python -m benchmarks.history --users 1_000_000 --earlier 26
 
@@ -33,7 +33,7 @@ from pathlib import Path
 import dagster as dg
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.settings import Settings
-job = definitions(Settings.read(Path.cwd())).resolve_job_def("history")
+job = definitions(Settings.read(Path.cwd())).resolve_job_def("reports")
 with dg.DagsterInstance.ephemeral() as instance:
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job.execute_in_process(run_config=quiet, instance=instance, partition_key=sys.argv[1])
@@ -54,7 +54,7 @@ with dg.DagsterInstance.ephemeral() as instance:
     help="Where the history is kept for the next time  [default: data/bench]",
 )
 def main(users: int, earlier: int, rounds: int, folder: Path) -> None:
-    """Time and memory of a run of the job `history`."""
+    """Time and memory of a run of the job `reports`."""
     made = folder.absolute() / f"{users}_users_{earlier}_earlier"
     environment = {
         "FLYWHEEL_FIRST_INTERVAL": FIRST_DAY,
