@@ -12,7 +12,7 @@ import flywheel_assets
 
 PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy")
+HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow")
 
 MAY_IMPORT = {
     "domain": {"domain", "errors"},
