@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flywheel_assets.defs.assets.graph import BODIES
 from flywheel_assets.defs.sensors import RUN_KEY_TAG, SETTLED_SECONDS, TICK_SECONDS
+from flywheel_assets.defs.table_sensors import table_state
 from flywheel_assets_tests.daemons import (
     dagster_dev,
     differences,
@@ -71,6 +73,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         drop(project, "late.parquet", LATE)
         (project.settings.landing_dir / "january.parquet").unlink()
         wait_until(lambda: not differences(tables(project, FIRST, GAP, AFTER_GAP), goal), 150)
+        wait_until(lambda: history_is_told(project), 150)
         wait_until(lambda: not unfinished(instance), 60)
     return Played(project, expected, seconds, (beside.returncode, said))
 
@@ -79,6 +82,14 @@ def drop(project: Project, name: str, table: pa.Table) -> None:
     """Land a file now, whole, as a job that renames it into its place does."""
     pq.write_table(table, project.folder / name)
     (project.folder / name).replace(project.settings.landing_dir / name)
+
+
+def history_is_told(project: Project) -> bool:
+    """Whether the sensor of the history would ask for nothing more."""
+    history = [table for table, (group, _, _) in BODIES.items() if group == "history"]
+    with project.flywheel() as flywheel:
+        state = table_state(flywheel, history, flywheel.to_run(flywheel.now()))
+        return len(state.wanted) == 3 and not state.requests(())
 
 
 def succeeded(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

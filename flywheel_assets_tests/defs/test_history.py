@@ -135,6 +135,18 @@ def test_csv_copies_hold_all_intervals_and_the_folders_of_tables_only_parquet(ra
     assert not (warehouse / "csv" / "cluster_mix.csv").exists()
 
 
+def test_csv_copies_leave_out_what_is_before_the_first_interval(ran: tuple[Project, Any], tmp_path: Path) -> None:
+    project = ran[0].copied_to(tmp_path).with_settings(FLYWHEEL_FIRST_INTERVAL=AFTER_GAP)
+    made = definitions(project.settings).resolve_job_def("history")
+    selection = [dg.AssetKey("csv_copies")]
+    assert made.execute_in_process(
+        QUIET, instance=project.instance, partition_key=LAST, asset_selection=selection
+    ).success
+
+    with (project.settings.warehouse_dir / "csv" / "mix_shift.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["First_Day"] for row in csv.DictReader(file)} == {AFTER_GAP, LAST}
+
+
 def test_an_earlier_interval_that_changes_makes_the_later_ones_stale_where_they_rest_on_it(
     ran: tuple[Project, Any], tmp_path: Path
 ) -> None:

@@ -107,10 +107,10 @@ def sankey_links(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[F
 def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
     written = {}
     for table in CSV_TABLES:
-        keys = flywheel.warehouse.keys(table)
-        if keys:
-            paths = [flywheel.warehouse.path(table, flywheel.calendar.key(key)) for key in keys]
-            written[table] = write_csv(flywheel.warehouse, table, paths, contract_schema(table))
+        paths = [flywheel.warehouse.path(table, interval) for interval in flywheel.calendar]
+        there = [path for path in paths if path.is_file()]
+        if there:
+            written[table] = write_csv(flywheel.warehouse, table, there, contract_schema(table))
     folder = csv_path(flywheel.warehouse, "").parent
     return dg.MaterializeResult(metadata={**written, "path": dg.MetadataValue.path(str(folder))})
 
