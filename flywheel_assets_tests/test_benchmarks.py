@@ -4,13 +4,16 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from benchmarks.compare import graph, script
+from benchmarks.forecast import covers, moves_between, observed_transitions, true_labels
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets
-from flywheel_assets.learning.sample import write_sample
+from flywheel_assets.domain.transition_forecast import History, probabilities
+from flywheel_assets.learning.sample import generate, write_sample
 from flywheel_assets.learning.world import WORLD
 from flywheel_assets_tests.frames import CALENDAR
 
@@ -100,3 +103,14 @@ def test_under_a_memory_limit_time_is_not_judged_and_a_script_left_out_gives_no_
     ]
     only = {name: SPENT[name] for name in (TUNED_BATCH, GRAPH)}
     assert [t.verdict for t in targets(1_000_000, only, 1.0)] == ["not measured", "reached", "reached"]
+
+
+def test_the_chances_that_the_forecast_is_held_against_are_those_that_a_large_sample_shows() -> None:
+    truth = observed_transitions()
+    drawn = generate(WORLD, CALENDAR.between(CALENDAR.number(1), CALENDAR.number(2)), users=20_000, seed=5)
+    history = History.of(moves_between(true_labels(sample) for sample in drawn), WORLD.user_labels)
+    found, _ = probabilities(history)
+
+    assert truth.sum(axis=1) == pytest.approx([1.0] * 4)
+    assert np.abs(found - truth).max() < 0.03
+    assert covers(history, truth).mean() > 0.6
