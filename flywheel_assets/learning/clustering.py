@@ -3,6 +3,7 @@
 Not here: which number is chosen (`domain.segment_choice`) and what a fit is kept as (`domain.segments`)."""
 
 import warnings
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +81,8 @@ def fit(values: FloatArray, clusters: int, seed: int) -> Fit:
     The same arguments give the same fit."""
     from sklearn.cluster import KMeans, MiniBatchKMeans
 
-    start = KMeans(clusters, n_init=START_ATTEMPTS, random_state=seed).fit(_sample(values, START_SESSIONS, seed))
+    with _one_thread():
+        start = KMeans(clusters, n_init=START_ATTEMPTS, random_state=seed).fit(_sample(values, START_SESSIONS, seed))
     model: Any = start
     if len(values) > MINI_BATCH_ABOVE:
         model = MiniBatchKMeans(
@@ -99,14 +101,15 @@ def diagnostics(values: FloatArray, of: Fit, seed: int) -> Diagnostics:
     rows = _positions(len(values), SILHOUETTE_SESSIONS, seed)
     labels = of.labels[rows]
     found = len(np.unique(labels))
-    return Diagnostics(
-        len(of.centers),
-        of.inertia,
-        float(silhouette_score(values[rows], labels)) if 1 < found < len(rows) else 0.0,
-        float(davies_bouldin_score(values, of.labels)),
-        float(calinski_harabasz_score(values, of.labels)),
-        float(of.sizes.min() / len(values)),
-    )
+    with _one_thread():
+        return Diagnostics(
+            len(of.centers),
+            of.inertia,
+            float(silhouette_score(values[rows], labels)) if 1 < found < len(rows) else 0.0,
+            float(davies_bouldin_score(values, of.labels)),
+            float(calinski_harabasz_score(values, of.labels)),
+            float(of.sizes.min() / len(values)),
+        )
 
 
 def stability(values: FloatArray, of: Fit, seed: int) -> Stability:
@@ -123,7 +126,7 @@ def stability(values: FloatArray, of: Fit, seed: int) -> Stability:
     for _ in range(RESAMPLES):
         drawn = rng.integers(0, len(sample), len(sample))
         again = KMeans(clusters, n_init=RESAMPLE_ATTEMPTS, random_state=int(rng.integers(2**31)))
-        with warnings.catch_warnings():  # a resample may have fewer different sessions than there are clusters
+        with _one_thread(), warnings.catch_warnings():  # a resample may have fewer different sessions than clusters
             warnings.simplefilter("ignore")
             theirs = again.fit_predict(sample[drawn])
         _, first = np.unique(drawn, return_index=True)
@@ -144,6 +147,14 @@ def _jaccards(mine: IntArray, theirs: IntArray, clusters: int) -> FloatArray:
     either = sizes[:, None] + both.sum(axis=0)[None, :] - both
     similar = np.divide(both, either, out=np.zeros_like(both), where=either > 0).max(axis=1)
     return np.where(sizes > 0, similar, np.nan)
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """One thread for what looks at a sample. It takes so many small steps that threads do little but wait for each
+    other: on a machine busy with other things, for whole time slices."""
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
 
 
 def _sample(values: FloatArray, most: int, seed: int) -> FloatArray:
