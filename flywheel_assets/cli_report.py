@@ -59,7 +59,10 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
                 report_of(flywheel, wanted, findings_on_record(flywheel, wanted, instance)), standalone=True
             )
             pages.write_alone(standalone, page)
-    click.echo(f"{made} of {len(intervals)} reports made, the others were up to date" if not failed else f"{made} made")
+    others = "some could not be made" if failed else "the others were up to date"
+    click.echo(f"{made} of {len(intervals)} reports made, {others}")
+    if not pages.exists(wanted):
+        sys.exit(1)
     click.echo(f"index: {pages.index}")
     click.echo(f"interval {wanted.key}: {pages.path(wanted)}")
     if standalone:

@@ -80,3 +80,5 @@ def test_a_place_that_cannot_be_written_is_one_sentence(flywheel: Type, tmp_path
     assert result.exit_code == 1
     assert f"{FIRST} failed: interval_report: the report of {FIRST} could not be written to" in told
     assert "no table is concerned" in told
+    assert "0 of 1 reports made, some could not be made" in told
+    assert "index:" not in told

@@ -6,6 +6,7 @@ What it says is a :class:`~flywheel_assets.reporting.page.content.Report`; style
 import base64
 import hashlib
 import html
+from functools import cache
 from importlib.resources import files
 
 from flywheel_assets.reporting import words
@@ -114,9 +115,13 @@ def _footer(report: Report) -> Html:
     )
 
 
+@cache
 def look() -> str:
-    """A digest of style and script: a page made with others is stale."""
-    return hashlib.sha256((_part("page.css") + _part("page.js")).encode()).hexdigest()[:16]
+    """A digest of all that pages are made with, style, script and code: a page made with another is stale."""
+    here = files("flywheel_assets.reporting")
+    parts = [part for folder in (here, here.joinpath("page")) for part in folder.iterdir() if part.is_file()]
+    texts = [part.read_bytes() for part in sorted(parts, key=str)]
+    return hashlib.sha256(b"".join(texts)).hexdigest()[:16]
 
 
 def _part(name: str) -> str:
