@@ -31,14 +31,14 @@ def flywheel_resource(settings: Settings) -> dg.ResourceDefinition:
                 held.enter_context(
                     opened.warehouse.lock(settings.calendar.key(key), partial(_tell, context, f"interval {key}"))
                 )
-            if context.run and _fits_segments(context.run):
+            if context.run and fits_segments(context.run):
                 held.enter_context(opened.segment_files.lock(partial(_tell, context, "the segments")))
             yield opened
 
     return flywheel
 
 
-def _fits_segments(run: dg.DagsterRun) -> bool:
+def fits_segments(run: dg.DagsterRun) -> bool:
     """Whether the run makes any table of a fit, by its job or by hand."""
     selected = {key.to_user_string() for key in run.asset_selection or ()}
     return run.job_name == SEGMENTS_JOB or bool(selected & set(FITS))

@@ -13,6 +13,7 @@ import dagster as dg
 
 from flywheel_assets import errors
 from flywheel_assets.defs.flywheel import Flywheel
+from flywheel_assets.defs.jobs import CLUSTERS_JOB
 from flywheel_assets.defs.resources import PARTITION_TAG
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.tables import TABLES
@@ -42,11 +43,12 @@ def statuses(flywheel: Flywheel, failures: Mapping[str, str], now: datetime) -> 
 
 
 def last_failures(instance: dg.DagsterInstance) -> dict[str, str]:
-    """Per key of an interval whose last run failed, where it failed and what it said."""
+    """Per key of an interval whose last run failed, where it failed and what it said. Runs of the segments' clusters
+    are not among them: an interval is done without."""
     last: dict[str, dg.DagsterRun] = {}
     for run in instance.get_runs():  # newest first
         key = run.tags.get(PARTITION_TAG)
-        if key and run.is_finished:
+        if key and run.is_finished and run.job_name != CLUSTERS_JOB:
             last.setdefault(key, run)
     return {key: _failure(instance, run) for key, run in last.items() if run.is_failure}
 

@@ -12,7 +12,9 @@ import pytest
 
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.jobs import CLUSTERS_JOB, SEGMENTS_JOB
+from flywheel_assets.defs.resources import fits_segments
 from flywheel_assets.defs.segment_runs import not_assigned
+from flywheel_assets.defs.status import last_failures
 from flywheel_assets.domain.segments import Segments
 from flywheel_assets.errors import SegmentsError
 from flywheel_assets.settings import Settings
@@ -217,6 +219,7 @@ def test_clusters_without_a_fit_are_an_error_that_says_what_to_do(trimmed: Proje
     assert not result.success
     assert "there are no segments, no file at" in said(result)
     assert "flywheel segments fit" in said(result)
+    assert last_failures(trimmed.instance) == {}, "the interval itself did not fail"
 
 
 def test_a_report_that_is_none_is_an_error_that_names_it(trimmed: Project) -> None:
@@ -255,3 +258,21 @@ def test_sessions_that_do_not_differ_are_an_error(project: Project) -> None:
 
 def test_before_any_run_there_is_nothing_to_cluster(project: Project) -> None:
     assert "no interval has been materialized, so there are no sessions to cluster: flywheel run" in said(fit(project))
+
+
+@pytest.mark.parametrize(
+    ("job", "assets", "locked"),
+    [
+        (SEGMENTS_JOB, None, True),
+        ("__ASSET_JOB", ["k_diagnostics"], True),
+        ("__ASSET_JOB", ["session_clusters"], False),
+        (CLUSTERS_JOB, None, False),
+    ],
+)
+def test_a_run_that_makes_any_table_of_a_fit_holds_the_segments(
+    job: str, assets: list[str] | None, locked: bool
+) -> None:
+    """By its job or by hand; a second one waits, see the files' own test of the lock."""
+    selection = frozenset(map(dg.AssetKey, assets)) if assets else None
+
+    assert fits_segments(dg.DagsterRun(job_name=job, run_id="r", asset_selection=selection)) is locked
