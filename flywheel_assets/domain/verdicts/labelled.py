@@ -6,7 +6,7 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from flywheel_assets.domain.drift import Drift, compare
+from flywheel_assets.domain.drift import MODERATE_PSI, Drift, compare
 from flywheel_assets.domain.labels import probability_column
 from flywheel_assets.domain.verdicts.verdict import Check, Number, Severity, Verdict, none_of, share
 
@@ -118,7 +118,7 @@ def drift(check: str, counts: LabelCounts, expected: LabelCounts | None, against
     found = compare([*counts.values()], [expected.get(name, 0) for name in counts])
     if found is None:
         return Verdict(check, True, f"nothing is labelled here or in {against}, so there is no verdict")
-    severity: Severity = "ERROR" if found.band == "major" else "WARN"
+    severity: Severity = "WARN" if found.band == "moderate" else "ERROR"
     return Verdict(
         check,
         not found.alert,
@@ -130,7 +130,9 @@ def drift(check: str, counts: LabelCounts, expected: LabelCounts | None, against
 
 
 def in_words(found: Drift) -> str:
-    """The numbers of a drift as a clause."""
+    """The numbers of a drift as a clause. Chance is only named where it is what decides."""
+    if found.band == "stable":
+        return f"PSI {found.psi:.3f}, under {MODERATE_PSI:.2f}"
     than = "more" if found.psi > found.noise_limit else "no more"
     return f"PSI {found.psi:.3f}, {than} than chance alone gives ({found.noise_limit:.3f})"
 

@@ -102,8 +102,8 @@ def test_the_distributions_table_sets_shares_beside_the_expected_ones() -> None:
 @pytest.mark.parametrize(
     ("counts", "passed", "severity", "band"),
     [
-        ((5000, 5000), True, "WARN", "stable"),
-        ((6500, 3500), True, "WARN", "stable"),
+        ((5000, 5000), True, "ERROR", "stable"),
+        ((6500, 3500), True, "ERROR", "stable"),
         ((6600, 3400), False, "WARN", "moderate"),
         ((7350, 2650), False, "WARN", "moderate"),
         ((7500, 2500), False, "ERROR", "major"),
@@ -116,6 +116,11 @@ def test_drift_warns_when_moderate_and_fails_when_major(
     assert (judged.passed, judged.severity, judged.numbers["band"]) == (passed, severity, band)
     assert judged.summary.startswith(f"{band} against before: PSI 0.")
     assert set(judged.numbers) == {"psi", "noise_limit", "jensen_shannon_distance", "band"}
+
+
+def test_stable_is_said_without_chance() -> None:
+    judged = labelled.drift("drift", {"Low": 4700, "High": 5300}, {"Low": 5000, "High": 5000}, "before")
+    assert judged.summary == "stable against before: PSI 0.004, under 0.10"
 
 
 def test_major_drift_within_noise_passes() -> None:
