@@ -28,12 +28,12 @@ def report_index(entries: Sequence[Entry]) -> str:
     rows: list[list[str | Html]] = [
         [
             element("a", n.days(entry.interval), href=entry.page),
-            n.count(entry.interval.number),
             *(WRITTEN[headline.unit][0](headline.value) for headline in entry.headlines),
+            n.count(entry.interval.number),
         ]
         for entry in newest
     ]
-    listing = table("Reports, newest first", ("Days", "Interval", *names), rows)
+    listing = table("Reports, newest first", ("Days", *names, "Interval"), rows)
     body = joined(
         element("a", "Skip to the reports", href="#reports", class_="skip"),
         element(

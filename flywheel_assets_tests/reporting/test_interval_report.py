@@ -127,6 +127,7 @@ def test_standalone_has_plotlys_script_inside() -> None:
         ([FOUR[0], {}], ["Nobody was active in this interval", "There are no users in this interval"]),
         ([{}], ["Nobody was active in this interval", "There are no users to account for"]),
         ([{}, FOUR[0]], ["4 users were active, after an interval without anybody"]),
+        ([FOUR[0], {}, {}, FOUR[1]], ["after an interval without anybody: 1 is new and 3 came back", "Into 29 Jan"]),
     ],
 )
 def test_where_there_is_nothing_to_show_it_says_so_and_leaves_no_empty_frame(

@@ -1,5 +1,7 @@
 """The page's sections on users who move: who came, stayed and left, and from which label to which."""
 
+from collections.abc import Sequence
+
 from flywheel_assets.domain.labels import ABSENT
 from flywheel_assets.domain.moves import moves_of
 from flywheel_assets.reporting import charts, words
@@ -62,20 +64,14 @@ def paths(report: Report) -> Html:
         return section("paths", title, lead("Nobody was there in this interval or before: no user moved."))
     if report.previous is None:
         return section("paths", title, lead("This is the first interval with data: everybody in it is seen first."))
-    numbers = sorted({row["Interval"] for row in report.transitions if row["From_Interval"] is not None})
-    numbers = [x for x in numbers if x > report.interval.number - SANKEY_STEPS]
-    starts = {i.number: i.first_day for i in report.intervals}
-    headings = [n.short_day(starts[x]) for x in (numbers[0] - 1, *numbers)]
+    days = first_days(report)
+    numbers = [x for x in days if x - 1 in days][-SANKEY_STEPS:]
+    headings = [n.short_day(days[x]) for x in (numbers[0] - 1, *numbers)]
     folding = report.user_folding
     square: dict[tuple[str, str], int] = {}
     for (origin, target), users in moves.items():
         pair = folding(origin), folding(target)
         square[pair] = square.get(pair, 0) + users
-    ordered = sorted(
-        (row for x in numbers for row in report.moves(x)),
-        key=lambda row: (-row["Interval"], -row["User_Count"]),
-    )
-    all_moves = [[span(row), row["From_Label"], row["To_Label"], n.count(row["User_Count"])] for row in ordered]
     sentence = words.moves_sentence(report)
     short = numbers[-2:]
     return section(
@@ -90,15 +86,30 @@ def paths(report: Report) -> Html:
             sankey([report.moves(x) for x in short], folding, headings[-len(short) - 1 :], True),
             "A band is as thick as the users who took it, in the colour of the label they come from. "
             f"{ABSENT} is who was not seen: those who come from it are new or came back.",
-            table("Transitions, newest interval first", ("Into", "From", "To", "Users"), all_moves, 3),
+            _moves_table(report, numbers),
         ),
         element("h3", "From which label to which"),
         transition_square(
             "Users by label before (rows) and now (columns), with sums and the share of the row",
             folding.names,
             square,
-            n.short_day(starts[report.interval.number - 1]),
-            n.short_day(report.interval.first_day),
+            headings[-2],
+            headings[-1],
         ),
         paragraph(folded_note(folding.folded) or "", "note") if folding.folded else None,
     )
+
+
+def _moves_table(report: Report, numbers: Sequence[int]) -> Html:
+    """A row a move, the most frequent first, and a column an interval that it led into, newest first."""
+    newest = list(reversed(numbers))
+    users = {x: moves_of(report.moves(x)) for x in newest}
+    found = {pair for moves in users.values() for pair in moves}
+    pairs = {pair: sum(moves.get(pair, 0) for moves in users.values()) for pair in sorted(found)}
+    days = first_days(report)
+    rows = [
+        [origin, target, *(n.count(users[x].get((origin, target), 0)) for x in newest)]
+        for origin, target in sorted(pairs, key=lambda pair: -pairs[pair])
+    ]
+    into = [f"Into {n.short_day(days[x])}" for x in newest]
+    return table("Users by move, the most frequent first", ("From", "To", *into), rows, 2)

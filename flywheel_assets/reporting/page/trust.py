@@ -44,7 +44,8 @@ def drift(report: Report) -> Html:
 def checks(report: Report) -> Html:
     """The checks that did not pass, failed ones first, and all of them in a table."""
     bad = sorted((f for f in report.findings if f.state != "passed"), key=lambda f: (f.state != "failed", f.table))
-    items = [_item(f, f"{_in_words(f.check)}, of {f.table}", _sentence(f.summary)) for f in bad]
+    said = {f.check: words.feature_drift_sentence(f) for f in bad if f.check == "feature_drift"}
+    items = [_item(f, f"{_in_words(f.check)}, of {f.table}", said.get(f.check) or _sentence(f.summary)) for f in bad]
     columns = ("Check", "Table", "Result", "What it found")
     every = [[_in_words(f.check), f.table, _state(f), f.summary] for f in report.findings]
     return section(
@@ -170,7 +171,7 @@ def _item(finding: Finding, title: str, said: str) -> Html:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def _state(finding: Finding) -> Html:
