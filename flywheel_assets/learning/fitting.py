@@ -30,7 +30,8 @@ STOPPING_SHARE = 0.1
 LARGEST_RATIO = 10.0
 """Of the largest class weight to the smallest."""
 
-STEPS, STEPS_AN_EPOCH = 3000, 200
+STEPS_AN_EPOCH, LARGEST_BATCH = 200, 4096
+EPOCHS, EPOCHS_OF_MANY_ROWS = 40, 15
 LEARNING_RATE, LEARNING_RATE_WITHOUT_LAYERS = 1e-2, 1e-1
 """Without a hidden layer there is one optimum, and its weights are large: on 60,487 simulated sessions 0.1 came to the
 log loss of scikit-learn's logistic regression (0.292), 0.01 to 0.339."""
@@ -168,10 +169,11 @@ def _fold_in(network: Any, means: npt.NDArray[np.float64], deviations: npt.NDArr
 
 
 def schedule(rows: int, hidden_units: tuple[int, ...]) -> Schedule:
-    """About 200 steps an epoch and 3,000 in all, in batches of a power of two from 64 to 4,096 rows. Patience is half
-    of the epochs: while the learning rate is still high, an epoch often gains nothing and later ones do."""
-    batch = int(2 ** np.clip(round(np.log2(max(rows, 1) / STEPS_AN_EPOCH)), 6, 12))
-    epochs = int(np.clip(STEPS // -(-rows // batch), 15, 40))
+    """About 200 steps an epoch, in batches of a power of two from 64 to 4,096 rows; 40 epochs, 15 where batches are the
+    largest. Patience is half of them: while the learning rate is high, an epoch often gains nothing, and later ones do.
+    """
+    batch = int(2 ** np.clip(round(np.log2(max(rows, 1) / STEPS_AN_EPOCH)), 6, np.log2(LARGEST_BATCH)))
+    epochs = EPOCHS if batch < LARGEST_BATCH else EPOCHS_OF_MANY_ROWS
     rate = LEARNING_RATE if hidden_units else LEARNING_RATE_WITHOUT_LAYERS
     return Schedule(epochs, epochs // 2, batch, rate, steps_at_once=16)
 

@@ -87,12 +87,13 @@ def test_rows_of_one_user_that_are_alike_tell_no_more_than_one_row() -> None:
     assert standard_error(values, pd.Series(list("aaaa"))) == float("inf")
 
 
-@pytest.mark.parametrize(("rows", "batch"), [(50, 64), (20_000, 128), (10_000_000, 4096)])
-def test_batches_grow_with_the_rows_and_epochs_stay_within_bounds(rows: int, batch: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "batch", "epochs"), [(50, 64, 40), (20_000, 128, 40), (400_000, 2048, 40), (10_000_000, 4096, 15)]
+)
+def test_batches_grow_with_the_rows_and_many_rows_take_fewer_epochs(rows: int, batch: int, epochs: int) -> None:
     found = schedule(rows, (16,))
 
-    assert found.batch_rows == batch
-    assert 15 <= found.epochs <= 40
+    assert (found.batch_rows, found.epochs) == (batch, epochs)
 
 
 def test_the_same_seed_gives_the_same_weights_and_what_was_fitted_before_does_not_matter(
