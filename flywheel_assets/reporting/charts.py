@@ -22,6 +22,9 @@ Figure = dict[str, Any]
 LINE = 15
 """Height of a line of a direct label, in pixels."""
 
+BAR = 0.88
+"""Width of a bar, of its place. Said, because Plotly takes it from the least distance, and intervals may be empty."""
+
 FEWEST_SLOTS = 5
 """A history shorter than this leaves room at its right, rather than having bars as wide as the page."""
 
@@ -42,6 +45,7 @@ def label_mix(rows: Rows, level: str, folding: Folding, days: Mapping[int, date]
     traces = [
         {
             "type": "bar",
+            "width": BAR,
             "name": plain(name),
             "x": [places[number] for number in of_label],
             "y": list(of_label.values()),
@@ -63,7 +67,7 @@ def label_mix(rows: Rows, level: str, folding: Folding, days: Mapping[int, date]
     at = places[last] if last is not None else 0
     labels = _beside(beside, (0.0, 1.0), height - top - bottom, at, narrow, colours)
     figure = drawn(traces, height, {"l": 38, "r": _room(beside, narrow), "t": top, "b": bottom}, labels)
-    figure["layout"] |= {"barmode": "stack", "bargap": 0.12, "xaxis": _days(days, 3 if narrow else 6)}
+    figure["layout"] |= {"barmode": "stack", "xaxis": _days(days, 3 if narrow else 6)}
     figure["layout"]["yaxis"] = _axis([0, 0.5, 1], ["0", "50%", "100%"], [0, 1])
     return figure
 
@@ -84,6 +88,7 @@ def growth(rows: Rows, days: Mapping[int, date], narrow: bool) -> Figure:
     traces = [
         {
             "type": "bar",
+            "width": BAR,
             "name": name,
             "x": [places[row["Interval"]] for row in totals],
             "y": [sign * row[column] for row in totals],
@@ -111,7 +116,7 @@ def growth(rows: Rows, days: Mapping[int, date], narrow: bool) -> Figure:
     colours = {name: colour for name, _, colour, _ in GROWTH}
     labels = _beside(beside, (low, high), height - top - bottom, at, narrow, colours)
     figure = drawn(traces, height, {"l": 48, "r": _room(beside, narrow), "t": top, "b": bottom}, labels)
-    figure["layout"] |= {"barmode": "relative", "bargap": 0.12, "xaxis": _days(days, 3 if narrow else 8)}
+    figure["layout"] |= {"barmode": "relative", "xaxis": _days(days, 3 if narrow else 8)}
     figure["layout"]["yaxis"] = _axis(ticks, [count(abs(tick)) for tick in ticks], [low, high]) | {
         "zeroline": True,
         "zerolinecolor": "--ink",

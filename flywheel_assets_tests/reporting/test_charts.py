@@ -58,6 +58,7 @@ def test_an_interval_without_users_leaves_its_place_empty() -> None:
     report = report_of(FOUR[0], {}, FOUR[2])
     figure = charts.label_mix(report.mix, "users", FOLDING, first_days(report), False)
     assert {x for trace in figure["data"] for x in trace["x"]} == {0, 2}
+    assert all(trace["width"] < 1 for trace in figure["data"])
 
 
 def test_labels_beside_the_last_bar_are_those_that_have_users_there() -> None:
