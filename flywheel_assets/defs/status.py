@@ -13,7 +13,7 @@ import dagster as dg
 
 from flywheel_assets import errors
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.jobs import CLUSTERS_JOB
+from flywheel_assets.defs.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
 from flywheel_assets.defs.resources import PARTITION_TAG
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.tables import TABLES
@@ -43,14 +43,21 @@ def statuses(flywheel: Flywheel, failures: Mapping[str, str], now: datetime) -> 
 
 
 def last_failures(instance: dg.DagsterInstance) -> dict[str, str]:
-    """Per key of an interval whose last run failed, where it failed and what it said. Runs of the segments' clusters
-    are not among them: an interval is done without."""
+    """Per key of an interval whose last run of the spine failed, where it failed and what it said. Runs of what stands
+    beside it, clusters, history and reports, are not among them: an interval is done without."""
     last: dict[str, dg.DagsterRun] = {}
     for run in instance.get_runs():  # newest first
         key = run.tags.get(PARTITION_TAG)
-        if key and run.is_finished and run.job_name != CLUSTERS_JOB:
+        if key and run.is_finished and _of_the_spine(run):
             last.setdefault(key, run)
     return {key: _failure(instance, run) for key, run in last.items() if run.is_failure}
+
+
+def _of_the_spine(run: dg.DagsterRun) -> bool:
+    """By its job, and for one by hand of a few assets by these."""
+    chosen = {key.to_user_string() for key in run.asset_selection or ()}
+    beside = run.job_name in (CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB)
+    return not beside and (not chosen or not chosen.isdisjoint(TABLES))
 
 
 def _status(flywheel: Flywheel, interval: Interval, failures: Mapping[str, str], now: datetime) -> IntervalStatus:

@@ -5,6 +5,10 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
+import pytest
+
+from flywheel_assets.defs.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
 from flywheel_assets.defs.status import IntervalStatus, last_failures, statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, sessions
@@ -140,3 +144,32 @@ def test_exports_made_under_another_wish_for_the_user_export_are_stale(copy: Pro
     status = by_key(copy.with_settings(FLYWHEEL_USER_EXPORT="false"))[LAST]
 
     assert (status.state, status.why) == ("stale", "enriched_export: user export was true, is false")
+
+
+@pytest.mark.parametrize("job", [HISTORY_JOB, REPORTS_JOB, CLUSTERS_JOB])
+def test_a_failed_run_beside_the_spine_leaves_its_interval_done(copy: Project, job: str) -> None:
+    failed_run(copy.instance, job)
+
+    assert last_failures(copy.instance) == {}
+    assert states(copy)[LAST] == "done"
+
+
+@pytest.mark.parametrize(("table", "failed"), [("interval_report", set()), ("user_labels", {LAST})])
+def test_a_failed_run_by_hand_is_its_intervals_when_a_table_of_the_spine_was_chosen(
+    copy: Project, table: str, failed: set[str]
+) -> None:
+    failed_run(copy.instance, "__ASSET_JOB", table)
+
+    assert set(last_failures(copy.instance)) == failed
+
+
+def failed_run(instance: dg.DagsterInstance, job: str, *chosen: str) -> None:
+    tags = {"dagster/partition": LAST}
+    instance.add_run(
+        dg.DagsterRun(
+            job_name=job,
+            tags=tags,
+            asset_selection=frozenset(dg.AssetKey(name) for name in chosen) or None,
+            status=dg.DagsterRunStatus.FAILURE,
+        )
+    )
