@@ -47,9 +47,10 @@ def descriptions(
 
     A feature is *many* from half a standard deviation above the mean and *very many* from two, *few* from half a one
     below, or from half the mean down, *no* where there is next to none. The three that stand out most are told, one a
-    numerator, the count before its rate where both say the same, and no rate per what there is none of; then the outcome where the cluster's conversion rate
-    (``rates``) is at least twice the overall ``rate`` or at most half of it. More are told where two clusters would
-    sound alike, and a cluster of which there is nothing to say has *average sessions*."""
+    numerator, the count before its rate where both say the same, and no rate per what there is none of; then the
+    outcome where the cluster's conversion rate (``rates``) is at least twice the overall ``rate`` or at most half of
+    it. More are told where two clusters would sound alike, and a cluster of which there is nothing to say has *average
+    sessions*."""
     told = [
         _traits(center, np.array(means), np.array(scales), features, outcome, rates[i] if rates else None, rate)
         for i, center in enumerate(centers)

@@ -67,6 +67,6 @@ def sampling(sessions: int) -> str:
     return (
         f"{by} over all {sessions:,} sessions, begun from the best of {clustering.START_ATTEMPTS} fits to "
         f"{min(sessions, clustering.START_SESSIONS):,}; inertia, Davies-Bouldin, Calinski-Harabasz and shares "
-        f"over all; silhouette over {min(sessions, clustering.SILHOUETTE_SESSIONS):,}; stability over {clustering.RESAMPLES} "
-        f"resamples of {min(sessions, clustering.RESAMPLED_SESSIONS):,}"
+        f"over all; silhouette over {min(sessions, clustering.SILHOUETTE_SESSIONS):,}; stability over "
+        f"{clustering.RESAMPLES} resamples of {min(sessions, clustering.RESAMPLED_SESSIONS):,}"
     )
