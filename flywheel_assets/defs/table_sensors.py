@@ -70,20 +70,24 @@ class TableState:
         return table_requests(self.wanted, self.made, self.concerned, self.written, self.changed, unfinished)
 
 
-def table_state(flywheel: Flywheel, tables: Sequence[str], intervals: Iterable[Interval]) -> TableState:
-    """Of the intervals for which everything that the tables are made from, one another aside, is there.
+def table_state(flywheel: Flywheel, tables: Sequence[str], intervals: Sequence[Interval]) -> TableState:
+    """Of the intervals for which everything that the tables are made from, one another aside, is there. A source that
+    rests on several intervals has a sensor like this one, and is waited for until it is what it would be now.
 
     260 intervals of five tables take a second: what a file was made from is read, and made a digest of, once a tick."""
-    state, stored = TableState(), cache(flywheel.stored_digest)
+    state, stored, generation = TableState(), cache(flywheel.stored_digest), flywheel.generation
     there = {source: set(flywheel.warehouse.keys(source)) for table in tables for source in CONTRACTS[table].sources}
+    for source in there:
+        if CONTRACTS[source].previous or CONTRACTS[source].earlier:
+            there[source] &= {i.key for i in intervals if stored(source, i) == generation(source, i, stored).digest}
     for interval in intervals:
         needed = _needed(flywheel, tables, interval)
         if not all(keys <= there[source] for source, keys in needed.items() if source not in tables):
             continue
         key = interval.key
-        generations = {table: flywheel.generation(table, interval, stored) for table in tables}
+        generations = {table: generation(table, interval, stored) for table in tables}
         found = {table: flywheel.warehouse.generation(table, interval) for table in tables}
-        state.wanted[key] = digest_of_all(generation.digest for generation in generations.values())
+        state.wanted[key] = digest_of_all(made.digest for made in generations.values())
         state.concerned[key] = set().union(*needed.values())
         if any(found.values()):
             state.made[key] = digest_of_all(made.digest if made else "" for made in found.values())

@@ -77,11 +77,23 @@ def test_an_earlier_interval_that_changes_runs_the_later_ones_again(copy: Projec
     keep_history(copy, FIRST, GAP, AFTER_GAP, LAST)
     copy.land("late.parquet", sessions(("eve", "2024-01-29 05", 6)), minute=5)
     assert copy.run(GAP)[0].failure == ""
+    assert set(asked(copy)) == {GAP}  # the transitions into the next interval are of earlier labels
+    assert copy.materialize(AFTER_GAP, "label_transitions").success
 
     found = asked(copy)
 
     assert set(found) == {GAP, AFTER_GAP, LAST}
     assert "growth_accounting: earlier user_labels changed" in found[LAST]
+
+
+def test_history_waits_for_transitions_that_are_of_earlier_labels(copy: Project) -> None:
+    keep_history(copy, FIRST, GAP, AFTER_GAP, LAST)
+    copy.land("late.parquet", sessions(("eve", "2024-02-27 05", 6)), minute=5)
+    assert copy.materialize(LAST, *(table for table in TABLES if table != "label_transitions")).success
+
+    assert asked(copy) == {}
+    assert copy.materialize(LAST, "label_transitions").success
+    assert set(asked(copy)) == {LAST}
 
 
 def test_a_table_that_is_missing_runs_its_interval(copy: Project) -> None:
