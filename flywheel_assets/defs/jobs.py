@@ -11,6 +11,18 @@ HISTORY_JOB = "history"
 TRAINING_JOB = "training"
 REPORTS_JOB = "reports"
 
+JOBS = (
+    INTERVAL_JOB,
+    LABELS_JOB,
+    TRANSITIONS_JOB,
+    SEGMENTS_JOB,
+    CLUSTERS_JOB,
+    RESCORE_JOB,
+    HISTORY_JOB,
+    TRAINING_JOB,
+    REPORTS_JOB,
+)
+
 
 def interval_jobs() -> list[Any]:
     """All of an interval, what landing starts, the transitions, the history; each with the checks of its assets."""

@@ -9,9 +9,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psutil
 
-from flywheel_assets.defs.jobs import INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB
-
-JOBS = (INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB)
+from flywheel_assets.defs.jobs import JOBS
 
 PROCESS_TAG = "flywheel/process"
 """Where a run is: machine, process and when that process began, so that its number, given out again, is another's."""

@@ -11,6 +11,7 @@ import dagster as dg
 import pytest
 
 from flywheel_assets.defs.assembly import definitions
+from flywheel_assets.defs.jobs import JOBS
 from flywheel_assets.domain.history_tables import HISTORY
 from flywheel_assets.domain.segment_tables import FITS, SEGMENTS
 from flywheel_assets.domain.tables import TABLES
@@ -85,6 +86,10 @@ def test_there_is_an_asset_a_table_of_the_contract_and_the_landing_folder(defs: 
     assets = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
 
     assert assets >= {*TABLES, *HISTORY, *SEGMENTS, *FITS, "landing", "csv_copies"}
+
+
+def test_every_job_is_looked_after_when_its_process_dies(defs: dg.Definitions) -> None:
+    assert sorted(job.name for job in defs.jobs or []) == sorted(JOBS)
 
 
 def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
