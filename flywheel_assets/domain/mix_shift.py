@@ -41,7 +41,7 @@ def mix_shift(moves: Moves, labels: Sequence[str], interval: Interval) -> list[R
                 stayed_now = (now[label] - moves.get((ABSENT, label), 0)) / stayers
                 parts = (stayed_now - stayed_before, share_now - stayed_now, stayed_before - share_before)
             else:
-                parts = (0.0, share_now, -share_before)
+                parts = (0.0, share_now, 0.0 - share_before)
         rows.append(
             {
                 "Label": label,

@@ -179,7 +179,7 @@ def test_a_table_that_is_wrong_stops_its_csv_copy_and_nothing_of_the_spine(
 ) -> None:
     project = ran[0].copied_to(tmp_path)
     before = (project.settings.warehouse_dir / "csv" / "mix_shift.csv").read_bytes()
-    monkeypatch.setattr(mix_shift, "users_now", lambda moves: Counter({"Passive": 1}))
+    monkeypatch.setattr(mix_shift, "users_now", lambda moves: Counter({"Passive": 1, "Nobody's": 1}))
     failed = run(project, LAST, "mix_shift", "csv_copies")
 
     assert not failed.success

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from flywheel_assets.domain.mix_shift import mix_shift
 from flywheel_assets.domain.moves import Moves
+from flywheel_assets.domain.verdicts.mix_shift import verdicts
 from flywheel_assets_tests.frames import SECOND
 
 ORDER = ["Passive", "Engaged"]
@@ -79,3 +80,4 @@ def test_the_parts_sum_to_the_change_and_are_those_of_the_formula(moves: Moves) 
         assert row["Stayers"] + row["Entrants"] + row["Leavers"] == pytest.approx(row["Change"], abs=1e-12)
         assert float(sum(expected)) == pytest.approx(row["Share"] - row["Previous_Share"], abs=1e-12)
     assert sum(row["Change"] or 0.0 for row in rows) == pytest.approx(0.0, abs=1e-12)
+    assert all(verdict.passed for verdict in verdicts(rows))
