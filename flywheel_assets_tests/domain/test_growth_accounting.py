@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from flywheel_assets.domain.growth_accounting import COUNTS, growth_accounting, resurrected
 from flywheel_assets.domain.label_transitions import label_transitions
 from flywheel_assets.domain.moves import moves_of
+from flywheel_assets.domain.verdicts.growth_accounting import verdicts
 from flywheel_assets.storage.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, frame, records
 
@@ -95,6 +96,7 @@ def test_accounting_is_that_of_sets(engine: DuckDBEngine, intervals: list[dict[s
 
     found = accounted(engine, intervals)
 
+    assert all(verdict.passed for verdict in verdicts([*found.values()], len(now), len(before)))
     for name, row in found.items():
         mine = {user for user, label in now.items() if name in ("all", label)}
         mine_before = {user for user, label in before.items() if name in ("all", label)}

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from flywheel_assets.domain.moves import Moves
 from flywheel_assets.domain.sankey_links import MOST_LINKS, sankey_links
+from flywheel_assets.domain.verdicts.sankey_links import verdicts
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 
 ORDER = ["Passive", "Engaged"]
@@ -80,6 +81,7 @@ def test_links_conserve_users_chain_and_never_lead_back(moves: Moves, most: int)
     for before, now in pairwise(CALENDAR.between(CALENDAR.number(1), CALENDAR.number(3))):
         rows, folded = sankey_links(moves, list("=@<é"), now, most)
         assert len(rows) <= most
+        assert all(verdict.passed for verdict in verdicts(rows, sum(moves.values()), now))
         assert sum(row["User_Count"] for row in rows) == sum(moves.values())
         assert folded.links == len(moves) - len(rows) + (1 if folded.links else 0)
         assert all(row["source"].startswith(f"I{before.number} ") for row in rows)

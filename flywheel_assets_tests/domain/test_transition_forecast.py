@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flywheel_assets.domain.forecast_backtest import backtest
 from flywheel_assets.domain.moves import Moves
 from flywheel_assets.domain.transition_forecast import (
     HISTORY_INTERVALS,
@@ -13,6 +14,7 @@ from flywheel_assets.domain.transition_forecast import (
     probabilities,
     transition_forecast,
 )
+from flywheel_assets.domain.verdicts.transition_forecast import BOUNDS, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 ORDER = ["Passive", "Engaged"]
@@ -143,3 +145,6 @@ def test_everyone_of_now_and_everyone_who_comes_is_somewhere(moves: list[Moves])
         came, _ = arrivals(history.recent())
         assert sum(one.mean for one in found.values()) == pytest.approx(history.users[-1].sum() + came.sum())
         assert all(one.bounds()[0] <= one.mean <= one.bounds()[1] for one in found.values())
+    tested = backtest(history)
+    rows = transition_forecast(moves, history, tested.widening, SECOND)
+    assert next(v.passed for v in verdicts(rows, tested) if v.check == BOUNDS.name)
