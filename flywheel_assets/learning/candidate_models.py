@@ -19,6 +19,7 @@ from flywheel_assets.learning.evaluation import (
     evaluate,
     label_calibration_errors,
     label_reliability,
+    row_losses,
 )
 from flywheel_assets.learning.figures import positions, probabilities_in_order
 from flywheel_assets.learning.fitting import (
@@ -28,7 +29,6 @@ from flywheel_assets.learning.fitting import (
     class_weights,
     fit,
     fit_grid,
-    row_losses,
     smallest_as_good,
     standard_error,
 )

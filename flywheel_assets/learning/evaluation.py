@@ -54,18 +54,24 @@ def evaluate(
     hits = confusion.diagonal()
     precision = _ratio(hits, confusion.sum(axis=0))
     recall = _ratio(hits, confusion.sum(axis=1))
-    of_true = probabilities[np.arange(len(true)), true].astype(float)
     return Evaluation(
         labels=labels,
         observations=len(true),
         accuracy=float(hits.sum() / len(true)),
-        log_loss=float(-np.log(np.maximum(of_true, np.finfo(np.float32).tiny)).mean()),
+        log_loss=float(row_losses(true, probabilities).mean()),
         calibration_error=calibration_error(probabilities.max(axis=1), predicted == true),
         precision=_floats(precision),
         recall=_floats(recall),
         f1=_floats(_ratio(2 * precision * recall, precision + recall)),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
     )
+
+
+def row_losses(true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """The log loss of each row, in nats, from 0. ``true`` [n] are positions in the order of the columns of
+    ``probabilities`` [n, C]. A float32 probability may come out a little above 1: it counts as 1."""
+    of_true = probabilities[np.arange(len(true)), true].astype(float)
+    return np.abs(np.log(np.clip(of_true, np.finfo(np.float32).tiny, 1.0)))
 
 
 def calibration_error(confidence: npt.NDArray[np.floating], hit: npt.NDArray[np.bool_]) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from flywheel_assets.learning.evaluation import row_losses
 from flywheel_assets.learning.figures import positions, probabilities_in_order
 from flywheel_assets.learning.files import ModelFiles
 from flywheel_assets.learning.network import Report, Rows, Schedule, fit_network
@@ -176,12 +177,6 @@ def schedule(rows: int, hidden_units: tuple[int, ...]) -> Schedule:
     epochs = EPOCHS if batch < LARGEST_BATCH else EPOCHS_OF_MANY_ROWS
     rate = LEARNING_RATE if hidden_units else LEARNING_RATE_WITHOUT_LAYERS
     return Schedule(epochs, epochs // 2, batch, rate, steps_at_once=16)
-
-
-def row_losses(true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """The log loss of each row, in nats; ``true`` are positions in the order of the columns of ``probabilities``."""
-    of_true = probabilities[np.arange(len(true)), true].astype(float)
-    return -np.log(np.maximum(of_true, np.finfo(np.float32).tiny))
 
 
 def standard_error(values: npt.NDArray[np.float64], users: "pd.Series[str]") -> float:

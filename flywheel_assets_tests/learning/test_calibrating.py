@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.learning.calibrating import build_in, temperature, tempered
+from flywheel_assets.learning.evaluation import row_losses
 from flywheel_assets.learning.figures import probabilities_in_order
 from flywheel_assets.learning.files import SESSION_FILES, digests_of
-from flywheel_assets.learning.fitting import row_losses
 from flywheel_assets.learning.originals import Originals
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, random_features, write_originals
 

@@ -7,6 +7,7 @@ from flywheel_assets.learning.evaluation import (
     label_calibration_errors,
     label_reliability,
     reliability,
+    row_losses,
     transition_shares,
 )
 
@@ -22,6 +23,12 @@ def test_figures_of_four_observations_that_one_can_check_by_eye() -> None:
     assert figures.recall == (1, 0.5)
     assert figures.f1 == pytest.approx((0.8, 2 / 3))
     assert figures.log_loss == pytest.approx(-np.log([0.8, 0.8, 0.6, 0.2]).mean())
+
+
+def test_a_label_given_for_certain_loses_nothing_and_no_less() -> None:
+    certain = np.array([[1, 0], [np.nextafter(np.float32(1), np.float32(2)), 0], [0, 1]], np.float32)
+
+    assert [f"{loss:.4f}" for loss in row_losses(np.array([0, 0, 0]), certain)] == ["0.0000", "0.0000", "87.3365"]
 
 
 def test_a_label_that_is_never_predicted_has_precision_and_f1_of_0() -> None:

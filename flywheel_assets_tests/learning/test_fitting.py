@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.learning import fitting
+from flywheel_assets.learning.evaluation import row_losses
 from flywheel_assets.learning.figures import probabilities_in_order
 from flywheel_assets.learning.files import SESSION_FILES
 from flywheel_assets.learning.fitting import (
@@ -13,7 +14,6 @@ from flywheel_assets.learning.fitting import (
     Task,
     class_weights,
     fit,
-    row_losses,
     schedule,
     smallest_as_good,
     standard_error,
