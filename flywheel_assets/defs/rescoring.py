@@ -16,6 +16,9 @@ from flywheel_assets.domain.intervals import Interval
 LABELLED = {"session_predictions": "session model", "user_labels": "user model"}
 """The tables that a model labels, and what their footers call it."""
 
+FOLLOWING = ("user_distributions", "user_labels", "enriched_export")
+"""The tables of the same interval that are made from labels."""
+
 
 @dataclass(frozen=True)
 class Rescoring:
@@ -31,18 +34,22 @@ def rescorings(flywheel: Flywheel, first: Interval | None = None, last: Interval
     them, but for the transitions from one that is.
 
     From trimmed_sessions, unless the champion takes other features or other values of them for valid than those
-    before: then from the landed files. Files that landed late are left to a plain `flywheel run`."""
+    before: then from the landed files. What a kill left half done is completed. Files that landed late are left to a
+    plain `flywheel run`."""
     keys = {key for table in LABELLED for key in flywheel.warehouse.keys(table)}
     held = [i for i in flywheel.calendar if i.key in keys and (first or i).number <= i.number <= (last or i).number]
     found: list[Rescoring] = []
     anew: Interval | None = None
     for interval in held:
-        because = _labelled_by_others(flywheel, interval)
+        because = _labelled_by_others(flywheel, interval) or _of_other_labels(flywheel, interval, FOLLOWING)
+        moved = _of_other_labels(flywheel, interval, ("label_transitions",))
         if because:
             job = INTERVAL_JOB if _other_features(flywheel, interval) else RESCORE_JOB
             found.append(Rescoring(interval, job, because))
         elif anew and anew.number == interval.number - 1:
             found.append(Rescoring(interval, TRANSITIONS_JOB, f"{anew.key} is labelled anew"))
+        elif moved:
+            found.append(Rescoring(interval, TRANSITIONS_JOB, moved))
         anew = interval if because else None
     return found
 
@@ -66,6 +73,16 @@ def _labelled_by_others(flywheel: Flywheel, interval: Interval) -> str:
         ):
             others.append(f"{parameter} {made.parameters[parameter] if made else 'unknown'}")
     return " and ".join(others)
+
+
+def _of_other_labels(flywheel: Flywheel, interval: Interval, tables: Sequence[str]) -> str:
+    """Which of the tables were made from other labels than are there, in words; empty when none was. One that is not
+    there has never been made: that is a plain run's."""
+    for table in tables:
+        made, sources = flywheel.warehouse.generation(table, interval), flywheel.generation(table, interval).sources
+        if made and any(made.sources.get(name) != digest for name, digest in sources.items()):
+            return f"{table} is of labels that are gone"
+    return ""
 
 
 def _other_features(flywheel: Flywheel, interval: Interval) -> bool:

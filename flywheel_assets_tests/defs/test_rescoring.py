@@ -4,6 +4,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
 from flywheel_assets.defs.assembly import definitions
@@ -119,3 +120,24 @@ def test_a_champion_of_other_features_has_its_intervals_run_from_landing(lived: 
 
 def test_a_warehouse_without_labels_has_nothing_to_redo(project: Project) -> None:
     assert jobs(project) == []
+
+
+def test_what_a_kill_left_half_labelled_is_completed(lived: Project) -> None:
+    job = definitions(lived.settings).resolve_job_def("rescore")
+    reached = [dg.AssetKey(name) for name in ("session_predictions", "user_distributions", "user_labels")]
+    job.execute_in_process(instance=lived.instance, partition_key=FIRST, asset_selection=reached)
+    assert states(lived)[FIRST] == ("stale", "enriched_export: session_predictions changed; user_labels changed")
+
+    assert jobs(lived, last=FIRST) == [(FIRST, "rescore")]
+    rescored(lived)
+    assert set(states(lived).values()) == {("done", "")}
+
+
+def test_transitions_that_a_kill_left_of_old_labels_are_completed(lived: Project) -> None:
+    rescored(lived, first=GAP)
+    rescored(lived, last=FIRST)
+    assert states(lived)[GAP] == ("stale", "label_transitions: previous user_labels changed")
+
+    assert jobs(lived) == [(GAP, "transitions")]
+    rescored(lived)
+    assert set(states(lived).values()) == {("done", "")}
