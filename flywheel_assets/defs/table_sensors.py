@@ -10,11 +10,12 @@ import dagster as dg
 from flywheel_assets.defs import sensors
 from flywheel_assets.defs.assets.graph import BODIES
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.jobs import HISTORY_JOB, TRANSITIONS_JOB
+from flywheel_assets.defs.jobs import CLUSTERS_JOB, HISTORY_JOB, TRANSITIONS_JOB
 from flywheel_assets.domain.automation import Request, table_requests
 from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.generations import digest_of_all
 from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.segment_tables import SEGMENTS
 from flywheel_assets.errors import FlywheelError
 from flywheel_assets.settings import Settings
 
@@ -25,6 +26,7 @@ def table_sensors(settings: Settings) -> list[dg.SensorDefinition]:
     return [
         _sensor(settings, "transitions_sensor", TRANSITIONS_JOB, ["label_transitions"], "label_transitions"),
         _sensor(settings, "history_sensor", HISTORY_JOB, history, "history"),
+        _sensor(settings, "clusters_sensor", CLUSTERS_JOB, list(SEGMENTS), "clusters"),  # once there is a fit
     ]
 
 

@@ -122,6 +122,25 @@ def test_the_kinds_that_there_are_become_clusters_with_words(trimmed: Project) -
     assert why.startswith("3 clusters: mean rank")
 
 
+def tick(project: Project) -> dg.SensorResult | dg.SkipReason:
+    repository = definitions(project.settings).get_repository_def()
+    context = dg.build_sensor_context(project.instance, repository_def=repository)
+    return repository.get_sensor_def("clusters_sensor")(context)
+
+
+def test_once_there_is_a_fit_its_clusters_follow_what_lands(trimmed: Project) -> None:
+    before = tick(trimmed)
+    assert isinstance(before, dg.SkipReason)
+    assert before.skip_message.startswith("there are no segments")
+
+    fit(trimmed, FIRST, SECOND)
+    assign(trimmed, FIRST)
+
+    after = tick(trimmed)
+    assert isinstance(after, dg.SensorResult)
+    assert [request.partition_key for request in after.run_requests or ()] == [SECOND, THIRD]
+
+
 def test_every_session_of_an_interval_gets_its_cluster_and_the_mix_is_counted(trimmed: Project) -> None:
     fit(trimmed, FIRST, SECOND)
     first, second, third = (assign(trimmed, key) for key in (FIRST, SECOND, THIRD))
