@@ -18,17 +18,21 @@ from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
 from flywheel_assets.learning.candidate_card import candidate_card
 from flywheel_assets.learning.candidate_models import ModelFigures
 from flywheel_assets.learning.compiling import compile_bundle
-from flywheel_assets.learning.files import MANIFEST, SESSION_FILES, USER_FILES, digests_of, write_whole
+from flywheel_assets.learning.files import (
+    HOLDOUT_SESSIONS,
+    HOLDOUT_USERS,
+    MANIFEST,
+    SESSION_FILES,
+    USER_FILES,
+    digests_of,
+    write_whole,
+)
 from flywheel_assets.learning.labelled import LabelledData
 from flywheel_assets.learning.making import CARD
 from flywheel_assets.learning.originals import Originals, library_versions, opened
 from flywheel_assets.learning.pictures import confusion_picture, reliability_picture
 from flywheel_assets.learning.shelves import whole
 from flywheel_assets.learning.training import save_model
-
-HOLDOUT_SESSIONS, HOLDOUT_USERS = "holdout_sessions.parquet", "holdout_users.parquet"
-"""The validation rows, in the candidate's folder: ``session_id``, ``user_id``, ``interval_start``, the features
-float64 and ``session_quality_label``; ``user_id``, ``interval_start`` and ``user_flywheel_label``."""
 
 _STAGING = ".training-"
 _ABANDONED_SECONDS = 3600

@@ -14,9 +14,8 @@ from flywheel_assets.domain.labels import share_column
 from flywheel_assets.domain.model_comparison import Flips, Level, OnHoldout, paired_metrics
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle, ModelInfo
+from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
-
-HOLDOUT_SESSIONS, HOLDOUT_USERS = "holdout_sessions.parquet", "holdout_users.parquet"
 
 SEED = 1
 """Of the draws of users: the same comparison says the same twice."""

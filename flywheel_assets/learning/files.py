@@ -40,6 +40,11 @@ USER_FILES = ModelFiles(
 ALL_FILES = SESSION_FILES.originals + USER_FILES.originals
 
 
+HOLDOUT_SESSIONS, HOLDOUT_USERS = "holdout_sessions.parquet", "holdout_users.parquet"
+"""The validation rows, in a candidate's folder: ``session_id``, ``user_id``, ``interval_start``, the features float64
+and ``session_quality_label``; ``user_id``, ``interval_start`` and ``user_flywheel_label``."""
+
+
 def missing_files(directory: Path) -> list[str]:
     """Which of the six artefacts ``directory`` lacks."""
     return [name for name in ALL_FILES if not (directory / name).is_file()]

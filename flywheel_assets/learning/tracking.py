@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flywheel_assets.learning.candidate_files import HOLDOUT_SESSIONS, HOLDOUT_USERS
 from flywheel_assets.learning.candidate_models import Measured, ModelFigures
 from flywheel_assets.learning.candidates import Candidate
+from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
 from flywheel_assets.learning.fitting import layers
 from flywheel_assets.learning.network import Report
 

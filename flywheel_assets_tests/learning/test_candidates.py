@@ -13,9 +13,9 @@ from flywheel_assets.errors import ArtefactError, TrainingError
 from flywheel_assets.learning import candidates, fitting
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.candidate_card import worth
-from flywheel_assets.learning.candidate_files import HOLDOUT_SESSIONS, HOLDOUT_USERS, shelved, staged, writable
+from flywheel_assets.learning.candidate_files import shelved, staged, writable
 from flywheel_assets.learning.candidates import Candidate, train_candidate
-from flywheel_assets.learning.files import MANIFEST, digests_of
+from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS, MANIFEST, digests_of
 from flywheel_assets.learning.labelled import LabelledData
 from flywheel_assets.learning.scoring import session_scorer
 from flywheel_assets.learning.verifying import verify

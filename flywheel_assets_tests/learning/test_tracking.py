@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_assets.learning.candidate_files import HOLDOUT_SESSIONS, HOLDOUT_USERS
 from flywheel_assets.learning.candidates import Candidate
+from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
 from flywheel_assets.learning.tracking import track
 from flywheel_assets_tests.bundles import write_artefacts
 from flywheel_assets_tests.learning.test_candidate_card import FIGURES, TRAINING
