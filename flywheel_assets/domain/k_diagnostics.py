@@ -25,8 +25,9 @@ SCHEMA = pa.schema(
 
 
 def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> pa.Table:
-    """One row a number of clusters, see the contract of k_diagnostics."""
-    bend = elbow(found)
+    """One row a number of clusters, see the contract of k_diagnostics. The elbow is among the numbers in the running, as
+    they were ranked by it."""
+    bend = elbow([d for d in found if d.clusters in choice.mean_ranks])
     rows = []
     for d in found:
         stability = choice.stabilities.get(d.clusters)
@@ -34,7 +35,7 @@ def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> pa.Table:
             {
                 **vars(d),
                 "chosen": d.clusters == choice.clusters,
-                "elbow": bend[d.clusters],
+                "elbow": bend.get(d.clusters),
                 "mean_rank": choice.mean_ranks.get(d.clusters),
                 "stability": stability.mean if stability else None,
                 "stability_by_cluster": sorted(stability.jaccards) if stability else None,

@@ -79,7 +79,11 @@ FITS: Mapping[str, Table] = {
                 Column(
                     "inertia", "float64", "Sum of squared distances to the own centre, in standard deviations squared."
                 ),
-                Column("elbow", "float64", "How far inertia lies below a straight fall, as a part of the fall."),
+                Column(
+                    "elbow",
+                    "float64",
+                    "How far inertia lies below a straight fall, as a part of the fall; null for a number that is out.",
+                ),
                 Column("silhouette", "float64", "-1 to 1, more is better; of a sample."),
                 Column("davies_bouldin", "float64", "From 0, less is better."),
                 Column("calinski_harabasz", "float64", "From 0, more is better."),

@@ -58,10 +58,13 @@ class Fit:
 
 
 def scaled(values: FloatArray) -> Scaled:
-    """Each column less its mean, by its standard deviation, as scikit-learn's StandardScaler has them."""
+    """Each column less its mean, by its standard deviation, as scikit-learn's StandardScaler has them. A column is
+    constant too when its standard deviation is 0 once it is rounded."""
     from sklearn.preprocessing import StandardScaler
 
     differ = values.min(axis=0, initial=np.inf) < values.max(axis=0, initial=-np.inf)
+    if differ.any():
+        differ &= values.std(axis=0).round(DECIMALS) > 0
     kept, constant = np.flatnonzero(differ), np.flatnonzero(~differ)
     if not kept.size:
         return Scaled(np.empty((len(values), 0)), (), tuple(constant.tolist()), np.empty(0), np.empty(0))

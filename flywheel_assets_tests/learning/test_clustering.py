@@ -27,6 +27,13 @@ def test_where_nothing_differs_nothing_is_kept(values: np.ndarray) -> None:
     assert clustering.scaled(values).kept == ()
 
 
+def test_a_column_that_varies_by_less_than_is_kept_is_constant() -> None:
+    found = clustering.scaled(np.array([[1.0, 1e-12], [3.0, 3e-12]]))
+
+    assert (found.kept, found.constant) == ((0,), (1,))
+    assert found.values.tolist() == [[-1.0], [1.0]]
+
+
 def test_a_fit_finds_the_places_and_the_same_ones_again() -> None:
     values, place = blobs()
     found, again = clustering.fit(values, 3, 7), clustering.fit(values, 3, 7)
