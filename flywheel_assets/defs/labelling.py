@@ -51,7 +51,8 @@ def own_session_labels(
 ) -> Labelling:
     """The range's sessions that a team labelled. ``labels``: as :meth:`OwnLabels.sessions`.
 
-    Raises LabelError when none of the labelled sessions is in the range, and for a label that no order knows."""
+    ``warn`` is told of labels of unknown sessions, and of sessions of labelled users that have none. Raises LabelError
+    when none of the labelled sessions is in the range, and for a label that no order knows."""
     folder = flywheel.settings.labels_dir
     sessions = pd.concat([trimmed(flywheel, interval) for interval in intervals], ignore_index=True)
     rows = sessions.merge(labels, on="session_id")
@@ -62,6 +63,13 @@ def own_session_labels(
         raise LabelError(f"{unknown}: {where}. Give the range that they are of; a session's id is matched as it is")
     if len(rows) < len(labels):
         warn(f"{unknown}: {where}")
+    theirs = len(sessions.merge(rows[["user_id", "interval_start"]].drop_duplicates()))
+    if len(rows) < theirs:
+        warn(
+            f"{theirs - len(rows):,} of {theirs:,} sessions of the users in {folder / 'sessions'} have no label: the "
+            "user model learns from mixes of the others alone, and is then given mixes of all, so its figures and its "
+            "baseline are off. Label every session that a user has in an interval"
+        )
     return Labelling(rows, order_in_use(flywheel, "sessions", rows["session_quality_label"]), source)
 
 
@@ -92,15 +100,15 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
             f"nothing labels sessions: put parquet with session_id and session_quality_label into "
             f"{folder / 'sessions'}, or make segments, which labels are proposed from: flywheel segments fit"
         )
-    segments, path = flywheel.segments, folder / SEGMENT_LABELS
+    segments, path, order = flywheel.segments, folder / SEGMENT_LABELS, _order(flywheel, "sessions")
     sessions = pd.concat([_clustered(flywheel, segments, interval) for interval in intervals], ignore_index=True)
     if sessions.empty:
         raise LabelError(f"from {intervals[0].key} to {intervals[-1].key} there are no sessions: take another range")
-    found = segment_labels(sessions, models.session.features, segments, models.session.order, path)
+    found = segment_labels(sessions, models.session.features, segments, order, path)
     sessions["session_quality_label"] = sessions["cluster"].map(found.labels)
     return Labelling(
         sessions,
-        models.session.order,
+        order,
         f"segments {segments.version}, {len(segments.ids)} clusters, by {path.name}",
         found.name,
         found.tiers(),
@@ -113,11 +121,11 @@ def labels_from_mixes(flywheel: Flywheel, sessions: Labelling) -> Labelling:
     """The users and intervals of labelled sessions, labelled by the nearest mix of session labels.
 
     Raises LabelError where the mixes cannot be told apart and for a file of tiers that doesn't fit."""
-    path, models = flywheel.settings.labels_dir / USER_CLUSTER_LABELS, flywheel.models
+    path, order = flywheel.settings.labels_dir / USER_CLUSTER_LABELS, _order(flywheel, "users")
     training = training_intervals(sorted(sessions.rows["interval_start"].unique()))
-    found = user_labels(sessions.rows, training, (sessions.order, models.user.order), sessions.labelled_by, path)
+    found = user_labels(sessions.rows, training, (sessions.order, order), sessions.labelled_by, path)
     source = f"{len(found.clusters)} clusters of mixes of session labels, by {path.name}"
-    return Labelling(found.rows, models.user.order, source, path.name, found.tiers(), path)
+    return Labelling(found.rows, order, source, path.name, found.tiers(), path)
 
 
 def trimmed(flywheel: Flywheel, interval: Interval) -> pd.DataFrame:
@@ -144,7 +152,15 @@ def _clustered(flywheel: Flywheel, segments: Segments, interval: Interval) -> pd
 
 def order_in_use(flywheel: Flywheel, what: str, labels: "pd.Series[str]") -> tuple[str, ...]:
     """The order of ``sessions`` or ``users`` that has these labels. Raises LabelError when none has."""
-    folder, models = flywheel.settings.labels_dir, flywheel.models
-    in_use = (models.session if what == "sessions" else models.user).order
+    folder = flywheel.settings.labels_dir
     stated = OwnLabels(folder).orders().get(what)
-    return order_of_labels(what, set(labels), stated, in_use, str(folder / ORDER_FILE))
+    return order_of_labels(what, set(labels), stated, _of_models(flywheel, what), str(folder / ORDER_FILE))
+
+
+def _order(flywheel: Flywheel, what: str) -> tuple[str, ...]:
+    """The order that clusters of ``sessions`` or ``users`` are cut into: the stated one, else that in use."""
+    return OwnLabels(flywheel.settings.labels_dir).orders().get(what, _of_models(flywheel, what))
+
+
+def _of_models(flywheel: Flywheel, what: str) -> tuple[str, ...]:
+    return (flywheel.models.session if what == "sessions" else flywheel.models.user).order

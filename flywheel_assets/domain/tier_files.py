@@ -162,7 +162,10 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
 def _held_to(order: Sequence[str], labels: Iterable[str], path: str) -> None:
     unknown = sorted(set(labels) - set(order))
     if unknown:
-        raise LabelError(f"{path} has the label {', '.join(unknown)}; expected one of {', '.join(order)}")
+        raise LabelError(
+            f"{path} has the label {', '.join(unknown)}; expected one of {', '.join(order)}. Labels of your own go "
+            "into label_order.toml beside it, from worst to best"
+        )
 
 
 def _anew(path: str) -> str:

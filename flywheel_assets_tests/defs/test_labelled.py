@@ -105,6 +105,26 @@ def test_it_is_an_error_when_no_labelled_user_is_known(copy: Project) -> None:
         labelled(copy)
 
 
+def test_sessions_of_labelled_users_without_a_label_are_told_for_users_are_served_mixes_of_all(copy: Project) -> None:
+    all_labelled(copy)
+    label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS if one != IDS[1]])
+    data, warnings = labelled(copy)
+
+    assert len(data.sessions) == 5
+    assert len(warnings) == 1
+    assert warnings[0].startswith(f"1 of 6 sessions of the users in {copy.settings.labels_dir / 'sessions'} have no")
+
+
+def test_clusters_are_cut_into_the_labels_of_an_order_that_is_stated(copy: Project) -> None:
+    fit(copy)
+    copy.settings.labels_dir.mkdir(parents=True, exist_ok=True)
+    (copy.settings.labels_dir / "label_order.toml").write_text('sessions = ["cold", "hot"]\nusers = ["lost", "won"]')
+    data, _ = labelled(copy)
+
+    assert (data.session_order, data.user_order) == (("cold", "hot"), ("lost", "won"))
+    assert set(data.sessions.session_quality_label[data.sessions.pageviews >= 12]) == {"hot"}
+
+
 def test_labels_of_ones_own_need_an_order_and_take_the_one_that_is_stated(copy: Project) -> None:
     all_labelled(copy)
     label_sessions(copy, [(one, "good" if one.startswith("ann") else "bad") for one in IDS])
