@@ -25,8 +25,8 @@ SCHEMA = pa.schema(
 
 
 def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> pa.Table:
-    """One row a number of clusters, see the contract of k_diagnostics. The elbow is among the numbers in the running, as
-    they were ranked by it."""
+    """One row a number of clusters, see the contract of k_diagnostics. The elbow is among the numbers in the running,
+    which were ranked by it."""
     bend = elbow([d for d in found if d.clusters in choice.mean_ranks])
     rows = []
     for d in found:
