@@ -7,7 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +61,15 @@ def _logged(client: Any, candidate: Candidate, artefacts: Path | None) -> str:
     run = client.create_run(identifier, run_name=version, tags=_tags(candidate)).info.run_id
     now = round(time.time() * 1000)
     params = [Param(name, str(value)[:5000]) for name, value in _parameters(candidate).items()]
-    client.log_batch(run, [Metric(name, value, now, 0) for name, value in metrics(candidate).items()], params)
-    for path in sorted(candidate.bundle.directory.iterdir()):
-        if path.is_file() and path.name not in (HOLDOUT_SESSIONS, HOLDOUT_USERS):
-            client.log_artifact(run, str(path))
+    try:
+        client.log_batch(run, [Metric(name, value, now, 0) for name, value in metrics(candidate).items()], params)
+        for path in sorted(candidate.bundle.directory.iterdir()):
+            if path.is_file() and path.name not in (HOLDOUT_SESSIONS, HOLDOUT_USERS):
+                client.log_artifact(run, str(path))
+    except Exception:
+        with suppress(Exception):  # what failed may be all of the store
+            client.set_terminated(run, "FAILED")
+        raise
     client.set_terminated(run)
     return str(run)
 

@@ -81,6 +81,24 @@ def test_a_store_that_cannot_be_used_is_told_and_no_error(candidate: Candidate, 
     assert said[0].startswith(f"this training is not tracked: {tmp_path}/mlflow cannot be used (FileExistsError")
 
 
+def test_a_run_that_could_not_be_recorded_whole_has_failed_and_does_not_go_on_for_ever(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    def full(*_: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(MlflowClient, "log_artifact", full)
+    said: list[str] = []
+
+    assert track(candidate, tmp_path / "models", said.append) is None
+    assert said == [f"this training is not tracked: {tmp_path}/mlflow cannot be used (OSError: no space left)"]
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow/mlflow.db")
+    experiment = client.get_experiment_by_name("flywheel")
+    assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
+
+
 def test_a_server_that_does_not_answer_is_told_and_no_error(
     candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
