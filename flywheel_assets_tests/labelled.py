@@ -50,3 +50,12 @@ def labelled_sessions(users: int = 60, keys: tuple[str, ...] = KEYS, **changes: 
         "source": "a test",
     }
     return labelled_data(**(arguments | changes))
+
+
+def otherwise_validated(rows: pd.DataFrame) -> pd.DataFrame:
+    """The same rows, but those that validate have features without measure, and one label."""
+    validates = rows["part"] == "validation"
+    return rows.assign(
+        **{feature: rows[feature].where(~validates, 1e6) for feature in FEATURES},
+        session_quality_label=rows["session_quality_label"].where(~validates, SESSION_LABELS[0]),
+    )

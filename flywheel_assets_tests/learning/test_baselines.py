@@ -6,7 +6,7 @@ from flywheel_assets.learning.baselines import BOOSTING, LOGISTIC, Probabilities
 from flywheel_assets.learning.files import SESSION_FILES
 from flywheel_assets.learning.fitting import Task
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
-from flywheel_assets_tests.labelled import labelled_sessions
+from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated
 
 TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
 ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
@@ -21,6 +21,31 @@ def test_both_tell_the_labels_apart_in_the_order_from_worst_to_best(monkeypatch:
         probabilities = score(np.array([[1.0, 0], [10, 0], [40, 2]]))
         assert [*probabilities.argmax(axis=1)] == [0, 1, 2]
         assert probabilities.sum(axis=1) == pytest.approx(1)
+
+
+def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others() -> None:
+    rows = labelled_sessions(users=20).sessions
+    asked = rows[list(FEATURES)].to_numpy(float)
+    found, other = (
+        [score(asked) for _, _, score in fit_baselines(TASK, given, ALIKE, seed=1)]
+        for given in (rows, otherwise_validated(rows))
+    )
+
+    for one, two in zip(found, other, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_label_that_weighs_more_is_given_more_probability() -> None:
+    rows = labelled_sessions(users=20).sessions
+    rows = rows.assign(pageviews=1.0)  # so that there is little else to go by
+    heavy = ALIKE | {SESSION_LABELS[0]: 10.0}
+    asked = rows[list(FEATURES)].to_numpy(float)
+    alike, leaning = (
+        [score(asked)[:, 0].mean() for _, _, score in fit_baselines(TASK, rows, weights, seed=1)]
+        for weights in (ALIKE, heavy)
+    )
+
+    assert all(more > less + 0.05 for less, more in zip(alike, leaning, strict=True))
 
 
 class Known:

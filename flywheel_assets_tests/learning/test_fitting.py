@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,8 +21,9 @@ from flywheel_assets.learning.fitting import (
     standard_error,
     with_stopping,
 )
+from flywheel_assets.learning.network import fit_network
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
-from flywheel_assets_tests.labelled import labelled_sessions, quickly
+from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated, quickly
 
 TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
 ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
@@ -106,6 +109,44 @@ def test_the_same_seed_gives_the_same_weights_and_what_was_fitted_before_does_no
     for one, two in zip(first.network.get_weights(), again.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
     assert not np.array_equal(first.network.get_weights()[0], other.network.get_weights()[0])
+
+
+def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "schedule", quickly)
+    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    model, other = (fit(TASK, given, ALIKE, (4,), 1, lambda line: None) for given in (rows, otherwise_validated(rows)))
+
+    assert model.scaler.data_max_.tolist() == other.scaler.data_max_.tolist()
+    for one, two in zip(model.network.get_weights(), other.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_the_rows_set_aside_say_when_to_stop_and_are_not_fitted_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[np.ndarray] = []
+
+    def noted(*arguments: Any) -> Any:
+        said.extend(given.labels for given in arguments[3:5])
+        return fit_network(*arguments)
+
+    monkeypatch.setattr(fitting, "schedule", quickly)
+    monkeypatch.setattr(fitting, "fit_network", noted)
+    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    fit(TASK, rows, ALIKE, (4,), 1, lambda line: None)
+
+    sizes = rows["part"].value_counts()
+    assert [len(labels) for labels in said] == [sizes["training"], sizes["stopping"]]
+
+
+def test_a_label_that_weighs_more_is_given_more_probability(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fitting, "schedule", quickly)
+    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    heavy = ALIKE | {SESSION_LABELS[0]: 10.0}
+    alike, leaning = (
+        probabilities_in_order(fit(TASK, rows, weights, (4,), 1, lambda line: None), rows, SESSION_LABELS)
+        for weights in (ALIKE, heavy)
+    )
+
+    assert leaning[:, 0].mean() > alike[:, 0].mean() + 0.05
 
 
 def test_a_network_without_hidden_layers_comes_near_to_logistic_regression_and_takes_raw_counts() -> None:
