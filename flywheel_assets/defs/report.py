@@ -12,6 +12,7 @@ from flywheel_assets.defs.assets.history import BACKTEST
 from flywheel_assets.defs.checks import VERDICTS
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.history_checks import HISTORY_VERDICTS
+from flywheel_assets.defs.transition_causes import CAUSES_VERDICTS
 from flywheel_assets.domain.forecast_backtest import Backtest, headline
 from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.headlines import headlines
@@ -40,7 +41,7 @@ CAUSES = "transition_causes"
 MODEL_PARAMETERS = {"session_predictions": ("session", "session model"), "user_labels": ("user", "user model")}
 """Per labelled table its model, and what a generation calls that model's version."""
 
-REPORTED = {**VERDICTS, **HISTORY_VERDICTS}
+REPORTED = {**VERDICTS, **HISTORY_VERDICTS, **CAUSES_VERDICTS}
 
 
 def labelled_intervals(flywheel: Flywheel) -> list[Interval]:

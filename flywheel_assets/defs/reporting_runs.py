@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from flywheel_assets.defs.assets.history import csv_copies_are_stale
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.processes import PROCESS_TAG, this_process
 from flywheel_assets.defs.report import is_stale, labelled_intervals
@@ -44,14 +45,17 @@ def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Int
 def make_reports(
     flywheel: Flywheel, job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
 ) -> Iterator[ReportRun | None]:
-    """One an interval, in order: None for one whose tables of history and page are what they should be."""
-    made_tables = False
+    """One an interval, in order: None for one whose tables of history and page are what they should be. A table that
+    cannot be made fails its run and does not stop the page, which tells what is there."""
     for interval in intervals:
         wanted = {t for t in HISTORY if flywheel.stale_because(t, interval, flywheel.generation)}
-        made_tables = made_tables or bool(wanted)
-        copies = ["csv_copies"] if made_tables and interval == intervals[-1] else []
+        last = interval == intervals[-1]
+        copies = ["csv_copies"] if last and (wanted or csv_copies_are_stale(flywheel)) else []
         if wanted or copies or is_stale(flywheel, interval):
-            yield _run(job, instance, interval, [*(t for t in HISTORY if t in wanted), *copies])
+            run = _run(job, instance, interval, [*(t for t in HISTORY if t in wanted), *copies])
+            if run.failure and run.tables and is_stale(flywheel, interval):
+                _run(job, instance, interval, [])
+            yield run
         else:
             yield None
 

@@ -8,9 +8,12 @@ import pytest
 
 from flywheel_assets.defs import report as reports
 from flywheel_assets.defs.assembly import definitions
+from flywheel_assets.defs.assets import causes
 from flywheel_assets.defs.jobs import REPORTS_JOB
 from flywheel_assets.defs.reporting_runs import make_reports, reportable
-from flywheel_assets.errors import NotMaterializedError, ReportError, SettingsError
+from flywheel_assets.domain.history_tables import HISTORY
+from flywheel_assets.domain.tables import TABLES
+from flywheel_assets.errors import ArtefactError, NotMaterializedError, ReportError, SettingsError
 from flywheel_assets.storage.pages import Pages
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
@@ -80,6 +83,35 @@ def test_what_is_up_to_date_is_not_made_again_and_what_changed_is(told: Project,
     assert [(key, failure) for key, _, failure in made(project)] == [(GAP, ""), (AFTER_GAP, ""), (LAST, "")]
 
 
+def test_csv_copies_that_are_gone_or_older_than_their_table_are_made_again(told: Project, tmp_path: Path) -> None:
+    project = told.copied_to(tmp_path)
+    copies = project.settings.warehouse_dir / "csv"
+    (copies / "label_mix.csv").unlink()
+    assert made(project) == [(LAST, 1, "")]
+    assert (copies / "label_mix.csv").is_file()
+    assert made(project) == []
+    project.path("sankey_links", FIRST).touch()
+    assert made(project) == [(LAST, 1, "")]
+    assert made(project) == []
+
+
+def test_a_table_that_cannot_be_made_does_not_stop_the_page(
+    told: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = told.copied_to(tmp_path)
+    project.path("transition_causes", LAST).unlink()
+
+    def gone(*_: object) -> None:
+        raise ArtefactError("it was labelled by other models, and they are gone")
+
+    monkeypatch.setattr(causes, "by_models_of", gone)
+    ((key, _, failure),) = made(project)
+    assert key == LAST
+    assert "and they are gone" in failure
+    with project.flywheel() as flywheel:
+        assert not reports.is_stale(flywheel, *project.intervals(LAST))
+
+
 def test_a_page_made_without_the_tables_of_history_says_what_is_missing(history: Project, tmp_path: Path) -> None:
     project = history.copied_to(tmp_path)
     result = report_alone(project, LAST)
@@ -130,6 +162,12 @@ def test_checks_come_from_the_record_and_without_one_are_computed_again(history:
     for one, other in pairs:
         assert one.numbers.get("psi") == pytest.approx(other.numbers.get("psi"), abs=1e-4)
         assert len(one.details) == len(other.details)
+
+
+def test_the_checks_of_every_table_are_told(told: Project) -> None:
+    with told.flywheel() as flywheel:
+        found = reports.findings_on_record(flywheel, *told.intervals(LAST), told.instance)
+    assert {finding.table for finding in found} == {*TABLES, *HISTORY}
 
 
 def test_a_report_that_cannot_be_written_fails_alone_and_leaves_the_tables(

@@ -2,6 +2,7 @@
 copies of these and other small tables."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -105,14 +106,19 @@ def sankey_links(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[F
     description="The small tables as CSV, one file each with all intervals, to upload to a BI tool.",
 )
 def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    written = {}
-    for table in CSV_TABLES:
-        paths = [flywheel.warehouse.path(table, interval) for interval in flywheel.calendar]
-        there = [path for path in paths if path.is_file()]
-        if there:
-            written[table] = write_csv(flywheel.warehouse, table, there, contract_schema(table))
+    copied = _copied(flywheel)
+    written = {t: write_csv(flywheel.warehouse, t, paths, contract_schema(t)) for t, paths in copied.items()}
     folder = csv_path(flywheel.warehouse, "").parent
     return dg.MaterializeResult(metadata={**written, "path": dg.MetadataValue.path(str(folder))})
+
+
+def csv_copies_are_stale(flywheel: Flywheel) -> bool:
+    """Whether one is missing, or older than a file that it is of: a run may have ended between both."""
+    for table, paths in _copied(flywheel).items():
+        copy = csv_path(flywheel.warehouse, table)
+        if not copy.is_file() or copy.stat().st_mtime_ns < max(path.stat().st_mtime_ns for path in paths):
+            return True
+    return False
 
 
 def read_moves(flywheel: Flywheel, interval: Interval) -> Moves:
@@ -129,6 +135,13 @@ def contract_schema(table: str) -> pa.Schema:
     """The columns of a small table, whose contract has no placeholders, by their Arrow types."""
     types = {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}
     return pa.schema([(c.name, pa.date32() if c.dtype == "date" else types[c.dtype]) for c in CONTRACTS[table].columns])
+
+
+def _copied(flywheel: Flywheel) -> dict[str, list[Path]]:
+    """Per table that is there for any interval its files, oldest interval first."""
+    warehouse, calendar = flywheel.warehouse, flywheel.calendar
+    there = {t: [warehouse.path(t, i) for i in calendar if warehouse.exists(t, i)] for t in CSV_TABLES}
+    return {table: paths for table, paths in there.items() if paths}
 
 
 def _newest_first(flywheel: Flywheel, interval: Interval) -> list[Interval]:
