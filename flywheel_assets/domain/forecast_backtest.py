@@ -94,4 +94,4 @@ def headline(found: Backtest) -> str:
         first = f"Not better than no change beyond chance: {figures}."
     else:
         first = f"Not better than no change: {figures}."
-    return f"{first}\nIts 90 % intervals held {found.covered:.0%} of what came."
+    return f"{first}\nIts 90% intervals held {found.covered:.0%} of what came."

@@ -49,7 +49,7 @@ def test_a_gain_within_chance_is_not_called_better() -> None:
     assert not found.better
     assert headline(found) == (
         "Not better than no change beyond chance: over 10 forecasts it was off by 9.0 users a label on average, "
-        "no change by 10.0.\nIts 90 % intervals held 90% of what came."
+        "no change by 10.0.\nIts 90% intervals held 90% of what came."
     )
     assert Backtest(10, 9.0, 10.0, 0.6, 0.9, 1.0).better
 

@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib.resources import files
 from itertools import pairwise
 
 import pytest
@@ -12,7 +13,7 @@ from flywheel_assets.reporting.interval_report import interval_report
 from flywheel_assets.reporting.page import numbers
 from flywheel_assets.reporting.page.colours import DARK_RAMP, LIGHT_RAMP, shades
 from flywheel_assets.reporting.page.html import Html, data_script, element
-from flywheel_assets.reporting.page.tables import transition_square
+from flywheel_assets.reporting.page.tables import DARK_FROM, transition_square
 from flywheel_assets.reporting.report_index import Entry, report_index
 from flywheel_assets_tests.frames import CALENDAR
 from flywheel_assets_tests.reports import FOUR, Labels, report_of
@@ -235,6 +236,36 @@ def test_the_ramp_goes_from_its_first_colour_to_its_last_without_repeating_one(r
     assert shades(ramp, 5) == list(ramp)
     assert shades(ramp, 1) == [ramp[-1]]
     assert shades(ramp, 0) == []
+
+
+@pytest.mark.parametrize("scheme", [":root {", ":root:not(.paper) {"])
+@pytest.mark.parametrize("paper", [None, "#ffffff"])
+def test_every_text_can_be_read_on_what_is_behind_it(scheme: str, paper: str | None) -> None:
+    """WCAG 2.2, 1.4.3: a contrast of 4.5, on paper too, which is white; cells of the square at every share."""
+    css = files("flywheel_assets.reporting.page").joinpath("page.css").read_text()
+    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", css.split(scheme)[1].split("}")[0]))
+    if paper and scheme == ":root {":
+        colours["paper"] = paper
+    for name in ("ink", "muted", "accent", "good", "warn", "bad"):
+        assert contrast(rgb(colours[name]), rgb(colours["paper"])) >= 4.5, name
+    for share in (i / 1000 for i in range(1001)):
+        behind = [
+            h * (0.06 + 0.94 * share) + p * (0.94 - 0.94 * share)
+            for h, p in zip(rgb(colours["heat"]), rgb(colours["paper"]), strict=True)
+        ]
+        ink = colours["heat-dark-ink" if share >= DARK_FROM else "heat-ink"]
+        assert contrast(rgb(ink), behind) >= 4.5, share
+
+
+def rgb(colour: str) -> list[float]:
+    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+
+
+def contrast(one: list[float], other: list[float]) -> float:
+    """Of two colours, as WCAG defines it."""
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour] for colour in (one, other)]
+    darker, lighter = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in linear)
+    return (lighter + 0.05) / (darker + 0.05)
 
 
 def test_the_index_links_reports_newest_first_with_their_numbers() -> None:

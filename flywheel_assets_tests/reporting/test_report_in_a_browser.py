@@ -86,6 +86,8 @@ def test_all_sections_are_drawn_without_a_word_or_a_request(show: Show, screensh
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
     assert shown.ask("document.documentElement.scrollWidth") == width
+    captions = "[...document.querySelectorAll('caption span')].map((c) => c.getBoundingClientRect().right)"
+    assert max(shown.ask(captions)) <= width
     assert shown.page.locator(".modebar, .undrawn").count() == 0
     shown.page.screenshot(path=screenshots / f"report_{width}.png", full_page=True)
 

@@ -6,8 +6,8 @@ from flywheel_assets.domain.labels import ABSENT
 from flywheel_assets.reporting.page.html import Html, element, joined
 from flywheel_assets.reporting.page.numbers import count, percent
 
-DARK_FROM = 0.78
-"""The share from which a cell is so dark that its text is light."""
+DARK_FROM = 0.795
+"""The share from which a cell is so dark that its text is light: where black and white are read equally well on it."""
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Html]], texts: int = 1) -> Html:
@@ -26,7 +26,7 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str | Ht
         caption,
         element(
             "table",
-            element("caption", caption),
+            element("caption", element("span", caption)),
             element("thead", element("tr", *head)),
             element("tbody", *body),
         ),
@@ -73,7 +73,7 @@ def transition_square(
         caption,
         element(
             "table",
-            element("caption", caption),
+            element("caption", element("span", caption)),
             element("thead", element("tr", *head)),
             element("tbody", *body),
             element("tfoot", foot),
