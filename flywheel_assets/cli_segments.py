@@ -47,7 +47,7 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
         with console.status(f"fitting clusters to {len(intervals)} intervals"):
             done = run_fit(defs.resolve_job_def(SEGMENTS_JOB), instance, intervals, clusters or 0)
         if done.failure:
-            raise SegmentsError(f"the fit failed, nothing of an earlier one was changed: {done.failure}")
+            raise SegmentsError(f"the fit failed, the one before stays in use: {done.failure}")
         _assign(instance, later, done.checks)
     _show()
 

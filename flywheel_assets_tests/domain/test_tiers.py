@@ -55,8 +55,10 @@ def test_rates_that_are_all_none_or_all_one_tie() -> None:
     assert not differ((7, 7), (900, 900))
 
 
-def test_a_cluster_with_one_conversion_of_two_sessions_is_not_above_the_others_for_it() -> None:
+def test_a_cluster_with_one_conversion_among_few_sessions_is_not_above_the_others_for_it() -> None:
     assert not differ((60, 300), (1, 2))
+    assert not differ((0, 200), (1, 20)), "without the correction they would differ"
+    assert differ((0, 200), (3, 20))
 
 
 def test_a_long_chain_of_small_differences_is_not_one_step() -> None:

@@ -227,6 +227,16 @@ def test_data_that_cannot_be_learnt_from_leave_nothing_behind(
     assert list((tmp_path / "candidates").iterdir()) == []
 
 
+def test_the_user_model_learns_from_what_the_session_model_says_and_not_from_the_truth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        candidates, "predicted_labels", lambda model, rows: pd.Series(SESSION_LABELS[0], index=rows.index)
+    )
+    with pytest.raises(TrainingError, match="every feature of the users to learn from is constant"):
+        train_candidate(tmp_path, labelled_sessions(), COMMAND, 7, lambda line: None, grid=((),))
+
+
 def test_a_user_with_two_labels_in_an_interval_is_named(tmp_path: Path, data: LabelledData) -> None:
     twice = labelled_sessions()
     object.__setattr__(twice, "users", pd.concat([twice.users, twice.users.iloc[[3]]]))
