@@ -43,6 +43,15 @@ def test_what_cannot_be_learnt_from_is_said(table: pd.DataFrame, said: str) -> N
         check(table)
 
 
+@pytest.mark.parametrize("part", ["stopping", "validation"])
+def test_rows_of_a_label_that_are_not_fitted_to_do_not_count(part: str) -> None:
+    table = rows(validation=40, rare=LEAST_ROWS_A_LABEL - 1)
+    table.loc[table["part"] == part, "label"] = "good"
+
+    with pytest.raises(TrainingError, match=r"too few sessions to learn from with the label good \(4\)"):
+        check(table)
+
+
 def test_one_label_alone_is_nothing_to_learn() -> None:
     with pytest.raises(TrainingError, match="labelled bad; expected two labels or more"):
         check(rows(rare=0), "bad")
