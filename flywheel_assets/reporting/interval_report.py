@@ -48,7 +48,8 @@ def interval_report(report: Report, standalone: bool = False) -> str:
 
 def document(title: str, body: Html, scripts: list[str], colours: str = "", generation: str = "") -> str:
     """A whole page with its head. ``scripts``: the inline ones, that the policy names by their digests."""
-    allowed = " ".join(["'self'", *(f"'sha256-{_digest(script)}'" for script in scripts)])
+    # To Firefox a page that is opened from a file has an origin of its own, which the script beside it is not of.
+    allowed = " ".join(["'self'", "file:", *(f"'sha256-{_digest(script)}'" for script in scripts)])
     policy = (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
         "form-action 'none'"

@@ -97,7 +97,8 @@ def test_what_scrolls_can_be_reached_by_keyboard_and_has_a_name(page: Page) -> N
 def test_the_page_names_no_place_in_a_network_and_forbids_them_all(page: Page) -> None:
     policy = next(tag["content"] for tag in page.all("meta") if tag.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
-    assert policy.startswith("default-src 'none'; script-src 'self' 'sha256-")
+    # Firefox takes no file for 'self': nsCSPHostSrc::permits is false where an origin has no host.
+    assert policy.startswith("default-src 'none'; script-src 'self' file: 'sha256-")
     places = [tag[name] for _, tag in page.tags for name in ("href", "src") if name in tag]
     assert not [place for place in places if place and re.match(r"(\w+:)?//", place)]
 
