@@ -1,8 +1,8 @@
 """The page's colours, as CSS variables: a ramp for the labels from worst to best, and what is no label.
 
 The ramp goes from rust over sand and straw to deep blue, so that readers who do not tell red from green tell its ends.
-Without colour its halves are alike: order, the lines between bars and the names beside them tell them apart. Up to five labels have colours of their own; more
-are blended in OKLab (Ottosson 2020), where equal steps look equal."""
+Without colour its halves are alike: order, the lines between bars and the names beside them tell them apart. Up to
+five labels have colours of their own; more are blended in OKLab (Ottosson 2020), where equal steps look equal."""
 
 from collections.abc import Mapping, Sequence
 

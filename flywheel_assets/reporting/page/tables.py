@@ -57,7 +57,7 @@ def transition_square(
     body = []
     for origin in rows:
         whole = sum(users.get((origin, to), 0) for to in labels)
-        cells = [_shaded(users.get((origin, to), 0), whole, origin == to) for to in columns]
+        cells = [_shaded(users.get((origin, to), 0), whole) for to in columns]
         body.append(
             element("tr", element("th", origin, scope="row"), *cells, element("td", count(whole), class_="number sum"))
         )
@@ -92,10 +92,10 @@ def bar(value: float | None, largest: float, written: str, colour: str) -> Html:
     return joined(element("span", stroke, class_="bar", aria_hidden="true"), written)
 
 
-def _shaded(users: int, whole: int, kept: bool) -> Html:
+def _shaded(users: int, whole: int) -> Html:
     if not users:
-        return element("td", "·", class_="number none" + (" kept" if kept else ""))
+        return element("td", "·", class_="number none")
     share = users / whole
-    classes = "number shaded" + (" dark" if share >= DARK_FROM else "") + (" kept" if kept else "")
+    classes = "number shaded" + (" dark" if share >= DARK_FROM else "")
     inside = joined(count(users), element("small", percent(share)))
     return element("td", inside, class_=classes, style=f"--share:{share:.3f}")
