@@ -114,7 +114,9 @@ def write_report(flywheel: Flywheel, report: Report) -> Path:
 
 def findings_on_record(flywheel: Flywheel, interval: Interval, instance: dg.DagsterInstance) -> list[Finding]:
     """What the checks of the interval's tables said when they last ran. Those of a table that have no record, as after
-    the loss of DAGSTER_HOME, are computed again; tables that are not there have none."""
+    the loss of DAGSTER_HOME, or one from before the table was last written, of this interval or of the previous one
+    that drift is measured from, are computed again; tables that are not there have none."""
+    concerned = [i for i in (flywheel.previous_with_data(interval), interval) if i]
     there = {table: of for table, of in REPORTED.items() if flywheel.warehouse.exists(table, interval)}
     keys = [
         dg.AssetCheckKey(dg.AssetKey(table), check.name) for table, (checks, _) in there.items() for check in checks
@@ -125,7 +127,9 @@ def findings_on_record(flywheel: Flywheel, interval: Interval, instance: dg.Dags
     found: list[Finding] = []
     for table, (checks, verdicts) in there.items():
         of_table = [records.get(dg.AssetCheckKey(dg.AssetKey(table), check.name)) for check in checks]
-        recorded = [finding for record in of_table if record and (finding := _recorded(record))]
+        paths = [flywheel.warehouse.path(table, i) for i in concerned if flywheel.warehouse.exists(table, i)]
+        written = max(path.stat().st_mtime for path in paths)
+        recorded = [finding for record in of_table if record and (finding := _recorded(record, written))]
         if len(recorded) == len(checks):
             found += recorded
             continue
@@ -139,9 +143,9 @@ def findings_on_record(flywheel: Flywheel, interval: Interval, instance: dg.Dags
     return found
 
 
-def _recorded(record: AssetCheckExecutionRecord) -> Finding | None:
-    """A record as a finding; None for one of a check that did not come to an end."""
-    event = record.event.dagster_event if record.event else None
+def _recorded(record: AssetCheckExecutionRecord, written: float) -> Finding | None:
+    """A record as a finding; None for one of a check that did not come to an end, or did before that time."""
+    event = record.event.dagster_event if record.event and record.event.timestamp >= written else None
     if event is None or event.event_type != dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         return None
     found = event.asset_check_evaluation_data

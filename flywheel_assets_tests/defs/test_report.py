@@ -2,8 +2,11 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.defs import report as reports
@@ -162,6 +165,26 @@ def test_checks_come_from_the_record_and_without_one_are_computed_again(history:
     for one, other in pairs:
         assert one.numbers.get("psi") == pytest.approx(other.numbers.get("psi"), abs=1e-4)
         assert len(one.details) == len(other.details)
+
+
+def test_drift_from_an_interval_that_was_made_again_since_is_computed_again(told: Project, tmp_path: Path) -> None:
+    project = told.copied_to(tmp_path)
+    project.instance = told.instance
+    before = psi_from_previous(project)
+    labels = project.path("user_labels", AFTER_GAP)
+    rows = pq.read_table(labels)
+    passive = pa.repeat(pa.scalar("Passive", rows.schema.field("user_flywheel_label").type), len(rows))
+    pq.write_table(
+        rows.set_column(rows.schema.get_field_index("user_flywheel_label"), "user_flywheel_label", passive), labels
+    )
+    assert psi_from_previous(project) != before
+
+
+def psi_from_previous(project: Project) -> Any:
+    """What the report of the last interval tells of how far user labels drifted from the interval before."""
+    with project.flywheel() as flywheel:
+        found = reports.findings_on_record(flywheel, *project.intervals(LAST), project.instance)
+    return next(f.numbers["psi"] for f in found if (f.table, f.check) == ("user_labels", "drift_from_previous"))
 
 
 def test_the_checks_of_every_table_are_told(told: Project) -> None:
