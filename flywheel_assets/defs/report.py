@@ -57,6 +57,8 @@ def looked_back_on(flywheel: Flywheel, interval: Interval) -> list[Interval]:
 
 def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding]) -> Report:
     """What the report of an interval with user labels says. Tables that are not there are named in ``missing``."""
+    # First, so that what is written while the page is made leaves it stale.
+    made_from = report_generation(flywheel, interval).digest
     warehouse = flywheel.warehouse
     intervals = looked_back_on(flywheel, interval)
     unmade = {i.number for i in intervals[:-1] for table in OVER_TIME if not warehouse.exists(table, i)}
@@ -82,7 +84,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         missing={table: _what_to_do(interval) for table in TOLD if not warehouse.exists(table, interval)},
         previous_page=_page(flywheel, previous) if previous else None,
         unmade=len(unmade),
-        generation=report_generation(flywheel, interval).digest,
+        generation=made_from,
     )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -95,6 +96,25 @@ def test_csv_copies_that_are_gone_or_older_than_their_table_are_made_again(told:
     project.path("sankey_links", FIRST).touch()
     assert made(project) == [(LAST, 1, "")]
     assert made(project) == []
+
+
+def test_a_table_that_changes_while_the_page_is_made_leaves_it_stale(
+    told: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = told.copied_to(tmp_path)
+    (interval,) = project.intervals(LAST)
+    read = reports._rows
+
+    def read_and_changed(*asked: Any) -> Any:
+        found = read(*asked)
+        project.path("growth_accounting", FIRST).unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(reports, "_rows", read_and_changed)
+    with project.flywheel() as flywheel:
+        assert not reports.is_stale(flywheel, interval)
+        reports.write_report(flywheel, reports.report_of(flywheel, interval, []))
+        assert reports.is_stale(flywheel, interval)
 
 
 def test_a_table_that_cannot_be_made_does_not_stop_the_page(
