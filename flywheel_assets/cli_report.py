@@ -27,10 +27,11 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     import dagster as dg
 
     from flywheel_assets.definitions import defs, settings
+    from flywheel_assets.defs.findings import findings_on_record
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.jobs import REPORTS_JOB
     from flywheel_assets.defs.processes import end_abandoned_runs
-    from flywheel_assets.defs.report import findings_on_record, report_of
+    from flywheel_assets.defs.report import report_of
     from flywheel_assets.defs.reporting_runs import make_reports, reportable
     from flywheel_assets.reporting.console import terminal
     from flywheel_assets.reporting.interval_report import interval_report

@@ -12,11 +12,13 @@ import pytest
 from flywheel_assets.defs import report as reports
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.assets import causes
+from flywheel_assets.defs.findings import findings_on_record
 from flywheel_assets.defs.jobs import REPORTS_JOB
 from flywheel_assets.defs.reporting_runs import make_reports, reportable
 from flywheel_assets.domain.history_tables import HISTORY
 from flywheel_assets.domain.tables import TABLES
 from flywheel_assets.errors import ArtefactError, NotMaterializedError, ReportError, SettingsError
+from flywheel_assets.reporting.page.content import Finding
 from flywheel_assets.storage.pages import Pages
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
@@ -172,10 +174,10 @@ def test_an_interval_that_was_not_run_has_no_report_and_the_command_is_named(
 def test_checks_come_from_the_record_and_without_one_are_computed_again(history: Project) -> None:
     (interval,) = history.intervals(LAST)
     with history.flywheel() as flywheel, dg.DagsterInstance.ephemeral() as nothing:
-        recorded = reports.findings_on_record(flywheel, interval, history.instance)
-        computed = reports.findings_on_record(flywheel, interval, nothing)
+        recorded = findings_on_record(flywheel, interval, history.instance)
+        computed = findings_on_record(flywheel, interval, nothing)
 
-    def seen(findings: list[reports.Finding]) -> list[tuple[str, str, str, str]]:
+    def seen(findings: list[Finding]) -> list[tuple[str, str, str, str]]:
         return sorted((f.table, f.check, f.state, f.summary) for f in findings)
 
     assert len(recorded) == 27
@@ -203,14 +205,14 @@ def psi_from_previous(project: Project) -> float:
     """What the report of the last interval tells of how far user labels drifted from the interval before."""
     (interval,) = project.intervals(LAST)
     with project.flywheel() as flywheel:
-        found = reports.findings_on_record(flywheel, interval, project.instance)
+        found = findings_on_record(flywheel, interval, project.instance)
     return next(float(f.numbers["psi"]) for f in found if (f.table, f.check) == ("user_labels", "drift_from_previous"))
 
 
 def test_the_checks_of_every_table_are_told(told: Project) -> None:
     (interval,) = told.intervals(LAST)
     with told.flywheel() as flywheel:
-        found = reports.findings_on_record(flywheel, interval, told.instance)
+        found = findings_on_record(flywheel, interval, told.instance)
     assert {finding.table for finding in found} == {*TABLES, *HISTORY}
 
 

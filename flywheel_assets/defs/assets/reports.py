@@ -5,8 +5,9 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_assets.defs.findings import findings_on_record
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.report import CAUSES, TOLD, findings_on_record, report_of, write_report
+from flywheel_assets.defs.report import CAUSES, TOLD, report_of, write_report
 from flywheel_assets.errors import NotMaterializedError
 
 
