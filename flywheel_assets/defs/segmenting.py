@@ -1,7 +1,7 @@
 """A fit of the segments put together: which intervals, from what matrix, kept as what. Knows nothing of Dagster."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import ibis
 import ibis.expr.types as ir
@@ -15,6 +15,7 @@ from flywheel_assets.domain.segments import Segments, matrix
 from flywheel_assets.domain.visit_features import columns_of, visit_features
 from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.learning.exploring import Exploration, explore
+from flywheel_assets.settings import SETTINGS
 
 RANGE = "flywheel.range"
 """The note in visit_features that says which intervals it is of, and of which features."""
@@ -26,8 +27,9 @@ FITTED = "flywheel.fitted"
 def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval]:
     """The intervals of a range of keys; an empty key is the first interval with data, or the last one materialized.
 
-    Raises SettingsError for a key that is no interval and for a range without any, SegmentsError when nothing has been
-    materialized, NotMaterializedError for an interval in the range that has not."""
+    Raises SettingsError for a key that is no interval, for a range without any and for an outcome that is no feature,
+    SegmentsError when nothing has been materialized, NotMaterializedError for an interval in the range that has not."""
+    outcome_among(flywheel.settings.outcome, flywheel.models.session.features)
     made = flywheel.warehouse.keys("trimmed_sessions")
     if not made and not (first and last):
         raise SegmentsError("no interval has been materialized, so there are no sessions to cluster: flywheel run")
@@ -76,7 +78,7 @@ def explored(flywheel: Flywheel, clusters: int, tell: Callable[[str], None]) -> 
     names = columns_of(counts)
     numbers = range(settings.segment_counts[0], settings.segment_counts[1] + 1)
     found = explore(matrix(rows, names), numbers, clusters or settings.segment_count, tell)
-    outcome = settings.outcome if settings.outcome in counts else None
+    outcome = outcome_among(settings.outcome, counts)
     conversions = None
     if outcome:
         converted = rows.column(outcome).to_numpy() > 0
@@ -99,6 +101,18 @@ def explored(flywheel: Flywheel, clusters: int, tell: Callable[[str], None]) -> 
         sampling=found.sampling,
     )
     return found, fitted
+
+
+def outcome_among(outcome: str, features: Sequence[str]) -> str | None:
+    """The outcome where it is one of the features; None for the default, which a team's features need not have. Raises
+    SettingsError for one that was set and is none of them."""
+    if outcome in features:
+        return outcome
+    if outcome != SETTINGS["FLYWHEEL_OUTCOME"][0]:
+        raise SettingsError(
+            f"FLYWHEEL_OUTCOME is {outcome!r}; expected a feature of the session model: {', '.join(features)}"
+        )
+    return None
 
 
 def previous_segments(flywheel: Flywheel) -> Segments | None:

@@ -17,7 +17,7 @@ from flywheel_assets.defs.segment_runs import not_assigned
 from flywheel_assets.defs.status import last_failures
 from flywheel_assets.domain.segments import Segments
 from flywheel_assets.errors import SegmentsError
-from flywheel_assets.settings import Settings
+from flywheel_assets.settings import SETTINGS, Settings
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata
 from flywheel_assets_tests.segments import sessions_of
 
@@ -122,6 +122,28 @@ def test_the_kinds_that_there_are_become_clusters_with_words(trimmed: Project) -
     assert why.startswith("3 clusters: mean rank")
 
 
+def test_a_fit_that_replaces_another_is_checked_itself(trimmed: Project) -> None:
+    fit(trimmed, FIRST, SECOND, clusters=2)
+    first, ids = report(trimmed)["version"], report(trimmed)["clusters"]
+    again = fit(trimmed, FIRST, SECOND, clusters=3)
+
+    assert report(trimmed)["version"] != first
+    assert len(ids) == 2
+    assert (checks(again, "cluster_centers")["centroid_sanity"].description or "").startswith("3 centres apart")
+
+
+def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays(trimmed: Project) -> None:
+    fit(trimmed, FIRST, SECOND)
+    before = report(trimmed)
+    other = trimmed.with_settings(FLYWHEEL_OUTCOME="lead")
+
+    assert (
+        "FLYWHEEL_OUTCOME is 'lead'; expected a feature of the session model: impressions, pageviews, "
+        "detail_pageviews, favorites, shares, leads, distinct_categories, distinct_items"
+    ) in said(fit(other, FIRST, SECOND))
+    assert report(trimmed) == before
+
+
 def tick(project: Project) -> dg.SensorResult | dg.SkipReason:
     repository = definitions(project.settings).get_repository_def()
     context = dg.build_sensor_context(project.instance, repository_def=repository)
@@ -221,8 +243,11 @@ def test_the_setting_decides_how_many_unless_the_run_does_and_what_appeared_is_n
     assert report(two)["why"].startswith("3 clusters, as asked for")
 
 
-def test_without_the_outcome_among_the_features_conversion_is_unknown(trimmed: Project) -> None:
-    other = trimmed.with_settings(FLYWHEEL_OUTCOME="orders")
+def test_without_the_outcome_among_the_features_conversion_is_unknown(
+    trimmed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "FLYWHEEL_OUTCOME", ("orders", "as if nobody had said which, and it were this"))
+    other = trimmed.with_settings()
     fit(other)
     result = assign(other, THIRD)
 

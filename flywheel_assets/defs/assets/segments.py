@@ -78,6 +78,7 @@ def cluster_centers(flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResul
     segments, matching = segments_of(fitted, previous_segments(flywheel))
     written = files.keep("cluster_centers", centers_table(segments))
     files.write_report(report(fitted, segments, matching, files.read("k_diagnostics").to_pylist()))
+    flywheel.segments = segments  # what follows in this run, its checks, is of this fit and not of the one before
     clusters = [{"cluster": c.id, "description": c.description, "share": c.share} for c in segments.clusters]
     extras = {
         "appeared": _said(matching.appeared),
