@@ -11,8 +11,9 @@ import psutil
 
 from flywheel_assets.defs.jobs import JOBS
 
-PROCESS_TAG = "flywheel/process"
-"""Where a run is: machine, process and when that process began, so that its number, given out again, is another's."""
+PROCESS_TAG = ".dagster/flywheel_process"
+"""Where a run is: machine, process and when that process began, so that its number, given out again, is another's. The
+UI shows no tags that begin as this one does: it is for nobody to read."""
 
 TAGGED_AFTER = timedelta(minutes=1)
 """A run says where it is a moment after it started; one that has not for this long was killed before it could."""
