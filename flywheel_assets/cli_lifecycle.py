@@ -15,7 +15,7 @@ def list_models() -> None:
         (one.version, one.place, one.session, one.user, one.since, "not whole, see below" if one.problem else one.why)
         for one in found
     ]
-    terminal().print(table(("version", "is", "session model", "user model", "since (UTC)", "why"), rows))
+    terminal().print(table(("version", "is", "session model", "user model", "champion from (UTC)", "why"), rows))
     for one in found:
         if one.problem:
             click.echo(f"\n{one.problem}")
@@ -24,17 +24,17 @@ def list_models() -> None:
 @click.command()
 @click.argument("version")
 def compare(version: str) -> None:
-    """Compare candidate VERSION with the champion, on its holdout and on the latest closed interval."""
+    """Compare VERSION, a candidate or an archived champion, with the champion, on its holdout and on the latest closed interval."""
     from flywheel_assets.defs.comparing import compare_bundles
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.domain.model_comparison import Level, objections
-    from flywheel_assets.learning.shelves import candidate
+    from flywheel_assets.learning.shelves import promotable
     from flywheel_assets.reporting.comparison import comparison_report
     from flywheel_assets.reporting.console import terminal
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel:
-        bundle = candidate(flywheel.settings.models_dir, version)
+        bundle = promotable(flywheel.settings.models_dir, version)
         found = compare_bundles(flywheel, bundle, flywheel.models)
         against = objections(found, flywheel.settings.max_flips)
     orders: dict[Level, tuple[str, ...]] = {"sessions": bundle.session.order, "users": bundle.user.order}
@@ -46,8 +46,9 @@ def compare(version: str) -> None:
 @click.option("--force", is_flag=True, help="Whatever speaks against it; needs --why.")
 @click.option("--why", default="", metavar="TEXT", help="For the record, models/promotions.json.")
 def promote(version: str, force: bool, why: str) -> None:
-    """Make candidate VERSION the champion, and archive the one before. Refused when it is worse beyond noise, changes
-    more labels than FLYWHEEL_MAX_FLIPS, or cannot be compared. Typed again after a kill, it completes."""
+    """Make VERSION, a candidate or an archived champion, the champion, and archive the one before. Refused when it is
+    worse beyond noise, changes more labels than FLYWHEEL_MAX_FLIPS, or cannot be compared, as what has no holdout.
+    Typed again after a kill, it completes."""
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.defs.promoting import promote_candidate
     from flywheel_assets.settings import Settings

@@ -16,6 +16,7 @@ from flywheel_assets.cli import main
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.files import ALL_FILES
+from flywheel_assets.learning.promotions import read_promotions
 from flywheel_assets.learning.world import FEATURES
 from flywheel_assets_tests.histories import FIRST, LAST, history_in
 from flywheel_assets_tests.projects import MODELS
@@ -124,6 +125,15 @@ def test_a_promotion_a_rescore_and_the_way_back(flywheel: Type, folder: Path, bu
     assert f"champion is {SHIPPED} again, in the place of {busy}" in back.stdout
     assert ModelBundle.open(folder / "models").version == SHIPPED
 
+    refused = flywheel("models", "promote", busy)
+    assert refused.exit_code == 2
+    assert f"{busy} stays in the archive" in refused.stderr
+    assert "holdout_sessions.parquet is missing" in refused.stderr
+    again = flywheel("models", "promote", busy, "--force", "--why", "back it is")
+    assert f"champion is {busy}, {SHIPPED} is in the archive" in again.stdout
+    assert read_promotions(folder / "models")[-1].why == "back it is"
+    assert flywheel("models", "compare", SHIPPED).exit_code == 0
+
 
 def test_mistakes_are_one_line(flywheel: Type, folder: Path, busy: str) -> None:
     (folder / "models" / "candidates" / busy / ALL_FILES[0]).write_bytes(b"half")
@@ -136,3 +146,16 @@ def test_mistakes_are_one_line(flywheel: Type, folder: Path, busy: str) -> None:
         assert result.exit_code == 2
         assert re.match(f"error: .*{says}", result.stderr)
     assert re.search(rf"^{busy} +candidate .*not whole", flywheel("models", "list").stdout, re.MULTILINE)
+
+
+def test_a_models_folder_that_is_not_there_is_said_once(
+    flywheel: Type, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYWHEEL_MODELS_DIR", str(folder / "nowhere"))
+    listed, verified = flywheel("models", "list"), flywheel("models", "verify")
+
+    assert (listed.exit_code, verified.exit_code) == (2, 1)
+    assert listed.stderr.startswith(f"error: there is no folder {folder / 'nowhere'}; expected one with six")
+    assert listed.stdout == ""
+    assert "there is no folder" in verified.stdout
+    assert "keras" not in verified.stdout

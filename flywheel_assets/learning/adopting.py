@@ -13,7 +13,15 @@ import numpy as np
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
 from flywheel_assets.learning.compiling import compile_bundle
-from flywheel_assets.learning.files import ALL_FILES, MANIFEST, SESSION_FILES, USER_FILES, digests_of, missing_files
+from flywheel_assets.learning.files import (
+    ALL_FILES,
+    MANIFEST,
+    SESSION_FILES,
+    USER_FILES,
+    check_folder,
+    digests_of,
+    missing_files,
+)
 from flywheel_assets.learning.originals import Originals, library_versions
 
 SUM_TOLERANCE = 1e-3
@@ -30,7 +38,9 @@ class Artefact:
 
 
 def inventory(directory: Path) -> list[Artefact]:
-    """The six files. Raises ArtefactError when one is missing, and when a manifest vouches for them already."""
+    """The six files. Raises ArtefactError when the folder or one of them is missing, and when a manifest vouches for them
+    already."""
+    check_folder(directory)
     missing = missing_files(directory)
     if missing:
         raise ArtefactError(f"{directory} lacks {', '.join(missing)}; expected six artefacts: {', '.join(ALL_FILES)}")

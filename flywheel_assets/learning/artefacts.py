@@ -12,7 +12,15 @@ from typing import Any
 from flywheel_assets.domain.drift import Baseline
 from flywheel_assets.domain.labels import ABSENT, clashes, share_column
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.learning.files import ALL_FILES, MANIFEST, digest, missing_files, read_trusted, write_whole
+from flywheel_assets.learning.files import (
+    ALL_FILES,
+    MANIFEST,
+    check_folder,
+    digest,
+    missing_files,
+    read_trusted,
+    write_whole,
+)
 from flywheel_assets.learning.promotions import read_promotions, unfinished
 
 
@@ -58,9 +66,9 @@ class ModelBundle:
     def open(cls, directory: Path) -> "ModelBundle":
         """The bundle in ``directory``.
 
-        Raises ArtefactError when the manifest or one of the six files is missing, when a file is not the one that the
-        manifest describes, and when the two models do not fit each other. Where a promotion was interrupted, it says
-        which command completes that.
+        Raises ArtefactError when the folder, the manifest or one of the six files is missing, when a file is not the one
+        that the manifest describes, and when the two models do not fit each other. Where a promotion was interrupted, it
+        says which command completes that.
         """
         try:
             return cls._opened(directory)
@@ -73,6 +81,7 @@ class ModelBundle:
     @classmethod
     def _opened(cls, directory: Path) -> "ModelBundle":
         path = directory / MANIFEST
+        check_folder(directory)
         missing = missing_files(directory)
         if missing:
             raise ArtefactError(

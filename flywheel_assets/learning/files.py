@@ -42,7 +42,17 @@ ALL_FILES = SESSION_FILES.originals + USER_FILES.originals
 
 HOLDOUT_SESSIONS, HOLDOUT_USERS = "holdout_sessions.parquet", "holdout_users.parquet"
 """The validation rows, in a candidate's folder: ``session_id``, ``user_id``, ``interval_start``, the features float64
-and ``session_quality_label``; ``user_id``, ``interval_start`` and ``user_flywheel_label``."""
+and ``session_quality_label``, null where nobody labelled; ``user_id``, ``interval_start`` and
+``user_flywheel_label``."""
+
+
+def check_folder(directory: Path) -> None:
+    """Raises ArtefactError when there is no such folder."""
+    if not directory.is_dir():
+        raise ArtefactError(
+            f"there is no folder {directory}; expected one with six model artefacts: set FLYWHEEL_MODELS_DIR to it, or "
+            f"make it: flywheel models train --out {directory}"
+        )
 
 
 def missing_files(directory: Path) -> list[str]:

@@ -25,7 +25,7 @@ from flywheel_assets.learning.promotions import (
     unfinished,
     write_promotions,
 )
-from flywheel_assets.learning.shelves import ARCHIVE, candidate, champion, whole
+from flywheel_assets.learning.shelves import ARCHIVE, CANDIDATES, champion, promotable, whole
 
 _NAMED = (*ALL_FILES, SESSION_FILES.compiled, USER_FILES.compiled, "README.md")
 
@@ -39,30 +39,31 @@ def promote(
     objections: Sequence[str] = (),
     figures: Mapping[str, Any] | None = None,
 ) -> Promotion:
-    """Makes a candidate the champion, and archives the one before. Whether it should be is the caller's question:
-    ``instead_of`` is the champion that it was compared with (None: the folder had none), ``objections`` what the caller
-    overrules, ``why`` and ``figures`` go into the record. A promotion of the version that was begun is completed.
+    """Makes a candidate, or a bundle of the archive, the champion, and archives the one before. Whether it should be is
+    the caller's question: ``instead_of`` is the champion that it was compared with (None: the folder had none),
+    ``objections`` what the caller overrules, ``why`` and ``figures`` go into the record. A promotion of the version
+    that was begun is completed. A candidate is gone afterwards, the archive keeps what it has.
 
-    Raises ArtefactError, and leaves the champion as it is, when the candidate is missing or not whole, when the
-    champion is another by now, and while another change is unfinished."""
+    Raises ArtefactError, and leaves the champion as it is, when the bundle is missing or not whole, when the champion
+    is another by now, and while another change is unfinished."""
     with _locked(models_dir):
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
         if begun and (begun.action, begun.version) != ("promote", version):
             raise ArtefactError(f"{begun.interruption}; or undo it: flywheel models rollback")
-        source = candidate(models_dir, version)
+        source = promotable(models_dir, version)
         if begun:
             return _completed(models_dir, promotions, source)
         present = champion(models_dir)
         if (present.version if present else None) != instead_of:
             raise ArtefactError(
-                f"the champion in {models_dir} is {present.version if present else 'gone'}, the candidate was compared "
+                f"the champion in {models_dir} is {present.version if present else 'gone'}, {version} was compared "
                 f"with {instead_of or 'none'}: somebody changed it meanwhile; type the command again"
             )
         at = now.isoformat(timespec="seconds")
         entry = Promotion("promote", version, instead_of, at, why, bool(objections), tuple(objections), figures or {})
         if present and present.version == version:  # killed before the candidate was cleared away
-            _discard(models_dir, source.directory)
+            _discard_candidate(models_dir, source)
             return replace(entry, complete=True)
         _archive(present)
         return _completed(models_dir, [*promotions, entry], source)
@@ -101,8 +102,7 @@ def _completed(models_dir: Path, promotions: list[Promotion], source: ModelBundl
     ModelBundle.open(models_dir)
     done = replace(promotions[-1], complete=True)
     write_promotions(models_dir, [*promotions[:-1], done])
-    if done.action == "promote":
-        _discard(models_dir, source.directory)
+    _discard_candidate(models_dir, source)
     return done
 
 
@@ -124,11 +124,12 @@ def _archive(bundle: ModelBundle | None) -> None:
         staged.rename(home)
 
 
-def _discard(models_dir: Path, directory: Path) -> None:
-    """Deletes a candidate's folder so that nobody sees a part of it."""
-    gone = _hidden(models_dir)
-    directory.rename(gone)
-    shutil.rmtree(gone)
+def _discard_candidate(models_dir: Path, bundle: ModelBundle) -> None:
+    """Deletes a candidate's folder so that nobody sees a part of it; a bundle of the archive stays."""
+    if bundle.directory.parent == models_dir / CANDIDATES:
+        gone = _hidden(models_dir)
+        bundle.directory.rename(gone)
+        shutil.rmtree(gone)
 
 
 def _hidden(models_dir: Path) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle
-from flywheel_assets.learning.files import ALL_FILES, MANIFEST, missing_files
+from flywheel_assets.learning.files import ALL_FILES, MANIFEST, check_folder, missing_files
 from flywheel_assets.learning.promotions import read_promotions, unfinished
 
 CANDIDATES, ARCHIVE = "candidates", "archive"
@@ -43,6 +43,20 @@ def candidate(models_dir: Path, version: str = "") -> ModelBundle:
     return whole(folder / (version or there[0]))
 
 
+def promotable(models_dir: Path, version: str) -> ModelBundle:
+    """The candidate of that version, else the bundle that the archive has of it. Raises ArtefactError when it is in
+    neither place or not whole."""
+    archived = versions_in(models_dir / ARCHIVE)
+    if version in archived and version not in versions_in(models_dir / CANDIDATES):
+        return whole(models_dir / ARCHIVE / version)
+    try:
+        return candidate(models_dir, version)
+    except ArtefactError as error:
+        if not archived or version in archived:
+            raise
+        raise ArtefactError(f"{error}; the archive has, newest first: {', '.join(archived)}") from None
+
+
 def whole(directory: Path) -> ModelBundle:
     """The bundle of a version's folder. Raises ArtefactError when that is missing, not whole, or of another version."""
     if not directory.is_dir():
@@ -59,8 +73,8 @@ def whole(directory: Path) -> ModelBundle:
 @dataclass(frozen=True)
 class Known:
     """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive, ``session`` and ``user``
-    the versions of its models, ``since`` when it last became the champion and ``why``. One that is not whole has a
-    ``problem`` and nothing of these."""
+    the versions of its models, ``since`` when it became the champion and ``why``: of the champion its last promotion or
+    rollback, of the others their last promotion. One that is not whole has a ``problem`` and nothing of these."""
 
     version: str
     place: str
@@ -73,15 +87,18 @@ class Known:
 
 def known_bundles(models_dir: Path) -> list[Known]:
     """Every bundle in a models folder: the champion, then candidates and archived ones, newest first. Whatever is wrong
-    with one is said of it. Raises ArtefactError for a record that cannot be read."""
-    changes = {change.version: change for change in read_promotions(models_dir) if change.complete}
+    with one is said of it. Raises ArtefactError for a folder that is not there or a record that cannot be read."""
+    check_folder(models_dir)
+    changes = [change for change in read_promotions(models_dir) if change.complete]
+    promotions = {change.version: change for change in changes if change.action == "promote"}
+    last = {change.version: change for change in changes}
 
     def known(directory: Path, place: str) -> Known:
         try:
             bundle = ModelBundle.open(models_dir) if directory == models_dir else whole(directory)
         except ArtefactError as error:
             return Known("-" if directory == models_dir else directory.name, place, problem=str(error))
-        change = changes.get(bundle.version)
+        change = (last if place == "champion" else promotions).get(bundle.version)
         since, why = (change.at[:16].replace("T", " "), change.why) if change else (None, "")
         return Known(bundle.version, place, bundle.session.version, bundle.user.version, since, why)
 

@@ -19,7 +19,7 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.promoting import promote_candidate
 from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.learning.artefacts import ModelBundle
-from flywheel_assets.learning.lifecycle import promote
+from flywheel_assets.learning.lifecycle import promote, rollback
 from flywheel_assets.learning.promotions import read_promotions
 from flywheel_assets.learning.world import FEATURES
 from flywheel_assets_tests.histories import AFTER_GAP, GAP, LAST
@@ -186,6 +186,24 @@ def test_without_a_holdout_a_candidate_is_refused_unless_forced(lived: Project, 
         with pytest.raises(PromotionError, match=rf"no figures on a holdout: .*{name} is missing"):
             promote_candidate(flywheel, same.version, "", forced=False)
         assert promote_candidate(flywheel, same.version, "no holdout was kept", forced=True)[0].forced
+
+
+def test_an_archived_champion_is_compared_like_a_candidate_where_it_has_its_holdout(lived: Project) -> None:
+    models_dir, same = lived.settings.models_dir, candidate(lived, "same")
+    kept = {path.name: path.read_bytes() for path in same.directory.glob("holdout_*.parquet")}
+    before = ModelBundle.open(models_dir).version
+    promote(models_dir, same.version, NOW, before)
+    rollback(models_dir, NOW)
+    with lived.flywheel() as flywheel:
+        with pytest.raises(PromotionError, match=f"{same.version} stays in the archive.*\n.*no figures on a holdout"):
+            promote_candidate(flywheel, same.version, "", forced=False)
+        for name, content in kept.items():
+            (models_dir / "archive" / same.version / name).write_bytes(content)
+        done, comparison = promote_candidate(flywheel, same.version, "as good", forced=False)
+
+    assert comparison is not None
+    assert (done.version, done.before, done.forced) == (same.version, before, False)
+    assert ModelBundle.open(models_dir).version == same.version
 
 
 def test_an_interval_that_the_candidate_cannot_score_speaks_against_it(lived: Project) -> None:

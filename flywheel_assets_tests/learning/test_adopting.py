@@ -110,6 +110,14 @@ def test_a_missing_file_is_named(theirs: Path) -> None:
     assert f"lacks {SESSION_FILES.encoder}" in result.output
 
 
+def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
+    result = adopt(tmp_path / "nowhere", "--yes", *BOTH_ORDERS)
+
+    assert result.exit_code == 2
+    assert f"there is no folder {tmp_path / 'nowhere'}" in result.output
+    assert SESSION_FILES.encoder not in result.output
+
+
 def test_outputs_that_are_no_probabilities_are_refused(theirs: Path) -> None:
     write_model(theirs, SESSION_FILES, FEATURES, SESSION_LABELS, activation="sigmoid")
     result = adopt(theirs, "--yes", *BOTH_ORDERS)

@@ -16,7 +16,7 @@ from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.files import ALL_FILES, MANIFEST, digests_of
 from flywheel_assets.learning.lifecycle import promote, rollback
 from flywheel_assets.learning.promotions import RECORD, Promotion, earlier_champion, read_promotions
-from flywheel_assets.learning.shelves import candidate, champion, labelled_by, versions_in
+from flywheel_assets.learning.shelves import candidate, champion, known_bundles, labelled_by, versions_in
 from flywheel_assets_tests.variants import write_candidate, write_variant
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
@@ -295,7 +295,7 @@ def test_a_folder_of_another_version_is_refused(models: Path, first: str, a: str
 
 def test_a_champion_that_changed_since_the_comparison_is_not_replaced(models: Path, first: str, a: str, b: str) -> None:
     promote(models, b, NOW, first)
-    with pytest.raises(ArtefactError, match=f"is {b}, the candidate was compared with {first}.*type the command again"):
+    with pytest.raises(ArtefactError, match=f"is {b}, {a} was compared with {first}.*type the command again"):
         promote(models, a, NOW, first)
 
 
@@ -377,3 +377,80 @@ def test_a_record_that_cannot_be_read_is_named(models: Path, first: str, a: str)
     with pytest.raises(ArtefactError, match=r"promotions\.json is not a record that this version reads"):
         promote(models, a, NOW, first)
     assert ModelBundle.open(models).version == first
+
+
+def test_what_was_rolled_back_can_be_promoted_again_and_stays_in_the_archive(
+    models: Path, first: str, a: str, b: str
+) -> None:
+    promote(models, a, NOW, first)
+    promote(models, b, NOW, a)
+    rollback(models, NOW)
+
+    again = promote(models, b, NOW, a, why="it was better after all")
+
+    assert ModelBundle.open(models).version == b
+    assert (again.action, again.before, again.why, again.complete) == ("promote", a, "it was better after all", True)
+    assert read_promotions(models)[-1] == again
+    assert sorted(versions_in(models / "archive")) == sorted([first, a, b])
+    assert [rollback(models, NOW).version, rollback(models, NOW).version] == [a, first]
+
+
+def test_a_promotion_out_of_the_archive_killed_at_any_step_is_mended_by_the_same_command(
+    models: Path, first: str, a: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote(models, a, NOW, first)
+    rollback(models, NOW)
+    steps = steps_of(lambda: promote(Path(shutil.copytree(models, tmp_path / "m")), a, NOW, first), monkeypatch)
+    halves = 0
+    for step in range(steps):
+        copy = Path(shutil.copytree(models, tmp_path / str(step)))
+        with killed_before(step, monkeypatch), pytest.raises(Killed):
+            promote(copy, a, NOW, first)
+        is_usable_or_names(f"flywheel models promote {a}", copy, first, a)
+        try:
+            found = champion(copy)
+        except ArtefactError:
+            halves, found = halves + 1, None
+        promote(copy, a, NOW, found.version if found else first)
+        assert ModelBundle.open(copy).version == ModelBundle.open(copy / "archive" / a).version == a
+        assert ModelBundle.open(copy / "archive" / first).version == first
+        assert [(p.action, p.version, p.complete) for p in read_promotions(copy)] == [
+            ("promote", a, True),
+            ("rollback", first, True),
+            ("promote", a, True),
+        ]
+    assert halves >= len(ALL_FILES) - 1
+
+
+def test_a_version_that_is_nowhere_is_an_error_that_names_candidates_and_archive(
+    models: Path, first: str, a: str, b: str
+) -> None:
+    promote(models, a, NOW, first)
+    with pytest.raises(ArtefactError, match=f"no candidate nope in .*first: {b}; the archive has, .*first: {first}"):
+        promote(models, "nope", NOW, a)
+
+
+def test_the_list_says_of_archived_ones_when_and_why_they_were_promoted_whatever_came_later(
+    models: Path, first: str, a: str, b: str
+) -> None:
+    days = [datetime(2024, 3, day, tzinfo=UTC) for day in (1, 2, 3, 4)]
+    promote(models, a, days[0], first, "a is better")
+    promote(models, b, days[1], a, "b is better")
+    rollback(models, days[2], "b is not better")
+    listed = {one.version: (one.place, one.since, one.why) for one in known_bundles(models)}
+    assert listed == {
+        a: ("champion", "2024-03-03 00:00", "b is not better"),
+        b: ("archive", "2024-03-02 00:00", "b is better"),
+        first: ("archive", None, ""),
+    }
+
+    promote(models, b, days[3], a)
+    assert {one.version: (one.since, one.why) for one in known_bundles(models)}[a] == (
+        "2024-03-01 00:00",
+        "a is better",
+    )
+
+
+def test_a_folder_that_is_not_there_is_no_list(tmp_path: Path) -> None:
+    with pytest.raises(ArtefactError, match=f"there is no folder {tmp_path / 'nowhere'}; expected one with six"):
+        known_bundles(tmp_path / "nowhere")
