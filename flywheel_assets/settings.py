@@ -80,10 +80,11 @@ class Settings:
     def read(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
         """The settings of this process: ``environment`` (os.environ if None) over ``folder/.env`` (the working folder).
 
-        Raises SettingsError for a value that cannot be used and for a FLYWHEEL_* name that is no setting.
+        Raises SettingsError for a value that cannot be used, for a FLYWHEEL_* name that is no setting and for a `.env`
+        that is not UTF-8.
         """
         folder = folder or Path.cwd()
-        in_file = {k: v or "" for k, v in dotenv_values(folder / ".env").items()}
+        in_file = _values_in(folder / ".env")
         values = {**in_file, **(os.environ if environment is None else environment)}
         unknown = sorted(k for k in values if k.startswith("FLYWHEEL_") and k not in SETTINGS)
         if unknown:
@@ -124,6 +125,13 @@ class Settings:
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),
             threads=_whole_number("FLYWHEEL_THREADS", get["FLYWHEEL_THREADS"] or str(os.cpu_count() or 1), 1024),
         )
+
+
+def _values_in(path: Path) -> dict[str, str]:
+    try:
+        return {name: value or "" for name, value in dotenv_values(path).items()}
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8: {error}; save it as UTF-8") from None
 
 
 def _path(folder: Path, value: str) -> Path:

@@ -223,3 +223,9 @@ def test_the_file_of_the_working_folder_and_the_environment_of_the_process_are_r
     assert (settings.calendar.weeks, settings.threads) == (3, 7)
     assert settings.landing_dir == tmp_path / "data/landing"
     assert "FLYWHEEL_INTERVAL_WEEKS" not in os.environ, "and the file does not leak into it"
+
+
+def test_a_file_of_settings_that_is_not_utf_8_is_one_sentence_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes("FLYWHEEL_LANDING_DIR=für".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"\.env is not UTF-8: .*; save it as UTF-8"):
+        Settings.read(tmp_path, {})

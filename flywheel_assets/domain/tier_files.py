@@ -52,6 +52,14 @@ def segment_text(
     return "\n".join(lines) + "\n"
 
 
+def text_of(content: bytes, path: str) -> str:
+    """The text of either file. Raises LabelError for one that is not UTF-8."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path} is not UTF-8: {error}; save it as UTF-8, or {_anew(path)}") from None
+
+
 def segment_labels_in(text: str, path: str, version: str, ids: Sequence[int], order: Sequence[str]) -> dict[int, str]:
     """The label of each cluster as `segment_labels.toml` says. ``version`` and ``ids`` are those of the fit.
 

@@ -66,9 +66,9 @@ class ModelBundle:
     def open(cls, directory: Path) -> "ModelBundle":
         """The bundle in ``directory``.
 
-        Raises ArtefactError when the folder, the manifest or one of the six files is missing, when a file is not the one
-        that the manifest describes, and when the two models do not fit each other. Where a promotion was interrupted, it
-        says which command completes that.
+        Raises ArtefactError when the folder, the manifest or one of the six files is missing, when a file is not that
+        of the manifest, and when the two models do not fit each other. Where a promotion was interrupted, it says which
+        command completes that.
         """
         try:
             return cls._opened(directory)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from flywheel_assets.domain.generations import digest
 from flywheel_assets.domain.segments import Segments
-from flywheel_assets.domain.tier_files import segment_labels_in, segment_text
+from flywheel_assets.domain.tier_files import segment_labels_in, segment_text, text_of
 from flywheel_assets.domain.tiers import ClusterOutcome, propose
 from flywheel_assets.learning.files import write_whole
 
@@ -62,7 +62,7 @@ def segment_labels(
         text = segment_text(propose(outcomes, order), order, segments.outcome, depth, intervals, segments.version)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text.encode())
-    labels = segment_labels_in(path.read_text(), str(path), segments.version, segments.ids, order)
+    labels = segment_labels_in(text_of(path.read_bytes(), str(path)), str(path), segments.version, segments.ids, order)
     return SegmentLabels(segments.version, labels, outcomes)
 
 

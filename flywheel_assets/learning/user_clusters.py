@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from flywheel_assets.domain.labels import share_column
-from flywheel_assets.domain.tier_files import UserCluster, user_cluster_text, user_clusters_in
+from flywheel_assets.domain.tier_files import UserCluster, text_of, user_cluster_text, user_clusters_in
 from flywheel_assets.domain.tiers import outermost
 from flywheel_assets.domain.user_distributions import user_distributions
 from flywheel_assets.errors import LabelError
@@ -51,7 +51,7 @@ def user_labels(
     distributions = _distributions(sessions, orders[0])
     if not path.is_file():
         _propose(distributions[distributions["interval_start"].isin(training)], orders, labelled_by, path)
-    clusters = user_clusters_in(path.read_text(), str(path), orders, labelled_by)
+    clusters = user_clusters_in(text_of(path.read_bytes(), str(path)), str(path), orders, labelled_by)
     shares = _shares(distributions, orders[0])
     position = _nearest(shares, clusters, orders[0])
     labels = np.array([cluster.label for cluster in clusters], dtype=object)[position]

@@ -41,7 +41,7 @@ class OwnLabels:
             return {}
         expected = 'expected sessions = ["the worst", ..., "the best"] and users = [...], each label once'
         try:
-            found = tomllib.loads(path.read_text())
+            found = tomllib.loads(path.read_text("utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise LabelError(f"{path} is not TOML: {error}; {expected}") from None
         for name, order in found.items():

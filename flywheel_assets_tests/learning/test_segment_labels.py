@@ -80,3 +80,12 @@ def test_a_file_of_other_segments_is_an_error_and_stays(tmp_path: Path) -> None:
     with pytest.raises(LabelError, match=r"segment_labels\.toml lacks cluster 3: .* delete .*segment_labels\.toml"):
         segment_labels(SESSIONS, FEATURES, segments((1, 2, 3)), ORDER, path)
     assert path.read_bytes() == before
+
+
+def test_a_file_that_is_not_utf_8_is_one_sentence_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "segment_labels.toml"
+    segment_labels(SESSIONS, FEATURES, segments(), ORDER, path)
+    path.write_bytes(path.read_bytes() + "# für später".encode("latin-1"))
+
+    with pytest.raises(LabelError, match=r"segment_labels\.toml is not UTF-8: .*; save it as UTF-8, or delete"):
+        segment_labels(SESSIONS, FEATURES, segments(), ORDER, path)

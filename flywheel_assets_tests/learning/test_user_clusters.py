@@ -74,3 +74,10 @@ def test_users_that_are_all_alike_are_an_error_and_no_file_is_written(tmp_path: 
         labelled(sessions(("a", "k1", 1, 1), ("b", "k1", 2, 2)), tmp_path / "u.toml")
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_not_utf_8_is_one_sentence_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "user_cluster_labels.toml"
+    path.write_bytes("# für später".encode("latin-1"))
+    with pytest.raises(LabelError, match=r"user_cluster_labels\.toml is not UTF-8: .*; save it as UTF-8, or delete"):
+        labelled(sessions(("ann", "k1", 1, 0), ("bob", "k1", 0, 1)), path)
