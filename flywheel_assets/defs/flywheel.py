@@ -205,7 +205,10 @@ class Flywheel:
     def stale_because(self, table: str, interval: Interval, wanted: Callable[[str, Interval], Generation]) -> str:
         """Why a table is not what ``wanted`` says, in words; empty when it is."""
         made = self.warehouse.generation(table, interval)
-        return "it is not there" if made is None else made.stale_because(wanted(table, interval))
+        if made is None:
+            return "it is not there"
+        found = wanted(table, interval)
+        return made.stale_because(found, self.generation(table, interval)) if made.digest != found.digest else ""
 
     def _generation(self, table: str, interval: Interval, digest: Callable[[str, Interval], str]) -> Generation:
         sources: dict[str, str] = {}

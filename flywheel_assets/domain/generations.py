@@ -37,9 +37,16 @@ class Generation:
         value = json.loads(text)
         return cls(value["table"], value["sources"], value["parameters"])
 
-    def stale_because(self, wanted: "Generation") -> str:
-        """What differs from the generation that it would have if made now, in words; empty when nothing does."""
-        changed = [f"{name} changed" for name in _different(self.sources, wanted.sources)]
+    def stale_because(self, wanted: "Generation", present: "Generation | None" = None) -> str:
+        """What differs from the generation that it would have if made now, in words; empty when nothing does.
+
+        ``present``, where ``wanted`` has its sources made anew too: the generation by the sources as they are. One that
+        is still what this was made from has not changed, but would."""
+        same = {name for name, made in present.sources.items() if self.sources.get(name) == made} if present else set()
+        changed = [
+            f"{name} {'would change' if name in same else 'changed'}"
+            for name in _different(self.sources, wanted.sources)
+        ]
         changed += [
             f"{name} was {self.parameters.get(name, 'unset')}, is {wanted.parameters.get(name, 'unset')}"
             for name in _different(self.parameters, wanted.parameters)

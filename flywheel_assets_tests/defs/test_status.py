@@ -79,6 +79,7 @@ def test_the_transitions_of_the_interval_after_a_late_file_are_stale_too(copy: P
     copy.materialize(LAST, "label_transitions")
 
     assert (stale[AFTER_GAP].state, stale[LAST].state) == ("stale", "stale")
+    assert stale[LAST].why == "label_transitions: previous user_labels would change", "nothing was redone yet"
     assert (half[AFTER_GAP].state, half[LAST].state) == ("done", "stale")
     assert half[LAST].why == "label_transitions: previous user_labels changed"
     assert states(copy)[LAST] == "done"

@@ -48,5 +48,12 @@ def test_a_source_that_came_or_went_changed() -> None:
     assert MADE.stale_because(wanted) == "landing changed; user_distributions changed"
 
 
+def test_a_source_that_is_still_what_it_was_made_from_would_change_and_has_not() -> None:
+    made = Generation("t", {"one": "1", "two": "2", "three": "3"}, {})
+    present = Generation("t", {"one": "1", "two": "other", "three": "3"}, {})
+    wanted = Generation("t", {"one": "new", "two": "new", "three": "3"}, {})
+    assert made.stale_because(wanted, present) == "one would change; two changed"
+
+
 def test_a_digest_is_the_beginning_of_the_texts_sha_256() -> None:
     assert digest("") == "e3b0c44298fc1c14"
