@@ -8,6 +8,7 @@ from flywheel_assets.defs.labelled_rows import rows_of_file
 from flywheel_assets.defs.labelling import (
     Labelling,
     Warn,
+    counted,
     labels_from_mixes,
     labels_from_segments,
     log_warning,
@@ -33,18 +34,21 @@ def labelled_range(flywheel: Flywheel, first: str | None, last: str | None, warn
 def labelled_file(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> LabelledData:
     """The labelled data of one parquet file: ``session_id``, ``user_id``, the features, ``session_quality_label`` and,
     where users are labelled too, ``user_flywheel_label``. A session's interval follows from its id; none is trimmed.
+    Rows without a session label count as the unlabelled sessions of a range do.
 
     Raises LabelError for a file that cannot be used."""
     rows = rows_of_file(flywheel, path, warn)
-    sessions = Labelling(rows.sessions, rows.session_order, f"the labels in {path.name}")
+    some = rows.sessions["session_quality_label"].isna().any()
+    source = f"the labels in {path.name}" + (f", of {counted(rows.sessions)}" if some else "")
+    sessions = Labelling(rows.sessions, rows.session_order, source)
     if rows.users is None:
         return _joined(flywheel, sessions, user_labels(flywheel, sessions, warn))
     return _joined(flywheel, sessions, Labelling(rows.users, rows.user_order, f"the users' in {path.name}"))
 
 
 def session_labels(flywheel: Flywheel, intervals: list[Interval], warn: Warn) -> Labelling:
-    """The intervals' trimmed sessions with their ``session_quality_label``: a team's own where there are any, else
-    those of the segments. Raises as :func:`labelled_range`."""
+    """The intervals' trimmed sessions with their ``session_quality_label``: a team's own where there are any, null for
+    the sessions that it did not label, else those of the segments. Raises as :func:`labelled_range`."""
     own = OwnLabels(flywheel.settings.labels_dir).sessions()
     if own is not None:
         return own_session_labels(flywheel, intervals, own, warn)
@@ -52,7 +56,7 @@ def session_labels(flywheel: Flywheel, intervals: list[Interval], warn: Warn) ->
 
 
 def user_labels(flywheel: Flywheel, sessions: Labelling, warn: Warn) -> Labelling:
-    """The users and intervals of labelled ``sessions`` with their ``user_flywheel_label``: a team's own where there are
+    """The users and intervals of ``sessions`` with their ``user_flywheel_label``: a team's own where there are
     any, else those of the mixes of their sessions' labels. Raises as :func:`labelled_range`."""
     own = OwnLabels(flywheel.settings.labels_dir).users()
     if own is not None:

@@ -11,6 +11,7 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.labelling import Warn, order_in_use
 from flywheel_assets.domain import landed_sessions as landed
 from flywheel_assets.errors import LabelError
+from flywheel_assets.learning.labelled_data import in_labelled_intervals
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class FileRows:
 
 
 def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
-    """The rows of ``path`` that have a label, valid features and an interval; the others are told to ``warn``.
+    """The rows of ``path`` that have valid features and an interval with labelled sessions; a session's label may be
+    null. Rows that cannot be used are told to ``warn``.
 
     Raises LabelError for a file that cannot be read, lacks a column, has no row to learn from, labels a session
     twice or a user differently within an interval, and for a label that no order knows."""
@@ -35,20 +37,21 @@ def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
     texts = dict.fromkeys(("session_id", "user_id", *label_columns), "string")
     typed = landed.started(landed.canonical(table, features).cast(texts), flywheel.settings.session_id_pattern)
     valid = landed.valid_rows(typed, flywheel.minimums)
-    kept = valid.filter(valid.timestamp_unix.notnull(), valid.session_quality_label.notnull())
+    kept = valid.filter(valid.timestamp_unix.notnull())
     sessions = flywheel.engine.collect(
         kept.select("session_id", "user_id", *features, *label_columns, "timestamp_unix")
     ).to_pandas()
     sessions["interval_start"] = _intervals(flywheel, sessions["timestamp_unix"].to_numpy(np.int64))
     sessions = sessions.dropna(subset=["interval_start"], ignore_index=True)
-    rows = flywheel.figures(table, {"rows": table.count()})["rows"]
+    rows, usable = flywheel.figures(table, {"rows": table.count()})["rows"], len(sessions)
+    sessions = in_labelled_intervals(sessions)
     if sessions.empty:
         raise LabelError(
             f"{path}: of {rows:,} rows none can be learnt from; expected session_quality_label, ids that end in a Unix "
             f"time of an interval, and finite features. Look with: flywheel check {path}"
         )
-    if len(sessions) < rows:
-        warn(f"{path}: {rows - len(sessions):,} of {rows:,} rows have no label, no interval or no usable feature")
+    if usable < rows:
+        warn(f"{path}: {rows - usable:,} of {rows:,} rows have no interval or no usable feature")
     twice = sessions["session_id"].duplicated()
     if twice.any():
         raise LabelError(
@@ -57,7 +60,7 @@ def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
         )
     return FileRows(
         sessions,
-        order_in_use(flywheel, "sessions", sessions["session_quality_label"]),
+        order_in_use(flywheel, "sessions", sessions["session_quality_label"].dropna()),
         *_users(flywheel, path, sessions),
     )
 

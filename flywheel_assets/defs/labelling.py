@@ -16,7 +16,7 @@ from flywheel_assets.domain.segments import Segments
 from flywheel_assets.domain.tier_files import SEGMENT_LABELS, USER_CLUSTER_LABELS
 from flywheel_assets.domain.visit_features import visit_features
 from flywheel_assets.errors import LabelError
-from flywheel_assets.learning.labelled_data import in_intervals, training_intervals
+from flywheel_assets.learning.labelled_data import in_intervals, in_labelled_intervals, training_intervals
 from flywheel_assets.learning.segment_labels import segment_labels
 from flywheel_assets.learning.user_clusters import user_labels
 from flywheel_assets.storage.own_labels import ORDER_FILE, OwnLabels
@@ -32,8 +32,8 @@ PEOPLE = "people"
 
 @dataclass(frozen=True)
 class Labelling:
-    """``rows`` with their label and the ``order`` of labels, worst to best. ``source`` says in words who labelled,
-    ``labelled_by`` is the same as long as the labels mean the same.
+    """``rows`` with their label, null for a session that nobody labelled, and the ``order`` of labels, worst to best.
+    ``source`` says in words who labelled, ``labelled_by`` is the same as long as the labels mean the same.
     For labels that follow from clusters: the ``tiers``, a line a cluster, the ``file`` that people edit, and the
     ``outcome_features`` that the clusters were ordered by."""
 
@@ -49,38 +49,42 @@ class Labelling:
 def own_session_labels(
     flywheel: Flywheel, intervals: Sequence[Interval], labels: pd.DataFrame, warn: Warn
 ) -> Labelling:
-    """The range's sessions that a team labelled. ``labels``: as :meth:`OwnLabels.sessions`.
+    """All sessions of those intervals of the range in which a team labelled some. ``labels``: as
+    :meth:`OwnLabels.sessions`.
 
-    ``warn`` is told of labels of unknown sessions, and of sessions of labelled users that have none. Raises LabelError
-    when none of the labelled sessions is in the range, and for a label that no order knows."""
+    ``warn`` is told of labels of unknown sessions. Raises LabelError when none of the labelled sessions is in the
+    range, and for a label that no order knows."""
     folder = flywheel.settings.labels_dir
     sessions = pd.concat([trimmed(flywheel, interval) for interval in intervals], ignore_index=True)
-    rows = sessions.merge(labels, on="session_id")
-    source = f"a team's own labels of {len(rows):,} sessions"
-    unknown = f"{len(labels) - len(rows):,} of {len(labels):,} labelled sessions in {folder / 'sessions'} are unknown"
+    rows = in_labelled_intervals(sessions.merge(labels, on="session_id", how="left"))
+    given = rows["session_quality_label"].dropna()
+    unknown = f"{len(labels) - len(given):,} of {len(labels):,} labelled sessions in {folder / 'sessions'} are unknown"
     where = f"from {intervals[0].key} to {intervals[-1].key} no such session is in trimmed_sessions"
     if rows.empty:
         raise LabelError(f"{unknown}: {where}. Give the range that they are of; a session's id is matched as it is")
-    if len(rows) < len(labels):
+    if len(given) < len(labels):
         warn(f"{unknown}: {where}")
-    theirs = len(sessions.merge(rows[["user_id", "interval_start"]].drop_duplicates()))
-    if len(rows) < theirs:
-        warn(
-            f"{theirs - len(rows):,} of {theirs:,} sessions of the users in {folder / 'sessions'} have no label: the "
-            "user model learns from mixes of the others alone, and is then given mixes of all, so its figures and its "
-            "baseline are off. Label every session that a user has in an interval"
-        )
-    return Labelling(rows, order_in_use(flywheel, "sessions", rows["session_quality_label"]), source)
+    source = f"a team's own labels of {counted(rows)}"
+    return Labelling(rows, order_in_use(flywheel, "sessions", given), source)
+
+
+def counted(sessions: pd.DataFrame) -> str:
+    """How many have a label: ``6 sessions``, ``5 of 6 sessions``."""
+    labelled = int(sessions["session_quality_label"].notna().sum())
+    return f"{labelled:,} sessions" if labelled == len(sessions) else f"{labelled:,} of {len(sessions):,} sessions"
 
 
 def own_user_labels(flywheel: Flywheel, sessions: pd.DataFrame, labels: pd.DataFrame, warn: Warn) -> Labelling:
-    """The users and intervals of labelled ``sessions`` that a team labelled. ``labels``: as :meth:`OwnLabels.users`.
+    """The users and intervals of ``sessions``, labelled or not, that a team labelled. ``labels``: as
+    :meth:`OwnLabels.users`.
 
     Raises LabelError when none of the labelled users has such a session, and for a label that no order knows."""
     folder = flywheel.settings.labels_dir / "users"
     rows = in_intervals(labels, sessions)
     users, known = labels["user_id"].nunique(), rows["user_id"].nunique()
-    unknown = f"{users - known:,} of {users:,} labelled users in {folder} have no labelled session in the range"
+    unknown = (
+        f"{users - known:,} of {users:,} labelled users in {folder} have no session in the intervals of labelled ones"
+    )
     if rows.empty:
         raise LabelError(f"{unknown}; give a range in which they have, and look at user_id and interval_start")
     if known < users:
@@ -118,12 +122,13 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
 
 
 def labels_from_mixes(flywheel: Flywheel, sessions: Labelling) -> Labelling:
-    """The users and intervals of labelled sessions, labelled by the nearest mix of session labels.
+    """The users and intervals of labelled sessions, labelled by the nearest mix of those sessions' labels.
 
     Raises LabelError where the mixes cannot be told apart and for a file of tiers that doesn't fit."""
     path, order = flywheel.settings.labels_dir / USER_CLUSTER_LABELS, _order(flywheel, "users")
-    training = training_intervals(sorted(sessions.rows["interval_start"].unique()))
-    found = user_labels(sessions.rows, training, (sessions.order, order), sessions.labelled_by, path)
+    rows = sessions.rows.dropna(subset=["session_quality_label"])
+    training = training_intervals(sorted(rows["interval_start"].unique()))
+    found = user_labels(rows, training, (sessions.order, order), sessions.labelled_by, path)
     source = f"{len(found.clusters)} clusters of mixes of session labels, by {path.name}"
     return Labelling(found.rows, order, source, path.name, found.tiers(), path)
 

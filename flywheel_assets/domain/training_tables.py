@@ -12,13 +12,13 @@ TRAINING: Mapping[str, Table] = {
         Table(
             "session_labels",
             "session",
-            "Labelled sessions to train on: a team's own labels, else those of the sessions' clusters.",
+            "Sessions to train on: a team's own labels, else those of the sessions' clusters.",
             ("trimmed_sessions", "cluster_centers"),
             (
                 SESSION_ID,
                 USER_ID,
                 _INTERVAL_START,
-                Column("session_quality_label", "string", "The label to learn."),
+                Column("session_quality_label", "string", "The label to learn, null where nobody labelled."),
             ),
         ),
         Table(

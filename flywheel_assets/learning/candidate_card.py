@@ -17,7 +17,7 @@ The last intervals validate, those before them train. Of the training users a te
 says when to stop; on the rest networks of a small grid are fitted, each behind a min-max scaler. The smallest network
 within one standard error (users as clusters) of the best validation log loss is kept, and its probabilities are
 calibrated by a temperature, built into its last layer, where that lowers the log loss. The user model learns from
-*predicted* session labels.
+*predicted* session labels, of all sessions of a user, labelled or not; rows and figures are of labelled ones.
 
 All figures are of the validation part, which also chose network and temperature: they are a little too good. The
 baselines are fitted on at most 100,000 of the same rows, with the same class weights, and get a temperature too."""

@@ -79,7 +79,7 @@ def write_bundle(
 
 
 def write_holdout(staging: Path, sessions: pd.DataFrame, users: pd.DataFrame, features: tuple[str, ...]) -> None:
-    """Of the validation rows of both."""
+    """Of the validation rows of both; sessions also without a label, of which the shares of users are made too."""
     columns = ["session_id", "user_id", "interval_start", *features, "session_quality_label"]
     sessions[columns].to_parquet(staging / HOLDOUT_SESSIONS, index=False)
     columns = ["user_id", "interval_start", "user_flywheel_label"]

@@ -38,23 +38,26 @@ def train_candidate(
     models_dir: Path, data: LabelledData, command: str, seed: int, report: Report, grid: Grid = GRID
 ) -> Candidate:
     """Fits both models on the training intervals of ``data`` and writes the bundle, with its card, pictures and
-    holdout. The same data and seed give the same version on the same machine; one that is there already stays.
+    holdout. Sessions without a label count in the mixes of users, in the baseline and in the holdout alone. The same
+    data and seed give the same version on the same machine; one that is there already stays.
 
     ``command`` is what a person types to do it again, ``report`` gets a line an epoch and step. Raises TrainingError
     for data that cannot be learnt from and for a folder that cannot be written to; nothing is left behind then."""
     folder = writable(models_dir / CANDIDATES)
-    sessions = with_stopping(data.sessions, seed)
+    sessions = with_stopping(data.sessions.dropna(subset=["session_quality_label"]), seed)
     session_task = Task(SESSION_FILES, "session_quality_label", data.session_order, data.features)
     check_trainable("sessions", sessions, session_task.label, session_task.order, session_task.features)
     share_columns = tuple(share_column(label) for label in data.session_order)
     user_task = Task(USER_FILES, "user_flywheel_label", data.user_order, share_columns)
     keys = ["interval_start", "user_id", "part"]
-    check_trainable("users", _labelled(sessions[keys].drop_duplicates(), data), user_task.label, user_task.order, ())
+    users = with_stopping(_labelled(data.sessions[keys].drop_duplicates(), data), seed)
+    check_trainable("users", users, user_task.label, user_task.order, ())
 
-    report(f"{len(sessions):,} sessions, labelled by {data.source}; {data.intervals[0]} to {data.intervals[-1]}")
+    counts = f"{len(sessions):,} of {len(data.sessions):,} sessions have a label"
+    report(f"{counts}, by {data.source}; {data.intervals[0]} to {data.intervals[-1]}")
     session, session_figures = train_model(session_task, sessions, data.outcome_features, grid, seed, report)
-    shares = predicted_shares(sessions, predicted_labels(session, sessions), data.session_order)
-    labelled = _labelled(shares, data)
+    shares = predicted_shares(data.sessions, predicted_labels(session, data.sessions), data.session_order)
+    labelled = with_stopping(_labelled(shares, data), seed)
     check_trainable("users", labelled, user_task.label, user_task.order, user_task.features)
     user, user_figures = train_model(user_task, labelled, (), grid, seed, report)
 
@@ -70,11 +73,11 @@ def train_candidate(
         "user": _told(user_figures),
     }
     baseline = baseline_of(
-        session, user, _validation(sessions), _validation(shares), data.session_order, data.user_order
+        session, user, _validation(data.sessions), _validation(shares), data.session_order, data.user_order
     )
     with staged(folder) as staging:
         bundle = write_bundle(staging, (session, user), (session_figures, user_figures), data, baseline, training)
-        write_holdout(staging, _validation(sessions), _validation(labelled), data.features)
+        write_holdout(staging, _validation(data.sessions), _validation(labelled), data.features)
         home = shelved(staging, folder / bundle.version)
     return Candidate(ModelBundle.open(home), session_figures, user_figures, training)
 

@@ -26,15 +26,16 @@ _KEYS = ["user_id", "interval_start"]
 @dataclass(frozen=True)
 class Holdout:
     """``sessions``: ``session_id``, ``user_id``, ``interval_start`` (the interval's key), features float64 and
-    ``session_quality_label``; ``users``: ``user_id``, ``interval_start`` and ``user_flywheel_label``, a row a user and
-    interval. Only users with sessions count."""
+    ``session_quality_label``, null where nobody labelled: such a session counts in the shares of its user alone.
+    ``users``: ``user_id``, ``interval_start`` and ``user_flywheel_label``, a row a user and interval. Only users with
+    sessions count."""
 
     sessions: pd.DataFrame
     users: pd.DataFrame
 
     @classmethod
     def read(cls, directory: Path) -> "Holdout":
-        """The holdout beside a candidate. Raises ArtefactError when it is missing, lacks a column or has no row."""
+        """The holdout beside a candidate. Raises ArtefactError when it is missing, lacks a column or has no label."""
         tables = []
         for name, label in ((HOLDOUT_SESSIONS, "session_quality_label"), (HOLDOUT_USERS, "user_flywheel_label")):
             path = directory / name
@@ -45,8 +46,8 @@ class Holdout:
             except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
                 raise ArtefactError(f"{path} cannot be read ({str(error).splitlines()[0]}); train again") from None
             missing = [column for column in (*_KEYS, label) if column not in table]
-            if missing or table.empty:
-                found = f"no column {', '.join(missing)}" if missing else "no row"
+            if missing or table[label].isna().all():
+                found = f"no column {', '.join(missing)}" if missing else "no row with a label"
                 raise ArtefactError(f"{path} has {found}; expected {', '.join(_KEYS)} and {label}; train again")
             tables.append(table.assign(interval_start=table["interval_start"].astype(str)))
         return cls(*tables)
@@ -114,11 +115,11 @@ def on_holdout(champion: Models, candidate: Models, holdout: Holdout) -> tuple[l
     except ArtefactError as error:
         old, problem = None, str(error)
     session, user = (candidate.bundle.session, champion.bundle.session), (candidate.bundle.user, champion.bundle.user)
-    session_truth, user_truth = holdout.sessions["session_quality_label"], users["user_flywheel_label"]
+    given = holdout.sessions["session_quality_label"].notna().to_numpy()
+    sessions, of_new, of_old = holdout.sessions[given], new.sessions[given], old.sessions[given] if old else None
+    session_truth, user_truth = sessions["session_quality_label"], users["user_flywheel_label"]
     figures = [
-        _figures(
-            "sessions", session_truth, holdout.sessions, session, new.sessions, old.sessions if old else None, problem
-        ),
+        _figures("sessions", session_truth, sessions, session, of_new, of_old, problem),
         _figures("users", user_truth, users, user, new.users, old.users if old else None, problem),
     ]
     if old is None:

@@ -10,11 +10,13 @@ class LabelledData:
     """What both models of a candidate learn from.
 
     ``sessions``: ``session_id``, ``user_id``, ``interval_start`` (the interval's key), the ``features`` float64,
-    ``session_quality_label`` and ``part``: ``training`` for the first intervals of the range, ``validation`` for the
-    last. ``users``: ``user_id``, ``interval_start``, ``user_flywheel_label``, a row a user and interval that has one.
-    The orders are of the labels, worst to best. ``source`` says in words who labelled; ``fingerprint`` is a digest of
-    the rows and labels. ``outcome_features`` are those that the session labels were defined by, none for a team's own:
-    a model that sees them agrees trivially, so figures are given with and without them."""
+    ``session_quality_label``, null where nobody labelled, and ``part``: ``training`` for the first intervals of the
+    range, ``validation`` for the last. All sessions of these intervals, labelled or not: users are given the mix of all
+    their sessions in use, so their model learns from such mixes, and drift is measured from such a baseline. ``users``:
+    ``user_id``, ``interval_start``, ``user_flywheel_label``, a row a user and interval that has one. The orders are of
+    the labels, worst to best. ``source`` says in words who labelled; ``fingerprint`` is a digest of the rows and
+    labels. ``outcome_features`` are those that the session labels were defined by, none for a team's own: a model that
+    sees them agrees trivially, so figures are given with and without them."""
 
     sessions: pd.DataFrame
     users: pd.DataFrame

@@ -22,10 +22,11 @@ def labelled_data(
     source: str,
     outcome_features: Sequence[str] = (),
 ) -> LabelledData:
-    """``sessions``: ``session_id``, ``user_id``, ``interval_start``, features and ``session_quality_label``; ``users``:
-    ``user_id``, ``interval_start`` and ``user_flywheel_label``; both without nulls, in any order, the same rows always
-    giving the same data. ``orders``: of the session labels and of the user labels, worst to best; those that nobody has
-    are left out.
+    """``sessions``: ``session_id``, ``user_id``, ``interval_start``, features and ``session_quality_label``, null where
+    nobody labelled; an interval has at least one that somebody did (:func:`in_labelled_intervals`). ``users``:
+    ``user_id``, ``interval_start`` and ``user_flywheel_label``. Other columns have no nulls; in any order, the same
+    rows always give the same data. ``orders``: of the session labels and of the user labels, worst to best; those that
+    nobody has are left out.
 
     Raises LabelError for fewer than two intervals, for one label only, and for a label that only the validating
     intervals have; ArtefactError for labels that no two models could have."""
@@ -35,10 +36,14 @@ def labelled_data(
     columns = ["session_id", "user_id", "interval_start", *features, "session_quality_label"]
     sorted_sessions = sessions[columns].sort_values(["interval_start", "session_id"], ignore_index=True)
     sorted_sessions = sorted_sessions.astype(dict.fromkeys(features, "float64"))
+    given = sorted_sessions["session_quality_label"]
+    one_null = [label if labelled else None for label, labelled in zip(given, given.notna(), strict=True)]
+    sorted_sessions["session_quality_label"] = one_null
     sorted_users = users[["user_id", "interval_start", "user_flywheel_label"]].sort_values(
         ["interval_start", "user_id"], ignore_index=True
     )
-    session_order = _learnt("sessions", sorted_sessions, "session_quality_label", orders[0], training)
+    labelled = sorted_sessions[given.notna()]
+    session_order = _learnt("sessions", labelled, "session_quality_label", orders[0], training)
     user_order = _learnt("users", sorted_users, "user_flywheel_label", orders[1], training)
     shares = tuple(share_column(label) for label in session_order)
     check_fit(
@@ -68,6 +73,13 @@ def training_intervals(keys: Sequence[str]) -> tuple[str, ...]:
             f"labelled sessions are in {found}; expected two or more, of which the last validates: take a longer range"
         )
     return tuple(keys[: -max(1, round(VALIDATION_SHARE * len(keys)))])
+
+
+def in_labelled_intervals(sessions: pd.DataFrame) -> pd.DataFrame:
+    """The ``sessions`` of the intervals in which one or more have a ``session_quality_label``: the others say nothing
+    of how well a model does, and would be taken for those that validate."""
+    labelled = sessions.loc[sessions["session_quality_label"].notna(), "interval_start"]
+    return sessions[sessions["interval_start"].isin(labelled)].reset_index(drop=True)
 
 
 def in_intervals(labels: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:

@@ -57,7 +57,17 @@ def test_the_second_table_follows_from_the_first(copy: Project) -> None:
     said = metadata(materializations(result)["user_labels_for_training"])
 
     assert said["source"] == "a team's own labels of 2 users"
-    assert (said["rows"], "tiers" in said, "edit" in said) == (4, False, False)
+    assert (said["rows"], "tiers" in said, "edit" in said) == (5, False, False)
+
+
+def test_sessions_that_nobody_labelled_are_in_the_first_table_and_their_users_in_the_second(copy: Project) -> None:
+    label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS if one != IDS[1]])
+    label_users(copy, [("ann", "Engaged"), ("cy", "Passive")])
+    sessions, users = (metadata(materializations(materialize(copy, table))[table]) for table in TABLES)
+
+    assert (sessions["source"], sessions["rows"]) == ("a team's own labels of 5 of 8 sessions", 8)
+    assert sum(record.data["rows"] for record in sessions["labels"].records) == 5
+    assert users["rows"] == 5, "cy in the last interval too"
 
 
 def test_what_cannot_be_labelled_fails_the_asset_and_leaves_no_file(copy: Project) -> None:

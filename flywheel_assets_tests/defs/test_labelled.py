@@ -58,21 +58,23 @@ def test_a_teams_own_labels_come_with_the_features_of_the_range(copy: Project) -
     all_labelled(copy)
     data, warnings = labelled(copy)
 
-    assert list(data.sessions.session_id) == sorted(IDS[:3]) + sorted(IDS[3:5]) + [IDS[5]]
+    assert list(data.sessions.session_id)[:6] == sorted(IDS[:3]) + sorted(IDS[3:5]) + [IDS[5]]
+    assert list(data.sessions.user_id)[6:] == ["cy", "dan"]
+    assert data.sessions.session_quality_label.tolist() == [HIGH, HIGH, LOW, HIGH, LOW, HIGH, None, None]
     assert list(data.sessions.columns) == [
         "session_id", "user_id", "interval_start", *FEATURES, "session_quality_label", "part",
     ]  # fmt: skip
-    assert list(data.sessions.pageviews) == [3, 40, 1, 8, 2, 5]
-    assert list(data.sessions.part) == ["training"] * 5 + ["validation"]
+    assert list(data.sessions.pageviews) == [3, 40, 1, 8, 2, 5, 4, 12]
+    assert list(data.sessions.part) == ["training"] * 5 + ["validation"] * 3
     assert data.users.to_dict("list") == {
-        "user_id": ["ann", "bob", "ann", "cy", "ann"],
-        "interval_start": [FIRST, FIRST, AFTER_GAP, AFTER_GAP, LAST],
-        "user_flywheel_label": ["Engaged", "Passive", "Engaged", "Passive", "Engaged"],
+        "user_id": ["ann", "bob", "ann", "cy", "ann", "cy"],
+        "interval_start": [FIRST, FIRST, AFTER_GAP, AFTER_GAP, LAST, LAST],
+        "user_flywheel_label": ["Engaged", "Passive", "Engaged", "Passive", "Engaged", "Passive"],
     }
     assert data.intervals == (FIRST, AFTER_GAP, LAST)
     assert (data.session_order, data.user_order) == ((LOW, HIGH), ("Passive", "Engaged"))
     assert (data.features, data.outcome_features) == (FEATURES, ())
-    assert data.source == "sessions: a team's own labels of 6 sessions; users: a team's own labels of 3 users"
+    assert data.source == "sessions: a team's own labels of 6 of 8 sessions; users: a team's own labels of 3 users"
     assert warnings == []
 
 
@@ -82,11 +84,12 @@ def test_labelled_sessions_that_are_not_in_the_range_are_counted_and_told(copy: 
     label_users(copy, [("ann", "Engaged"), ("bob", "Passive"), ("cy", "Passive"), ("eve", "Passive")])
     data, warnings = labelled(copy)
 
-    assert len(data.sessions) == 6
+    assert data.sessions.session_quality_label.notna().sum() == 6
     assert warnings == [
         f"2 of 8 labelled sessions in {copy.settings.labels_dir / 'sessions'} are unknown: from {FIRST} to {LAST} no "
         "such session is in trimmed_sessions",
-        f"1 of 4 labelled users in {copy.settings.labels_dir / 'users'} have no labelled session in the range",
+        f"1 of 4 labelled users in {copy.settings.labels_dir / 'users'} have no session in the intervals of labelled "
+        "ones",
     ]
 
 
@@ -101,18 +104,32 @@ def test_it_is_an_error_when_no_labelled_user_is_known(copy: Project) -> None:
     all_labelled(copy)
     label_users(copy, [("eve", "Engaged")])
 
-    with pytest.raises(LabelError, match=r"1 of 1 labelled users in .* have no labelled session in the range; give"):
+    with pytest.raises(LabelError, match=r"1 of 1 labelled users in .* have no session in the intervals of"):
         labelled(copy)
 
 
-def test_sessions_of_labelled_users_without_a_label_are_told_for_users_are_served_mixes_of_all(copy: Project) -> None:
+def test_sessions_that_nobody_labelled_are_there_without_a_label_for_users_are_served_mixes_of_all(
+    copy: Project,
+) -> None:
     all_labelled(copy)
     label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS if one != IDS[1]])
     data, warnings = labelled(copy)
+    labels = dict(zip(data.sessions.session_id, data.sessions.session_quality_label, strict=True))
 
-    assert len(data.sessions) == 5
-    assert len(warnings) == 1
-    assert warnings[0].startswith(f"1 of 6 sessions of the users in {copy.settings.labels_dir / 'sessions'} have no")
+    assert len(labels) == 8, "two of the last interval belong to users whose sessions nobody labelled"
+    assert labels[IDS[1]] is None
+    assert data.source.startswith("sessions: a team's own labels of 5 of 8 sessions; ")
+    assert len(data.users) == 6, "cy has a label, and no labelled session in the last interval"
+    assert warnings == []
+
+
+def test_an_interval_in_which_nobody_labelled_a_session_neither_trains_nor_validates(copy: Project) -> None:
+    all_labelled(copy)
+    label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS[:5]])
+    data, _ = labelled(copy)
+
+    assert data.intervals == (FIRST, AFTER_GAP)
+    assert set(data.users.interval_start) == {FIRST, AFTER_GAP}
 
 
 def test_clusters_are_cut_into_the_labels_of_an_order_that_is_stated(copy: Project) -> None:
@@ -194,6 +211,7 @@ def test_own_labels_of_sessions_go_with_mixes_for_users(copy: Project) -> None:
     label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS])
     data, _ = labelled(copy)
 
+    assert (LAST, "cy") not in set(zip(data.users.interval_start, data.users.user_id, strict=True)), "no label to mix"
     assert set(data.users.user_flywheel_label[data.users.user_id == "ann"]) == {"Highly Engaged"}
     assert data.outcome_features == ()
 
@@ -270,7 +288,24 @@ def test_rows_of_a_file_that_cannot_be_learnt_from_are_counted_and_told(project:
     data, warnings = from_file(project, path)
 
     assert data.sessions.session_id.tolist() == ["ann.1705276800", "bob.1706482800", "ann.1707728400"]
-    assert warnings == [f"{path}: 4 of 7 rows have no label, no interval or no usable feature"]
+    assert warnings == [f"{path}: 4 of 7 rows have no interval or no usable feature"]
+
+
+def test_sessions_of_a_file_without_a_label_are_as_those_that_nobody_labelled(project: Project) -> None:
+    good = pd.read_parquet(file_of(project.folder))
+    more = [
+        good.iloc[0].to_dict() | {"session_id": session_id, "session_quality_label": None}
+        for session_id in ("ann.1705276900", "ann.1709024400")
+    ]
+    path = project.folder / "mine.parquet"
+    pd.concat([good, pd.DataFrame(more)]).to_parquet(path)
+    data, warnings = from_file(project, path)
+
+    assert data.sessions.session_id.tolist() == ["ann.1705276800", "ann.1705276900", "bob.1706482800", "ann.1707728400"]
+    assert data.sessions.session_quality_label.tolist() == [LOW, None, HIGH, LOW]
+    assert data.intervals == (FIRST, AFTER_GAP), "nobody labelled a session of the third"
+    assert data.source.startswith("sessions: the labels in mine.parquet, of 3 of 4 sessions; ")
+    assert warnings == []
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,11 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +17,11 @@ from flywheel_assets.learning import candidates, fitting
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.candidate_card import worth
 from flywheel_assets.learning.candidate_files import shelved, staged, writable
+from flywheel_assets.learning.candidate_models import train_model
 from flywheel_assets.learning.candidates import Candidate, train_candidate
+from flywheel_assets.learning.comparison import Holdout, Models, known_users, scored
 from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS, MANIFEST, digests_of
+from flywheel_assets.learning.fitting import Task
 from flywheel_assets.learning.labelled import LabelledData
 from flywheel_assets.learning.scoring import session_scorer
 from flywheel_assets.learning.verifying import verify
@@ -96,6 +102,70 @@ def test_the_baseline_is_of_what_the_served_models_say_of_the_validation_part(ca
     assert dict(bundle.baseline.session_labels) == dict(zip(bundle.session.labels, counts.tolist(), strict=True))
     assert sum(bundle.baseline.user_labels.values()) == 60
     assert {sum(feature.counts) for feature in bundle.baseline.features.values()} == {len(sessions)}
+
+
+@pytest.fixture(scope="module")
+def learnt_from() -> list[pd.DataFrame]:
+    """The rows of the session model, and those of the user model, of `partly`."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> tuple[Candidate, LabelledData]:
+    """Of each user somebody labelled the busier half of the sessions alone."""
+
+    def noted(task: Task, rows: pd.DataFrame, *rest: Any) -> Any:
+        learnt_from.append(rows)
+        return train_model(task, rows, *rest)
+
+    data = labelled_sessions()
+    busier = data.sessions.groupby(["user_id", "interval_start"])["pageviews"].rank(method="first") > 3
+    labels = [name if one else None for name, one in zip(data.sessions["session_quality_label"], busier, strict=True)]
+    data = replace(data, sessions=data.sessions.assign(session_quality_label=labels))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(candidates, "train_model", noted)
+        return train_candidate(tmp_path_factory.mktemp("partly"), data, COMMAND, 7, lambda line: None, SMALL_GRID), data
+
+
+def test_the_baseline_and_holdout_are_of_all_sessions_and_the_figures_of_labelled_ones(
+    partly: tuple[Candidate, LabelledData],
+) -> None:
+    (candidate, data), directory = partly, partly[0].bundle.directory
+    held = data.sessions[data.sessions["interval_start"] == KEYS[-1]].drop(columns="part").reset_index(drop=True)
+
+    pd.testing.assert_frame_equal(pd.read_parquet(directory / HOLDOUT_SESSIONS), held)
+    assert held["session_quality_label"].isna().sum() == 180
+    assert candidate.bundle.baseline is not None
+    assert sum(candidate.bundle.baseline.session_labels.values()) == 360
+    assert {sum(feature.counts) for feature in candidate.bundle.baseline.features.values()} == {360}
+    assert candidate.session.network.evaluation.observations == 180
+    assert candidate.training["rows"]["validation sessions"] == 180
+    assert candidate.user.network.evaluation.observations == 60
+
+
+def test_users_are_measured_and_their_baseline_counted_on_the_mixes_that_they_are_served(
+    partly: tuple[Candidate, LabelledData], tmp_path: Path
+) -> None:
+    bundle, user = partly[0].bundle, partly[0].user
+    holdout = Holdout.read(bundle.directory)
+    served = scored(Models(bundle, tmp_path), holdout)
+
+    right = served.user_labels == known_users(holdout)["user_flywheel_label"]
+    assert user.network.evaluation.accuracy == pytest.approx(right.mean())
+    assert bundle.baseline is not None
+    assert {k: n for k, n in bundle.baseline.user_labels.items() if n} == dict(Counter(served.user_labels.tolist()))
+
+
+def test_the_session_model_learns_from_labelled_sessions_and_the_user_model_from_mixes_of_all(
+    learnt_from: list[pd.DataFrame], partly: tuple[Candidate, LabelledData]
+) -> None:
+    sessions, users = learnt_from
+
+    assert len(sessions) == (4 * 48 + 60) * 3
+    assert sessions["session_quality_label"].notna().all()
+    assert len(users) == 4 * 48 + 60
+    assert set(users["sessions"]) == {6}, "the sessions of each mix"
+    assert set(users["part"]) == {"training", "stopping", "validation"}
 
 
 def test_figures_are_of_the_saved_models_probabilities(candidate: Candidate) -> None:

@@ -152,6 +152,21 @@ def test_users_without_sessions_do_not_count(champion: Models, holdout: Holdout)
         on_holdout(champion, champion, Holdout(holdout.sessions, holdout.users.assign(user_id="nobody")))
 
 
+def test_sessions_without_truth_count_in_the_shares_of_their_users_alone(
+    champion: Models, busy: Models, holdout: Holdout
+) -> None:
+    given = np.arange(400) % 4 == 0
+    labels = [name if one else None for name, one in zip(holdout.sessions["session_quality_label"], given, strict=True)]
+    partly = Holdout(holdout.sessions.assign(session_quality_label=labels), holdout.users)
+    (sessions, users), flips = on_holdout(champion, busy, partly)
+    (_, of_all), all_flips = on_holdout(champion, busy, holdout)
+    labelled = Holdout(holdout.sessions[given], holdout.users)
+
+    assert (sessions.rows, users) == (100, of_all)
+    assert sessions.metrics == on_holdout(champion, busy, labelled)[0][0].metrics
+    assert flips == all_flips
+
+
 @settings(max_examples=12)
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(INTERVALS), st.sampled_from("XYZ")), min_size=1))
 def test_shares_are_those_of_the_table_user_distributions(rows: list[tuple[str, str, str]]) -> None:
@@ -165,12 +180,18 @@ def test_shares_are_those_of_the_table_user_distributions(rows: list[tuple[str, 
             assert found.loc[(row["user_id"], interval), columns].tolist() == [row[c] for c in columns]
 
 
+def unlabelled(folder: Path) -> None:
+    path = folder / "holdout_sessions.parquet"
+    pd.read_parquet(path).assign(session_quality_label=None).to_parquet(path)
+
+
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
         (lambda f: (f / "holdout_users.parquet").unlink(), "holdout_users.parquet is missing, so there is no truth"),
         (lambda f: (f / "holdout_users.parquet").write_bytes(b"PAR1"), "holdout_users.parquet cannot be read"),
         (lambda f: write_holdout(f, [], []), "holdout_sessions.parquet has no column user_id, interval_start"),
+        (unlabelled, "holdout_sessions.parquet has no row with a label; expected user_id, interval_start and"),
     ],
 )
 def test_a_holdout_that_is_no_holdout_is_an_error_that_says_so(

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from flywheel_assets.errors import ArtefactError, LabelError
 from flywheel_assets.learning.labelled import LabelledData
-from flywheel_assets.learning.labelled_data import in_intervals, labelled_data, training_intervals
+from flywheel_assets.learning.labelled_data import (
+    in_intervals,
+    in_labelled_intervals,
+    labelled_data,
+    training_intervals,
+)
 
 ORDERS = ("Low", "Medium", "High"), ("Passive", "Engaged")
 
@@ -91,6 +96,27 @@ def test_labels_that_no_two_models_could_have_are_an_error() -> None:
 
     with pytest.raises(ArtefactError, match="would share the column"):
         data(*rows, orders=(("Low", "High"), ("low", "Engaged")))
+
+
+def test_a_session_without_a_label_stays_and_teaches_no_label() -> None:
+    sessions, users = frames(*[("k1", "High", "Engaged"), ("k1", "Low", "Passive"), ("k2", "Low", "Passive")] * 2)
+    for null in (None, float("nan"), pd.NA):
+        partly = sessions.assign(session_quality_label=[null, *sessions.session_quality_label[1:]])
+        found = data(partly, users)
+
+        assert found.sessions.session_quality_label.tolist()[0] is None
+        assert (len(found.sessions), found.session_order) == (6, ("Low", "High"))
+        assert found.fingerprint != data(sessions, users).fingerprint
+
+
+def test_intervals_in_which_nobody_labelled_are_left_out() -> None:
+    sessions, _ = FOUR
+    nobody = sessions.assign(session_quality_label=[None, None, "Low", None])
+    found = in_labelled_intervals(nobody)
+
+    assert found.interval_start.tolist() == ["k2", "k2"]
+    assert in_labelled_intervals(sessions).equals(sessions)
+    assert in_labelled_intervals(nobody.iloc[:2]).empty
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))
