@@ -15,6 +15,7 @@ Level = Literal["sessions", "users"]
 
 BETTER_WHEN_HIGHER = ("accuracy", "macro F1")
 METRICS = (*BETTER_WHEN_HIGHER, "log loss")
+"""Log loss is better when it is lower: probabilities are exported, and a model that is as often right can give worse."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,13 @@ class Metric:
     candidate: Estimate
     champion: Estimate | None
     difference: Estimate | None
+
+    @property
+    def worse(self) -> bool:
+        """Beyond noise: the interval of the difference lies on the wrong side of 0."""
+        if self.difference is None:
+            return False
+        return self.difference.high < 0 if self.name in BETTER_WHEN_HIGHER else self.difference.low > 0
 
 
 @dataclass(frozen=True)
@@ -124,16 +132,15 @@ class ModelComparison:
 
 
 def objections(found: ModelComparison, most_flips: float) -> list[str]:
-    """What speaks against a promotion, in words: what could not be compared, accuracy or macro F1 that is worse beyond
-    noise (the interval of the difference lies below 0), and more than a share ``most_flips`` of the latest interval's
-    sessions or users that would get another label."""
+    """What speaks against a promotion, in words: what could not be compared, one of METRICS that is worse beyond noise,
+    and more than a share ``most_flips`` of the latest interval's sessions or users that would get another label."""
     against = list(found.problems)
     for one in found.holdout:
         if one.not_comparable:
             against.append(f"{one.level} cannot be compared with the truth: {one.not_comparable}")
         for metric in one.metrics:
             difference = metric.difference
-            if metric.name in BETTER_WHEN_HIGHER and difference and difference.high < 0:
+            if difference and metric.worse:
                 against.append(
                     f"{metric.name} of {one.level} is worse beyond noise: {difference.value:+.4f} "
                     f"({difference.low:+.4f} to {difference.high:+.4f})"

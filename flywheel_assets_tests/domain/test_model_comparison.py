@@ -100,15 +100,32 @@ def test_flips_on_the_holdout_do_not_count_because_the_truth_does() -> None:
         ("accuracy", Estimate(-0.02, -0.05, 0.0), False),
         ("accuracy", Estimate(0.02, 0.01, 0.03), False),
         ("log loss", Estimate(-0.02, -0.03, -0.01), False),
+        ("log loss", Estimate(0.02, -0.01, 0.03), False),
+        ("log loss", Estimate(0.02, 0.0, 0.03), False),
+        ("log loss", Estimate(0.02, 0.01, 0.03), True),
         ("accuracy", None, False),
     ],
 )
-def test_worse_beyond_noise_is_an_interval_below_0(name: str, difference: Estimate | None, speaks: bool) -> None:
+def test_worse_beyond_noise_is_an_interval_below_0_and_of_log_loss_above_it(
+    name: str, difference: Estimate | None, speaks: bool
+) -> None:
     metric = replace(METRIC, name=name, difference=difference)
     found = objections(replace(FOUND, holdout=(replace(HOLDOUT, metrics=(metric,)),)), 0.5)
     assert bool(found) == speaks
     if speaks:
-        assert found == [f"{name} of sessions is worse beyond noise: -0.0200 (-0.0300 to -0.0100)"]
+        by = "+0.0200 (+0.0100 to +0.0300)" if name == "log loss" else "-0.0200 (-0.0300 to -0.0100)"
+        assert found == [f"{name} of sessions is worse beyond noise: {by}"]
+
+
+def test_probabilities_that_are_worse_speak_against_a_candidate_that_is_as_often_right() -> None:
+    true, _, users = drawn(1, 400, 3)
+    right = 0.9 * np.eye(3)[true] + 0.1 / 3
+    unsure = np.where(np.arange(400)[:, None] % 10 == 0, 0.4 * np.eye(3)[true] + 0.6 / 3, right)
+    metrics = paired_metrics(true, unsure, right, users, 200, 1)
+    found = objections(replace(FOUND, holdout=(replace(HOLDOUT, metrics=metrics),)), 0.5)
+
+    assert [m.candidate.value for m in metrics[:2]] == [1.0, 1.0]
+    assert [one.split(":")[0] for one in found] == ["log loss of sessions is worse beyond noise"]
 
 
 def test_what_cannot_be_compared_speaks_against_it() -> None:
