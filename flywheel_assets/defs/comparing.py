@@ -10,16 +10,18 @@ from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.model_comparison import Flips, ModelComparison
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle
-from flywheel_assets.learning.comparison import Holdout, Models, on_holdout
+from flywheel_assets.learning.comparison import Holdout, Models, on_holdout, remarks
 
 
 def compare_bundles(flywheel: Flywheel, candidate: ModelBundle, champion: ModelBundle) -> ModelComparison:
     """Both on the candidate's holdout and on the latest closed interval with sessions. What cannot be compared is told
     of in ``problems``; that nothing has been run yet is none."""
     new, old = models_of(flywheel, candidate), models_of(flywheel, champion)
-    problems = []
+    problems, said = [], []
     try:
-        holdout, flips = on_holdout(old, new, Holdout.read(candidate.directory))
+        rows = Holdout.read(candidate.directory)
+        holdout, flips = on_holdout(old, new, rows)
+        said = remarks(champion, rows)
     except ArtefactError as error:
         holdout, flips = [], []
         problems.append(f"there are no figures on a holdout: {error}")
@@ -29,7 +31,8 @@ def compare_bundles(flywheel: Flywheel, candidate: ModelBundle, champion: ModelB
             flips += _flips(flywheel, latest, old, new)
         except (ArtefactError, ValueError) as error:  # a feature that is no column, or has nulls
             problems.append(f"nobody knows what would change in {latest.key}: {error}")
-    return ModelComparison(candidate.version, champion.version, tuple(holdout), tuple(flips), tuple(problems))
+    parts = tuple(holdout), tuple(flips), tuple(problems), tuple(said)
+    return ModelComparison(candidate.version, champion.version, *parts)
 
 
 def latest_interval(flywheel: Flywheel) -> Interval | None:

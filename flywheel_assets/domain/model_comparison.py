@@ -15,7 +15,7 @@ Level = Literal["sessions", "users"]
 
 BETTER_WHEN_HIGHER = ("accuracy", "macro F1")
 METRICS = (*BETTER_WHEN_HIGHER, "log loss")
-"""Log loss is better when it is lower: probabilities are exported, and a model that is as often right can give worse."""
+"""Log loss is better when it is lower: probabilities are exported, and one that is as often right can give worse."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +88,23 @@ class Flips:
 @dataclass(frozen=True)
 class ModelComparison:
     """``candidate`` and ``champion`` are versions of bundles. ``holdout``: what could be measured against truth.
-    ``problems``: what could not be compared, in words, each with the reason."""
+    ``problems``: what could not be compared, in words, each with the reason. ``remarks``: what a reader of the figures
+    has to know; they speak against nothing."""
 
     candidate: str
     champion: str
     holdout: tuple[OnHoldout, ...]
     flips: tuple[Flips, ...]
     problems: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All of it, with what follows from the pairs of the flips."""
-        flips = [
-            {
-                **asdict(one),
-                "rows": one.rows,
-                "flipped": one.flipped,
-                "share": one.share,
-                "label_shares": [
-                    dict(zip(("label", "champion", "candidate"), line, strict=True)) for line in one.label_shares()
-                ],
-            }
-            for one in self.flips
-        ]
+        columns, flips = ("label", "champion", "candidate"), []
+        for one in self.flips:
+            follows = {"rows": one.rows, "flipped": one.flipped, "share": one.share}
+            shares = [dict(zip(columns, line, strict=True)) for line in one.label_shares()]
+            flips.append({**asdict(one), **follows, "label_shares": shares})
         return {**asdict(self), "flips": flips}
 
     def figures(self) -> dict[str, Any]:

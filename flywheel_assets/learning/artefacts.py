@@ -52,7 +52,8 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A folder of artefacts whose six files are those of its manifest. ``baseline`` is None for an adopted bundle."""
+    """A folder of artefacts whose six files are those of its manifest. ``baseline`` is None for an adopted bundle, and
+    ``training``, what the manifest says of how the models were made, is empty."""
 
     directory: Path
     version: str
@@ -61,6 +62,7 @@ class ModelBundle:
     baseline: Baseline | None
     digests: Mapping[str, str]
     libraries: Mapping[str, str]
+    training: Mapping[str, Any]
 
     @classmethod
     def open(cls, directory: Path) -> "ModelBundle":
@@ -103,6 +105,7 @@ class ModelBundle:
                 baseline=None if manifest["baseline"] is None else Baseline.from_json(manifest["baseline"]),
                 digests={name: str(manifest["files"][name]) for name in ALL_FILES},
                 libraries=dict(manifest["libraries"]),
+                training=dict(manifest.get("training") or {}),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(

@@ -1,5 +1,5 @@
-"""Candidate and champion on the candidate's holdout: sessions and users whose labels are known, and which neither the
-candidate nor, as far as is known, the champion was trained on."""
+"""Candidate and champion on the candidate's holdout: sessions and users whose labels are known, and which the candidate
+was not trained on; where the champion was, that is told."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from flywheel_assets.domain.model_comparison import Flips, Level, OnHoldout, pai
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle, ModelInfo
 from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
+from flywheel_assets.learning.labelled import SIMULATED
 from flywheel_assets.learning.scoring import Scorer, session_scorer, user_scorer
 
 SEED = 1
@@ -127,6 +128,20 @@ def on_holdout(champion: Models, candidate: Models, holdout: Holdout) -> tuple[l
     return figures, [
         *_flips("sessions", holdout.sessions, old.session_labels, new.session_labels),
         *_flips("users", users, old.user_labels, new.user_labels),
+    ]
+
+
+def remarks(champion: ModelBundle, holdout: Holdout) -> list[str]:
+    """What a reader of the figures has to know, in a sentence each: that the champion learnt from intervals of the
+    holdout, if its manifest says so. That of an adopted bundle says nothing."""
+    training = champion.training
+    learnt = set(training.get("intervals", ())) - set(training.get("validation_intervals", ()))
+    intervals = set(holdout.sessions["interval_start"])
+    both = learnt & intervals
+    if not both or training.get("source") == SIMULATED:
+        return []
+    return [
+        f"the champion learnt from {len(both)} of the holdout's {len(intervals)} intervals, so its figures are too good"
     ]
 
 

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+SIMULATED = "the truth of the sample"
+"""The ``source`` of data whose intervals are nobody's."""
+
 
 @dataclass(frozen=True)
 class LabelledData:
@@ -16,7 +19,8 @@ class LabelledData:
     ``user_id``, ``interval_start``, ``user_flywheel_label``, a row a user and interval that has one. The orders are of
     the labels, worst to best. ``source`` says in words who labelled; ``fingerprint`` is a digest of the rows and
     labels. ``outcome_features`` are those that the session labels were defined by, none for a team's own: a model that
-    sees them agrees trivially, so figures are given with and without them."""
+    sees them agrees trivially, so figures are given with and without them. ``from_clusters``: which of sessions and
+    users were labelled by the cluster that they are in, which a model then imitates."""
 
     sessions: pd.DataFrame
     users: pd.DataFrame
@@ -27,3 +31,4 @@ class LabelledData:
     intervals: tuple[str, ...]
     fingerprint: str
     outcome_features: tuple[str, ...]
+    from_clusters: tuple[str, ...] = ()

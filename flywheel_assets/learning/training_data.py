@@ -13,7 +13,7 @@ import pyarrow as pa
 from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.domain.trimmed_sessions import threshold_aggregates, thresholds, too_small, trimmed_sessions
 from flywheel_assets.domain.user_distributions import user_distributions
-from flywheel_assets.learning.labelled import LabelledData
+from flywheel_assets.learning.labelled import SIMULATED, LabelledData
 from flywheel_assets.learning.labelled_data import labelled_data
 from flywheel_assets.learning.sample import generate
 from flywheel_assets.learning.world import FEATURES, World
@@ -56,7 +56,7 @@ def labelled_sample(world: World, users: int, intervals: int, seed: int) -> Labe
     """The same sessions and true labels, split by time, for a candidate that is trained on the sample."""
     drawn = draw_training_data(world, users, intervals, seed)
     orders = world.session_labels, world.user_labels
-    return labelled_data(drawn.sessions, drawn.users, FEATURES, orders, "the truth of the sample")
+    return labelled_data(drawn.sessions, drawn.users, FEATURES, orders, SIMULATED)
 
 
 def labelled_shares(data: TrainingData, predicted: "pd.Series[str]", labels: tuple[str, ...]) -> pd.DataFrame:

@@ -23,6 +23,8 @@ def comparison_report(
         sizes = ", ".join(f"{one.rows:,} {words[one.level]} of {one.users:,} users" for one in found.holdout)
         columns: tuple[str, ...] = ("of", "figure", "candidate", "champion", "difference")
         parts += [_title(f"On the candidate's holdout: {sizes}"), table(columns, _figures(found)), Text()]
+    for remark in found.remarks:
+        parts += [Text(f"note: {remark}", style="yellow"), Text()]
     if found.flips:
         columns = ("interval", "of", "rows", "flips", "share", "most of them")
         parts += [_title("Labels that would flip"), table(columns, map(_flip, found.flips)), Text()]

@@ -288,6 +288,22 @@ def test_the_asset_writes_the_comparison_and_says_what_speaks_against_a_promotio
     assert sum(r["Count"] for r in rows.to_pylist() if r["Latest"] and r["Level"] == "sessions") == 3
 
 
+def test_a_champion_that_learnt_from_the_holdout_is_told_in_the_comparison_and_is_no_reason_to_refuse(
+    lived: Project,
+) -> None:
+    manifest = lived.settings.models_dir / "manifest.json"
+    changed = json.loads(manifest.read_text()) | {
+        "training": {"intervals": [GAP, LAST], "validation_intervals": [LAST]}
+    }
+    manifest.write_text(json.dumps(changed))
+    with lived.flywheel() as flywheel:
+        found = compare_bundles(flywheel, candidate(lived, "same"), flywheel.models)
+        _, compared = promote_candidate(flywheel, found.candidate, "", forced=False)
+
+    assert found.remarks == ("the champion learnt from 1 of the holdout's 1 intervals, so its figures are too good",)
+    assert compared == found
+
+
 def test_without_a_version_the_asset_compares_the_newest_candidate(lived: Project) -> None:
     same = candidate(lived, "same")
     os.utime(same.directory / "manifest.json", (2e9, 2e9))

@@ -133,6 +133,13 @@ def test_what_cannot_be_compared_speaks_against_it() -> None:
     assert objections(found, 0.5) == ["no holdout", "sessions cannot be compared with the truth: other labels"]
 
 
+def test_a_remark_is_no_objection_and_is_in_the_json() -> None:
+    found = replace(FOUND, remarks=("too good",))
+
+    assert objections(found, 0.5) == []
+    assert found.to_json()["remarks"] == ("too good",)
+
+
 def test_as_json_it_says_what_follows_from_the_pairs() -> None:
     value = FOUND.to_json()
     assert value["holdout"][0]["metrics"][0]["difference"] == {"value": 0.0, "low": -0.01, "high": 0.01}

@@ -1,5 +1,6 @@
 """Candidate and champion on a holdout of a few users."""
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from flywheel_assets.domain.labels import share_column
 from flywheel_assets.domain.user_distributions import user_distributions
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle
-from flywheel_assets.learning.comparison import Holdout, Models, on_holdout, scored, user_shares
+from flywheel_assets.learning.comparison import Holdout, Models, on_holdout, remarks, scored, user_shares
+from flywheel_assets.learning.labelled import SIMULATED
 from flywheel_assets.learning.world import FEATURES
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_holdout, write_variant
@@ -178,6 +180,25 @@ def test_shares_are_those_of_the_table_user_distributions(rows: list[tuple[str, 
         expected = ibis.duckdb.connect().to_pandas(user_distributions(ibis.memtable(of_interval), ("X", "Y", "Z")))
         for row in expected.to_dict("records"):
             assert found.loc[(row["user_id"], interval), columns].tolist() == [row[c] for c in columns]
+
+
+@pytest.mark.parametrize(
+    ("training", "said"),
+    [
+        ({"intervals": ["2024-01-01", *INTERVALS], "validation_intervals": [INTERVALS[1]]}, "1 of the holdout's 2"),
+        ({"intervals": [*INTERVALS, "2024-02-12"], "validation_intervals": ["2024-02-12"]}, "2 of the holdout's 2"),
+        ({"intervals": ["2024-01-01", *INTERVALS], "validation_intervals": [*INTERVALS]}, None),
+        ({"intervals": [*INTERVALS, "2024-02-12"], "source": SIMULATED}, None),
+        ({"command": "of the shipped models"}, None),
+        ({}, None),
+    ],
+)
+def test_a_champion_that_learnt_from_intervals_of_the_holdout_is_told(
+    holdout: Holdout, training: dict[str, object], said: str | None
+) -> None:
+    champion = replace(ModelBundle.open(MODELS), training=training)
+    expected = [f"the champion learnt from {said} intervals, so its figures are too good"] if said else []
+    assert remarks(champion, holdout) == expected
 
 
 def unlabelled(folder: Path) -> None:

@@ -45,6 +45,14 @@ def test_a_comparison_is_printed_with_intervals_flips_and_shares() -> None:
     assert "Label shares of the sessions" not in said, "of the holdout the truth is known"
 
 
+def test_what_one_has_to_know_of_the_figures_stands_below_them_and_speaks_against_nothing() -> None:
+    said = printed(comparison_report(replace(FOUND, remarks=("the champion learnt from it",)), ORDERS, []))
+
+    assert said.index("+0.0100") < said.index("note: the champion learnt from it\n") < said.index("would flip")
+    assert "nothing speaks against a promotion" in said
+    assert "note:" not in printed(comparison_report(FOUND, ORDERS, []))
+
+
 def test_what_speaks_against_a_promotion_stands_last() -> None:
     said = printed(comparison_report(FOUND, ORDERS, ["it is worse", "it flips"]))
     assert said.endswith("against a promotion:\n - it is worse\n - it flips\n")

@@ -75,6 +75,7 @@ def model_comparison(
             "objections": len(against),
             **shares,
             "path": dg.MetadataValue.path(str(folder)),
+            **({"remarks": " ".join(found.remarks)} if found.remarks else {}),
             "against_a_promotion": dg.MetadataValue.md("\n".join(f"- {one}" for one in against) or "nothing"),
             **records("figures", figures),
         }
