@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from flywheel_assets.domain.labels import snake_case
 from flywheel_assets.learning.candidate_models import Measured, ModelFigures
 from flywheel_assets.learning.candidates import Candidate
 from flywheel_assets.learning.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
@@ -102,11 +103,13 @@ def _parameters(candidate: Candidate) -> dict[str, Any]:
 
 
 def metrics(candidate: Candidate) -> dict[str, float]:
-    """Of both models, by dotted name: `session.network.log_loss`."""
+    """Of both models, by dotted name: `session.network.log_loss`; of the networks also by label, which is
+    `session.label.high_quality.precision`, `recall`, `f1` and `ece`, its calibration error against the rest."""
     found: dict[str, float] = {}
     for name, figures in _models(candidate):
         for one in figures.classifiers:
             found |= _of_classifier(f"{name}.{one.name.replace(' ', '_')}", one)
+        found |= _by_label(f"{name}.label", figures.network)
         if figures.without_outcome:
             found |= _of_classifier(f"{name}.network_without_outcome", figures.without_outcome)
         if figures.unseen_users:
@@ -128,6 +131,16 @@ def _of_classifier(prefix: str, one: Measured) -> dict[str, float]:
         f"{prefix}.temperature": one.temperature,
         f"{prefix}.size_bytes": float(one.size_bytes),
         f"{prefix}.microseconds_a_row": one.microseconds_a_row,
+    }
+
+
+def _by_label(prefix: str, one: Measured) -> dict[str, float]:
+    of = one.evaluation
+    columns = {"precision": of.precision, "recall": of.recall, "f1": of.f1, "ece": one.label_calibration_errors}
+    return {
+        f"{prefix}.{snake_case(label)}.{figure}": value
+        for figure, values in columns.items()
+        for label, value in zip(of.labels, values, strict=True)
     }
 
 

@@ -55,6 +55,10 @@ def test_a_training_is_a_run_in_a_local_store_with_figures_data_files_and_commit
     assert run.data.metrics["session.network.accuracy"] == 0.75
     assert run.data.metrics["user.gradient_boosting.log_loss"] == pytest.approx(0.6192, abs=1e-4)
     assert run.data.metrics["user.grid.32-16.log_loss"] == 0.6
+    by_label = {name: value for name, value in run.data.metrics.items() if ".label." in name}
+    assert len(by_label) == 2 * 3 * 4
+    of_medium = [by_label[f"session.label.medium_quality.{name}"] for name in ("precision", "recall", "f1", "ece")]
+    assert of_medium == pytest.approx([0.5, 1.0, 2 / 3, 0.2])
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert run.data.tags["mlflow.source.git.commit"] == head.stdout.strip()
     files = {path.name for path in Path(run.info.artifact_uri.removeprefix("file://")).iterdir()}
