@@ -1,6 +1,7 @@
 """`flywheel report`: makes the reports and says where they are. Imports stand inside, as in `cli`."""
 
 import sys
+import webbrowser
 from pathlib import Path
 
 import click
@@ -32,14 +33,15 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     from flywheel_assets.defs.jobs import REPORTS_JOB
     from flywheel_assets.defs.processes import end_abandoned_runs
     from flywheel_assets.defs.report import report_of
-    from flywheel_assets.defs.reporting_runs import make_reports, reportable
+    from flywheel_assets.defs.reporting_runs import in_short, make_reports, reportable
+    from flywheel_assets.errors import ReportError
     from flywheel_assets.reporting.console import terminal
     from flywheel_assets.reporting.interval_report import interval_report
     from flywheel_assets.storage.pages import Pages
 
     console = terminal()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    made, failed = 0, False
+    runs = []
     with (
         Flywheel.open(settings) as flywheel,
         dg.DagsterInstance.get() as instance,
@@ -48,27 +50,35 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         intervals, wanted = reportable(flywheel, key)
         end_abandoned_runs(instance)
         pages = Pages(flywheel.warehouse.folder)
+        path = pages.path(wanted)
         task = progress.add_task("reports", total=len(intervals))
         for run in make_reports(flywheel, defs.resolve_job_def(REPORTS_JOB), instance, intervals):
             progress.update(task, advance=1, description=run.interval.dates if run else "up to date")
-            made += run is not None and not run.failure
+            runs += [run] if run else []
             if run and run.failure:
-                failed = True
                 console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
-        if standalone:
+        unpaged = any(run.interval == wanted and not run.paged for run in runs)
+        if standalone and not unpaged:
             page = interval_report(
                 report_of(flywheel, wanted, findings_on_record(flywheel, wanted, instance)), standalone=True
             )
             pages.write_alone(standalone, page)
-    others = "some could not be made" if failed else "the others were up to date"
-    click.echo(f"{made} of {len(intervals)} reports made, {others}")
-    if not pages.exists(wanted):
-        sys.exit(1)
-    click.echo(f"index: {pages.index}")
-    click.echo(f"interval {wanted.key}: {pages.path(wanted)}")
+    click.echo(in_short(len(intervals), runs))
+    made = pages.made_at(wanted)
+    if pages.index.exists():
+        click.echo(f"index: {pages.index}")
+    if unpaged and made is None:
+        click.echo(f"interval {wanted.key}: could not be made, and there is no page of before")
+    elif unpaged:
+        click.echo(f"interval {wanted.key}: could not be made; its page is of before, {made:%Y-%m-%d %H:%M}: {path}")
+    else:
+        click.echo(f"interval {wanted.key}: {path}")
+    if unpaged and (standalone or show):
+        asked = " and ".join([f"{standalone} was not written"] * bool(standalone) + ["nothing was opened"] * show)
+        raise ReportError(f"the report of {wanted.key} could not be made, so {asked}: mend what is told above")
     if standalone:
         click.echo(f"by itself: {standalone}")
-    if show:
-        click.launch(str(pages.path(wanted)))
-    if failed:
+    if show and not webbrowser.open(path.resolve().as_uri()):
+        raise ReportError(f"no browser could be opened here; the report is there: {path}")
+    if any(run.failure for run in runs):
         sys.exit(1)

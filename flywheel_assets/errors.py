@@ -47,4 +47,4 @@ class SegmentsError(FlywheelError):
 
 
 class ReportError(FlywheelError):
-    """The page of a report cannot be written."""
+    """The page of a report cannot be written, or not be shown."""

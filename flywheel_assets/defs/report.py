@@ -1,6 +1,7 @@
 """The report's meeting point: from the flywheel's tables, notes and checks to what the page says, and to its file."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,9 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
     trimming = warehouse.note("trimmed_sessions", interval, LEDGER)
     backtest = warehouse.note("transition_forecast", interval, BACKTEST)
     previous = intervals[-2] if len(intervals) > 1 else None
-    return Report(
+    missing = {table: _what_to_do(interval) for table in TOLD if not warehouse.exists(table, interval)}
+    stale = flywheel.stale_because(CAUSES, interval, flywheel.generation)
+    report = Report(
         interval=interval,
         intervals=intervals,
         closed=interval.closed(flywheel.now()),
@@ -69,13 +72,16 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         forecast_note=headline(Backtest.from_json(backtest)) if backtest else "",
         findings=findings,
         ledger=Ledger.from_json(trimming) if trimming else None,
-        versions={i.number: _versions(flywheel, i) for i in intervals[-2:]},
-        causes=_rows(flywheel, CAUSES, [interval]),
-        missing={table: _what_to_do(interval) for table in TOLD if not warehouse.exists(table, interval)},
+        versions={i.number: _versions(flywheel, i) for i in intervals},
+        causes=[] if stale else _rows(flywheel, CAUSES, [interval]),
         previous_page=_page(flywheel, previous) if previous else None,
         unmade=len(unmade),
         generation=made_from,
     )
+    if stale and report.changed_models:
+        what = f"it is not of the labels that are there now ({stale}): flywheel report --interval {interval.key}"
+        missing[CAUSES] = what if warehouse.exists(CAUSES, interval) else _what_to_do(interval)
+    return replace(report, missing=missing)
 
 
 def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
@@ -84,7 +90,8 @@ def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
     sources = {table: _digest(flywheel, table, [interval]) for table in (*TOLD, *MODEL_PARAMETERS)}
     sources |= {table: _digest(flywheel, table, intervals) for table in OVER_TIME}
     sources["label_transitions"] = _digest(flywheel, "label_transitions", intervals[-SANKEY_STEPS:])
-    sources[CAUSES] = _digest(flywheel, CAUSES, [interval])
+    stale = flywheel.stale_because(CAUSES, interval, flywheel.generation)
+    sources[CAUSES] = NOTHING if stale else _digest(flywheel, CAUSES, [interval])
     closed = "yes" if interval.closed(flywheel.now()) else "no"
     labels = ", ".join((*flywheel.models.session.order, *flywheel.models.user.order))
     parameters = {"interval number": str(interval.number), "closed": closed, "labels": labels, "look": look()}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
@@ -18,12 +18,25 @@ from flywheel_assets.errors import NotMaterializedError
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What came of making a report; ``failure`` is empty when it was made."""
+    """What came of making a report: ``failure`` is empty when the page and all ``tables`` were made; ``paged`` is
+    whether the page tells what is there now, which it does too where only a table could not be made."""
 
     interval: Interval
     tables: Sequence[str]
     seconds: float
     failure: str
+    paged: bool = True
+
+
+def in_short(total: int, runs: Sequence[ReportRun]) -> str:
+    """How many of so many reports were made, of the runs that it took."""
+    parts = {
+        "not in full": sum(run.paged and bool(run.failure) for run in runs),
+        "up to date already": total - len(runs),
+        "could not be made": sum(not run.paged for run in runs),
+    }
+    said = "".join(f", {count} {words}" for words, count in parts.items() if count)
+    return f"{sum(run.paged for run in runs)} of {total} {'report' if total == 1 else 'reports'} made{said}"
 
 
 def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Interval]:
@@ -55,7 +68,7 @@ def make_reports(
             run = _run(job, instance, interval, [*(t for t in HISTORY if t in wanted), *copies])
             if run.failure and run.tables and is_stale(flywheel, interval):
                 _run(job, instance, interval, [])
-            yield run
+            yield replace(run, paged=not (run.failure and is_stale(flywheel, interval)))
         else:
             yield None
 

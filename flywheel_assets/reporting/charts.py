@@ -29,9 +29,12 @@ FEWEST_SLOTS = 5
 """A history shorter than this leaves room at its right, rather than having bars as wide as the page."""
 
 
-def label_mix(rows: Rows, level: str, folding: Folding, days: Mapping[int, date], narrow: bool) -> Figure:
+def label_mix(
+    rows: Rows, level: str, folding: Folding, days: Mapping[int, date], narrow: bool, changes: Sequence[int] = ()
+) -> Figure:
     """Shares of labels as stacked bars, worst at the bottom, a bar an interval; the last bar's labels stand beside it.
-    ``days``: the first day of every interval that has a place, by its number; one without rows stays empty."""
+    ``days``: the first day of every interval that has a place, by its number; one without rows stays empty.
+    ``changes``: the intervals that other models labelled than the one before; a dashed line stands before each."""
     height, top, bottom = 330, 10, 40
     places = {number: place for place, number in enumerate(days)}
     colours = label_variables(folding)
@@ -68,6 +71,7 @@ def label_mix(rows: Rows, level: str, folding: Folding, days: Mapping[int, date]
     labels = _beside(beside, (0.0, 1.0), height - top - bottom, at, narrow, colours)
     figure = drawn(traces, height, {"l": 38, "r": _room(beside, narrow), "t": top, "b": bottom}, labels)
     figure["layout"] |= {"barmode": "stack", "xaxis": _days(days, 3 if narrow else 6)}
+    figure["layout"]["shapes"] = [_line(places[number] - 0.5) for number in changes if number in places]
     figure["layout"]["yaxis"] = _axis([0, 0.5, 1], ["0", "50%", "100%"], [0, 1])
     return figure
 
@@ -215,6 +219,12 @@ def spread(wanted: Sequence[float], gap: float, lowest: float, highest: float) -
 def annotation(text: str, **where: Any) -> Figure:
     """Text in a figure, without arrow."""
     return {"text": text, "showarrow": False, "font": {"size": 12, "color": "--ink"}, **where}
+
+
+def _line(x: float) -> Figure:
+    """A dashed line from the bottom of a figure to a little above its top."""
+    line = {"color": "--ink", "width": 2, "dash": "4px,3px"}
+    return {"type": "line", "xref": "x", "yref": "paper", "x0": x, "x1": x, "y0": 0, "y1": 1.03, "line": line}
 
 
 def _beside(

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 
 from flywheel_assets.reporting import words
-from flywheel_assets.reporting.page import labels, movement, trust
+from flywheel_assets.reporting.page import changes, labels, movement, trust
 from flywheel_assets.reporting.page import numbers as n
 from flywheel_assets.reporting.page.colours import DARK_RAMP, LIGHT_RAMP, declarations
 from flywheel_assets.reporting.page.content import Report
@@ -72,12 +72,13 @@ def _masthead(report: Report) -> Html:
     links = [element("a", "All reports", href="index.html")]
     if report.previous_page:
         links.append(element("a", "The interval before", href=report.previous_page))
+    said = (words.models_changed(report), words.what_changed(report), words.why(report))
     return element(
         "header",
         element("nav", *links, aria_label="Reports", class_="reports"),
         element("p", f"Flywheel · interval {report.interval.number}", class_="kicker"),
         element("h1", n.days(report.interval)),
-        element("p", " ".join(filter(None, (words.what_changed(report), words.why(report)))), class_="standfirst"),
+        element("p", " ".join(filter(None, said)), class_="standfirst"),
         None
         if report.closed
         else element("p", "This interval is still open: its numbers will change.", class_="open", role="note"),
@@ -89,7 +90,7 @@ def _masthead(report: Report) -> Html:
 
 def _sections(report: Report) -> list[Html]:
     made = [
-        ("changes", "What changed", labels.changes),
+        ("changes", "What changed", changes.changes),
         ("mix", "Label mix", labels.mix),
         ("growth", "Growth", movement.growth),
         ("paths", "Where users went", movement.paths),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flywheel_assets.domain.headlines import Rows
 from flywheel_assets.domain.significance import beyond_chance
 from flywheel_assets.reporting.page.content import Report
 from flywheel_assets.reporting.page.numbers import (
@@ -48,21 +49,54 @@ def what_changed(report: Report) -> str:
     return f"{plural(active, 'user was', 'users were')} active, {than}: {listed(parts)}{tail}."
 
 
+def models_changed(report: Report) -> str:
+    """That labels of this interval and of the one before are not by the same models; empty where they are."""
+    names = listed([f"the {name} model" for name in report.changed_models])
+    return f"{names[:1].upper()}{names[1:]} changed between the two intervals." if names else ""
+
+
 def why(report: Report) -> str:
-    """The second sentence: which label's share changed most, and through whom; or that none did beyond chance."""
+    """The second sentence: which label's share changed most, and through whom; or that none did beyond chance. Where
+    the models changed, what users did is by those of before, and apart from it what the new ones say."""
     known = [row for row in report.shift if row["Change"] is not None]
-    growth = report.growth_now
-    if not known or growth is None:
+    if not known or report.growth_now is None:
         return "There is no earlier mix of labels to compare with." if report.users else ""
+    if not report.changed_models:
+        return _by_users(known, report.growth_now)
+    apart = [row for row in report.model_shift if row["Change"] is not None]
+    if apart:
+        return f"{_by_users(apart, report.growth_now, 'By the models of before, ')} {_by_models(apart)}"
     largest = max(known, key=lambda row: abs(row["Change"]))
+    return (
+        f"As labelled, {largest['Label']} went from {percent(largest['Previous_Share'])} to "
+        f"{percent(largest['Share'])} of users, but what users did cannot be told apart from what the new models say: "
+        f"transition_causes: {report.missing.get('transition_causes', 'it is not there')}."
+    )
+
+
+def _by_models(rows: Rows) -> str:
+    """What new models make of the same users, of rows of model_shift."""
+    largest = max(rows, key=lambda row: round(abs(row["Model"]), 9))
+    if not round(largest["Model"], 9):
+        return "The new models give these users the same mix of labels."
+    return (
+        f"The new models alone move {largest['Label']} from {percent(largest['Share'])} to "
+        f"{percent(largest['New_Model_Share'])} ({signed_points(largest['Model'])} points)."
+    )
+
+
+def _by_users(rows: Rows, growth: Mapping[str, Any], opening: str = "") -> str:
+    """Which label's share changed most and through whom, of rows of mix_shift of two intervals by the same models."""
+    largest = max(rows, key=lambda row: abs(row["Change"]))
     name, change = largest["Label"], largest["Change"]
     if not beyond_chance(largest["Previous_Share"], largest["Share"], growth["Previous_Users"], growth["Active_Users"]):
+        mix = f"{opening}the mix" if opening else "The mix"
         return (
-            f"The mix of labels is as it was: the largest change, {name} by {signed_points(change)} points, is no more "
+            f"{mix} of labels is as it was: the largest change, {name} by {signed_points(change)} points, is no more "
             "than chance gives."
         )
     verb = "grew" if change > 0 else "shrank"
-    to = f"{name} {verb} from {percent(largest['Previous_Share'])} to {percent(largest['Share'])} of users"
+    to = f"{opening}{name} {verb} from {percent(largest['Previous_Share'])} to {percent(largest['Share'])} of users"
     parts = {part: largest[part] for part in PARTS}
     along = sorted((p for p in parts if parts[p] * change > 0), key=lambda p: -abs(parts[p]))
     main = along[0]
@@ -98,9 +132,10 @@ def moves_sentence(report: Report) -> str:
     steps = [(place[m["To_Label"]] - place[m["From_Label"]], m["User_Count"]) for m in moves]
     kept = sum(n for step, n in steps if step == 0)
     up, down = sum(n for step, n in steps if step > 0), sum(n for step, n in steps if step < 0)
+    changed = " Part of these moves is the new models' doing." if report.changed_models else ""
     return (
         f"Of {plural(total, 'user')} seen in both intervals, {percent(kept / total)} kept their label, "
-        f"{percent(up / total)} moved up and {percent(down / total)} moved down."
+        f"{percent(up / total)} moved up and {percent(down / total)} moved down.{changed}"
     )
 
 
@@ -120,7 +155,8 @@ def compared_with(report: Report) -> str:
     previous = report.previous
     if previous is None:
         return ""
-    return f"against {short_day(previous.first_day)} – {short_day(previous.last_day)}"
+    against = f"against {short_day(previous.first_day)} – {short_day(previous.last_day)}"
+    return f"{against}, which other models labelled" if report.changed_models else against
 
 
 _THOSE = {"Stayers": "those who stayed", "Entrants": "those who came", "Leavers": "those who left"}

@@ -9,6 +9,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from flywheel_assets.domain.intervals import Interval
@@ -37,6 +38,11 @@ class Pages:
 
     def exists(self, interval: Interval) -> bool:
         return self.path(interval).is_file()
+
+    def made_at(self, interval: Interval) -> datetime | None:
+        """When the page was written, in the time of this machine; None without a page."""
+        path = self.path(interval)
+        return datetime.fromtimestamp(path.stat().st_mtime).astimezone() if path.is_file() else None
 
     def digest(self, interval: Interval, meta: str) -> str | None:
         """What the page says under a name of its head; None without a page, or without that name in it."""

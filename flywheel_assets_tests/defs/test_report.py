@@ -14,7 +14,7 @@ from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.assets import causes
 from flywheel_assets.defs.findings import findings_on_record
 from flywheel_assets.defs.jobs import REPORTS_JOB
-from flywheel_assets.defs.reporting_runs import make_reports, reportable
+from flywheel_assets.defs.reporting_runs import ReportRun, in_short, make_reports, reportable
 from flywheel_assets.domain.history_tables import HISTORY
 from flywheel_assets.domain.tables import TABLES
 from flywheel_assets.errors import ArtefactError, NotMaterializedError, ReportError, SettingsError
@@ -134,6 +134,17 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_page(
     assert "and they are gone" in failure
     with project.flywheel() as flywheel:
         assert not reports.is_stale(flywheel, *project.intervals(LAST))
+
+
+def test_how_many_reports_were_made_is_counted_in_plain_words(told: Project) -> None:
+    (interval,) = told.intervals(LAST)
+    well, partly, badly = (ReportRun(interval, (), 1.0, *said) for said in (("", True), ("no", True), ("no", False)))
+    assert in_short(6, [well] * 6) == "6 of 6 reports made"
+    assert in_short(7, []) == "0 of 7 reports made, 7 up to date already"
+    assert in_short(1, [badly]) == "0 of 1 report made, 1 could not be made"
+    assert in_short(4, [well, partly, badly]) == (
+        "2 of 4 reports made, 1 not in full, 1 up to date already, 1 could not be made"
+    )
 
 
 def test_a_page_made_without_the_tables_of_history_says_what_is_missing(history: Project, tmp_path: Path) -> None:

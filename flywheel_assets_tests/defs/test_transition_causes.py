@@ -9,9 +9,11 @@ import pytest
 
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.driver import run_failure
-from flywheel_assets.defs.jobs import HISTORY_JOB
+from flywheel_assets.defs.jobs import HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.defs.reporting_runs import make_reports
 from flywheel_assets.learning.lifecycle import promote
 from flywheel_assets.learning.shelves import champion
+from flywheel_assets.storage.pages import Pages
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, checks, materializations, metadata
 from flywheel_assets_tests.variants import write_candidate
@@ -105,3 +107,28 @@ def test_the_models_of_before_may_be_the_champion_where_the_later_interval_is_th
     assert lived.materialize(AFTER_GAP, "session_predictions", "user_distributions", "user_labels").success
     result = told(lived, LAST)
     assert metadata(materializations(result)["transition_causes"])["models_changed"] == 1
+
+
+def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their_place(lived: Project) -> None:
+    assert told(lived, LAST).success
+    assert lived.materialize(LAST, "session_predictions", "user_distributions", "user_labels").success
+    (interval,) = lived.intervals(LAST)
+    archive = lived.settings.models_dir / "archive"
+    archive.rename(archive.with_name("away"))
+    job = definitions(lived.settings).resolve_job_def(REPORTS_JOB)
+
+    with lived.flywheel() as flywheel:
+        (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
+        page = Pages(flywheel.warehouse.folder).path(interval).read_text()
+    assert (run.failure.split(":")[0], run.paged) == ("transition_causes", True)
+    assert "it is not of the labels that are there now (" in page
+    assert "As labelled, " in page
+    assert "Users by what their move" not in page
+
+    archive.with_name("away").rename(archive)
+    with lived.flywheel() as flywheel:
+        (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
+        page = Pages(flywheel.warehouse.folder).path(interval).read_text()
+    assert (list(run.tables), run.failure) == (["transition_causes", "csv_copies"], "")
+    assert "By the models of before, " in page
+    assert "Users by what their move" in page

@@ -23,7 +23,7 @@ FIGURES = [
     figure(narrow)
     for narrow in (False, True)
     for figure in (
-        lambda narrow: charts.label_mix(REPORT.mix, "users", FOLDING, DAYS, narrow),
+        lambda narrow: charts.label_mix(REPORT.mix, "users", FOLDING, DAYS, narrow, [2, 4]),
         lambda narrow: charts.growth(REPORT.growth, DAYS, narrow),
         lambda narrow: charts.forecast(REPORT.forecast, FOLDING, narrow),
         lambda narrow: sankey(MOVES, FOLDING, COLUMNS, narrow),

@@ -177,6 +177,45 @@ def test_a_change_of_model_is_said_with_whose_doing_the_moves_are() -> None:
     assert "the new model375.0%" in text
 
 
+VERSIONS = {1: {"user": ("u0",)}, 2: {"user": ("u1",)}, 3: {"user": ("u1",)}, 4: {"user": ("u2",)}}
+
+
+def test_across_a_change_of_models_whose_doing_a_change_is_has_a_column_for_theirs() -> None:
+    names = ("From_Label", "Same_Model_Label", "To_Label", "User_Count", "Cause")
+    cause = dict(zip(names, ("Passive", "Passive", "Engaged", 2, "model"), strict=True))
+    report = replace(report_of(*FOUR), versions=VERSIONS, causes=[cause])
+    text = Page(interval_report(report)).text
+    assert "LabelBeforeNowChangeNew modelsUsersStayedCameLeft" in text
+    assert "Engaged0.0%100.0%+100.0+100.00.00.00.00.0" in text
+    first = text.index("The user model changed between the two intervals. 4 users were active")
+    assert first < text.index("By the models of before")
+    assert "What changedThe user model changed between the two intervals. By the models of before," in text
+    assert "the users' or the new models', in percentage points" in text
+
+
+def test_across_a_change_of_models_that_no_table_tells_of_no_part_of_a_change_is_anybodys() -> None:
+    missing = {"transition_causes": "it has not been made: flywheel report"}
+    text = Page(interval_report(replace(report_of(*FOUR), versions=VERSIONS, missing=missing))).text
+    assert "StayedCameLeft" not in text
+    assert "because" not in text
+    assert "Whose doing a change is, the users' or the new models', cannot be told." in text
+    assert text.count("it has not been made: flywheel report") == 3
+    assert "whose doing" not in text
+
+
+def test_changes_of_models_are_marked_in_the_mix_of_what_they_label() -> None:
+    report = replace(report_of(*FOUR), versions=VERSIONS)
+    assert report.model_changes("session", "user") == [2, 4]
+    assert report.model_changes("session") == []
+    page = Page(interval_report(report))
+    users, sessions = (json.loads(script)["narrow"]["layout"]["shapes"] for script in page.scripts[:2])
+    assert [line["x0"] for line in users] == [0.5, 2.5]
+    assert sessions == []
+    assert page.text.count("Dashed lines: the models changed 2 times, on 15 Jan and 12 Feb.") == 1
+    versions = {1: VERSIONS[1], 3: VERSIONS[3]}
+    assert replace(report, versions=versions).model_changes("user") == [3], "an interval between them had no users"
+
+
 def test_of_200_labels_charts_show_a_dozen_and_tables_all() -> None:
     order = tuple(f"label {i:03d}" for i in range(200))
     history = [{f"user {i}": order[(i + k) % 200] for i in range(400)} for k in range(3)]

@@ -38,7 +38,7 @@ class Shown:
     def ask(self, script: str) -> Any:
         return self.page.evaluate(script)
 
-    def wait_for_other_than(self, value: str, script: str) -> None:
+    def wait_for_other_than(self, value: Any, script: str) -> None:
         """Asks until the answer is another. Playwright's own waiting evaluates text, which the policy forbids."""
         until = time.monotonic() + STEP_SECONDS
         while self.ask(script) == value:
@@ -90,6 +90,18 @@ def test_all_sections_are_drawn_without_a_word_or_a_request(show: Show, screensh
     assert max(shown.ask(captions)) <= width
     assert shown.page.locator(".modebar, .undrawn").count() == 0
     shown.page.screenshot(path=screenshots / f"report_{width}.png", full_page=True)
+
+
+def test_a_table_that_goes_on_to_the_right_fades_there_until_its_end_is_seen(show: Show) -> None:
+    shown = show(report_of(*FOUR), 375)
+    marked = "[...document.querySelectorAll('#changes ~ .scroll')].map((b) => b.classList.contains('more'))"
+    shown.wait_for_other_than([False], marked)
+    mask = "getComputedStyle(document.querySelector('#changes ~ .scroll')).maskImage"
+    assert "gradient" in shown.ask(mask)
+    shown.ask("document.querySelector('#changes ~ .scroll').scrollLeft = 9999")
+    shown.wait_for_other_than([True], marked)
+    assert shown.ask(mask) == "none"
+    assert show(report_of(*FOUR)).page.locator("#changes ~ .more").count() == 0
 
 
 def test_standalone_needs_no_file_beside_it(show: Show) -> None:

@@ -1,10 +1,11 @@
 """What changed and why, in two sentences."""
 
+from collections import Counter
 from dataclasses import replace
 
 from flywheel_assets.domain.trimmed_sessions import Ledger
 from flywheel_assets.reporting import trust_words, words
-from flywheel_assets.reporting.page.content import Finding
+from flywheel_assets.reporting.page.content import Finding, Report
 from flywheel_assets_tests.reports import FOUR, report_of
 
 
@@ -76,6 +77,47 @@ def test_who_pulled_the_other_way_is_named_too() -> None:
         "Passive shrank from 50.0% to 28.6% of users, because fewer of those who stayed have it now (−33.3 points); "
         "those who came pulled the other way (+11.9)."
     )
+
+
+def relabelled(same: dict[str, str], now: dict[str, str], **said: object) -> Report:
+    """600 users, half of them Passive, whom the models of before would label ``same``, and new ones label ``now``."""
+    before = many("Passive", 0, 300) | many("Engaged", 300, 600)
+    triples = Counter((before[user], same[user], now[user]) for user in now)
+    names = ("From_Label", "Same_Model_Label", "To_Label", "User_Count")
+    causes = [dict(zip(names, (*labels, users), strict=True)) for labels, users in triples.items()]
+    versions = {1: {"session": ("s1",), "user": ("u1",)}, 2: {"session": ("s2",), "user": ("u1",)}}
+    return replace(report_of(before, now), **{"versions": versions, "causes": causes, **said})  # type: ignore[arg-type]
+
+
+def test_across_a_change_of_models_users_are_told_apart_from_what_the_new_ones_say() -> None:
+    same = many("Passive", 0, 310) | many("Engaged", 310, 600)
+    now = many("Passive", 0, 450) | many("Engaged", 450, 600)
+    report = relabelled(same, now)
+    assert words.models_changed(report) == "The session model changed between the two intervals."
+    assert words.why(report) == (
+        "By the models of before, the mix of labels is as it was: the largest change, Passive by +1.7 points, is no "
+        "more than chance gives. The new models alone move Passive from 51.7% to 75.0% (+23.3 points)."
+    )
+    assert words.why(relabelled(now, now)) == (
+        "By the models of before, Passive grew from 50.0% to 75.0% of users, because more of those who stayed have it "
+        "now (+25.0 points). The new models give these users the same mix of labels."
+    )
+    assert "which other models labelled" in words.compared_with(report)
+    assert "the new models' doing" in words.moves_sentence(report)
+
+
+def test_where_no_table_tells_users_from_models_no_cause_is_given() -> None:
+    now = many("Passive", 0, 450) | many("Engaged", 450, 600)
+    missing = {"transition_causes": "it has not been made: flywheel report"}
+    assert words.why(relabelled(now, now, causes=(), missing=missing)) == (
+        "As labelled, Passive went from 50.0% to 75.0% of users, but what users did cannot be told apart from what the "
+        "new models say: transition_causes: it has not been made: flywheel report."
+    )
+
+
+def test_by_the_same_models_nothing_is_said_of_models() -> None:
+    assert words.models_changed(report_of(*FOUR)) == ""
+    assert "models" not in words.why(report_of(*FOUR)) + words.moves_sentence(report_of(*FOUR))
 
 
 def test_moves_are_told_by_their_direction() -> None:

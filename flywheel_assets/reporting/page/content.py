@@ -8,6 +8,7 @@ from typing import Any
 from flywheel_assets.domain.folding import Folding, fold
 from flywheel_assets.domain.headlines import Headline, Rows, headlines, with_found
 from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.model_shift import model_shift
 from flywheel_assets.domain.trimmed_sessions import Ledger
 from flywheel_assets.domain.verdicts.verdict import Number
 
@@ -38,9 +39,10 @@ class Report:
     the rows of label_mix and growth_accounting of all of them, ``unmade`` of how many before this one they are not
     there; ``transitions`` those of label_transitions of the last SANKEY_STEPS, ``shift`` and ``forecast`` rows of this
     interval alone. ``forecast_note``: what the forecast says of
-    itself, first line first. ``versions``: model versions by interval number and model, of this and the previous one.
-    ``causes``: rows of transition_causes of this interval. ``missing``: per table that is not there
-    and would be told of, what to do. ``generation``: the digest of what the page was made from."""
+    itself, first line first. ``versions``: model versions by interval number and model, of all intervals; an interval
+    without users has none. ``causes``: rows of transition_causes of this interval, none where these are not of what
+    the tables say now. ``missing``: per table that is not there and would be told of, what to do; transition_causes is
+    told of where the models changed. ``generation``: the digest of what the page was made from."""
 
     interval: Interval
     intervals: Sequence[Interval]
@@ -67,6 +69,29 @@ class Report:
         """The interval before, if it has labels."""
         before = [i for i in self.intervals if i.number == self.interval.number - 1]
         return before[0] if before else None
+
+    @cached_property
+    def changed_models(self) -> list[str]:
+        """The models that are another version in this interval than in the one before: ``session``, ``user``."""
+        now, before = (self.versions.get(self.interval.number - back, {}) for back in (0, 1))
+        return [name for name, versions in now.items() if versions and before.get(name) and before[name] != versions]
+
+    def model_changes(self, *models: str) -> list[int]:
+        """The intervals whose labels are by another version of one of these models than the last labels before."""
+        last: dict[str, Sequence[str]] = {}
+        found = []
+        for interval in self.intervals:
+            now = {name: of for name, of in self.versions.get(interval.number, {}).items() if name in models}
+            if any(last.get(name, versions) != versions for name, versions in now.items()):
+                found.append(interval.number)
+            last |= now
+        return found
+
+    @cached_property
+    def model_shift(self) -> Rows:
+        """Where the models changed, each label's change by what users did and by what the new models say; empty where
+        nobody can tell these apart."""
+        return model_shift(self.causes, self.user_order, self.interval) if self.changed_models and self.causes else ()
 
     @cached_property
     def headlines(self) -> Sequence[Headline]:
@@ -99,6 +124,7 @@ class Report:
             if row["Level"] == "users":
                 weights[row["Label"]] += row["Count"]
         found = {*weights, *(row[side] for row in self.transitions for side in ("From_Label", "To_Label"))}
+        found |= {row["Label"] for row in self.model_shift}
         return fold("user", with_found(self.user_order, found), weights)
 
     @cached_property

@@ -1,18 +1,18 @@
-"""The page's sections on labels: the headline numbers, what changed, the mix over time, the forecast."""
+"""The page's sections on labels: the headline numbers, the mix over time, the forecast."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from flywheel_assets.domain.headlines import Headline
 from flywheel_assets.domain.labels import ABSENT
 from flywheel_assets.reporting import charts, words
 from flywheel_assets.reporting.page import numbers as n
-from flywheel_assets.reporting.page.colours import label_variables
 from flywheel_assets.reporting.page.content import MOST_INTERVALS, Report
 from flywheel_assets.reporting.page.figures import chart, sparkline
 from flywheel_assets.reporting.page.html import Html, element, joined
 from flywheel_assets.reporting.page.parts import absent, first_days, folded_note, lead, paragraph, section, span
-from flywheel_assets.reporting.page.tables import bar, folded, table
+from flywheel_assets.reporting.page.tables import table
 
 WRITTEN: Mapping[str, tuple[Callable[[float | None], str], Callable[[float | None], str], str]] = {
     "count": (n.count, n.signed_count, ""),
@@ -27,37 +27,6 @@ def headline_list(report: Report) -> Html:
     return element("dl", *(_headline(report, h) for h in report.headlines), class_="headlines")
 
 
-def changes(report: Report) -> Html:
-    """What changed and why: the share of each label, and whose doing its change is."""
-    if gone := absent(report, "mix_shift"):
-        return section("changes", "What changed", gone)
-    if report.previous is None:
-        text = "This is the first interval with data: there is nothing before it to compare with."
-        return section("changes", "What changed", lead(text))
-    known = [row for row in report.shift if row["Change"] is not None]
-    if not known:
-        return section("changes", "What changed", lead("One of the two intervals has no users, so there is no change."))
-    title = "Share of users, and whose doing the change is, in percentage points"
-    rows = sorted(known, key=lambda row: -row["Label_Order"])
-    shown = [row for row in rows if row["Label"] in report.user_folding.shown]
-    more = f"The {len(report.user_folding.folded):,} smaller labels are in the whole table."
-    return section(
-        "changes",
-        "What changed",
-        lead(words.why(report)),
-        _shift_table(report, title, shown),
-        paragraph(more) if report.user_folding.folded else None,
-        folded("All labels", _shift_table(report, f"{title}, all labels", rows))
-        if report.user_folding.folded
-        else None,
-        paragraph(
-            "Every change is the sum of its three parts: users who were there both times and changed label, "
-            "users who came with another mix than theirs, and users who left with another mix than theirs.",
-            "note",
-        ),
-    )
-
-
 def mix(report: Report) -> Html:
     """Label mix over time, of users and of sessions."""
     if gone := absent(report, "label_mix"):
@@ -68,14 +37,14 @@ def mix(report: Report) -> Html:
             f"mix-{level}",
             title,
             words.mix_sentence(report, level),
-            charts.label_mix(report.mix, level, folding, days, False),
-            charts.label_mix(report.mix, level, folding, days, True),
-            folded_note(folding.folded),
+            charts.label_mix(report.mix, level, folding, days, False, changes),
+            charts.label_mix(report.mix, level, folding, days, True, changes),
+            " ".join(filter(None, (_changes_note(changes, days), folded_note(folding.folded)))) or None,
             _mix_table(report, level),
         )
-        for level, title, folding in (
-            ("users", "Share of users by label", report.user_folding),
-            ("sessions", "Share of sessions by quality", report.session_folding),
+        for level, title, folding, changes in (
+            ("users", "Share of users by label", report.user_folding, report.model_changes("session", "user")),
+            ("sessions", "Share of sessions by quality", report.session_folding, report.model_changes("session")),
         )
         if any(row["Level"] == level and row["Count"] for row in report.mix)
     ]
@@ -154,22 +123,15 @@ def _change(report: Report, headline: Headline) -> str:
     return written
 
 
-def _shift_table(report: Report, caption: str, rows: list[Mapping[str, Any]]) -> Html:
-    folding = report.user_folding
-    colours = label_variables(folding)
-    largest = max((abs(row["Change"]) for row in rows), default=0.0)
-    columns = ("Label", "Before", "Now", "Change", "Stayed", "Came", "Left")
-    written = [
-        [
-            row["Label"],
-            n.percent(row["Previous_Share"]),
-            n.percent(row["Share"]),
-            bar(row["Change"], largest, n.signed_points(row["Change"]), colours[folding(row["Label"])]),
-            *(n.signed_points(row[part]) for part in ("Stayers", "Entrants", "Leavers")),
-        ]
-        for row in rows
-    ]
-    return table(caption, columns, written)
+def _changes_note(changes: Sequence[int], days: Mapping[int, date]) -> str | None:
+    """What the lines in a chart of labels stand for; None where it has none."""
+    if not changes:
+        return None
+    if len(changes) == 1:
+        return f"Dashed line: from {n.short_day(days[changes[0]])} on other models gave the labels than before it."
+    latest = n.listed([n.short_day(days[number]) for number in changes[-3:]])
+    which = f"lastly on {latest}" if len(changes) > 3 else f"on {latest}"
+    return f"Dashed lines: the models changed {n.count(len(changes))} times, {which}."
 
 
 def _mix_table(report: Report, level: str) -> Html:

@@ -1,5 +1,6 @@
 "use strict";
-/* Draws the page's charts in its own colours, again whenever width, scheme or medium changes. */
+/* Draws the page's charts in its own colours, again whenever width, scheme or medium changes, and marks the boxes whose
+   table goes on to the right. */
 (function () {
   const NARROW = 560;
   const PAPER_WIDTH = 660;
@@ -51,6 +52,15 @@
     opened = [];
     drawAll();
   }
+
+  function markMore(box) {
+    box.classList.toggle("more", box.scrollWidth - box.clientWidth - box.scrollLeft > 1);
+  }
+  const sized = new ResizeObserver((changes) => changes.forEach((one) => markMore(one.target)));
+  document.querySelectorAll(".scroll").forEach((box) => {
+    sized.observe(box); // also when it opens
+    box.addEventListener("scroll", () => markMore(box), { passive: true });
+  });
 
   if (typeof Plotly === "undefined") return;
   drawAll().then(() => (document.documentElement.dataset.drawn = "yes"));

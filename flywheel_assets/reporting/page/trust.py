@@ -2,6 +2,7 @@
 
 from flywheel_assets.domain.transition_causes import users_by_cause
 from flywheel_assets.reporting import trust_words as words
+from flywheel_assets.reporting import words as sentences
 from flywheel_assets.reporting.page import numbers as n
 from flywheel_assets.reporting.page.content import Finding, Report
 from flywheel_assets.reporting.page.html import Html, element
@@ -104,13 +105,13 @@ def models(report: Report) -> Html:
         ]
         for name, versions in now.items()
     ]
-    changed = [name for name, versions in now.items() if versions and before.get(name) and before[name] != versions]
+    changed = report.changed_models
     if not rows:
         said = "Nothing is labelled in this interval, so no model spoke."
     elif changed:
         said = (
-            f"The {' and the '.join(changed)} model changed between the two intervals: part of the moves between "
-            "labels is the model's doing, not the users'."
+            f"{sentences.models_changed(report)} Part of the moves between labels is the new models' doing, not the "
+            "users'."
         )
     else:
         said = "One version of each model gave all labels, here and before." if before else "One version of each model."
@@ -148,9 +149,9 @@ def reading(report: Report) -> Html:
 
 
 def _causes(report: Report) -> list[Html]:
-    """Whose doing the moves between labels are, users by cause; nothing where no table tells."""
+    """Whose doing the moves between labels are, users by cause; where no table tells, that."""
     if not report.causes:
-        return []
+        return [gone] if (gone := absent(report, "transition_causes")) else []
     counts = users_by_cause(report.causes)
     total = sum(counts.values())
     rows = [[CAUSE_WORDS[cause], n.count(users), n.percent(users / total)] for cause, users in counts.items()]
