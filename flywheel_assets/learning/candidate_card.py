@@ -57,16 +57,27 @@ def candidate_card(bundle: ModelBundle, session: ModelFigures, user: ModelFigure
 
 
 def worth(figures: ModelFigures) -> str:
-    """What the network is worth beside the better baseline, in a sentence: by log loss, against the noise of it."""
-    network, rivals = figures.network, figures.classifiers[1:]
-    best = min(rivals, key=lambda rival: rival.loss_gap)
-    losses = f"log loss {network.evaluation.log_loss:.4f} against {best.evaluation.log_loss:.4f}"
+    """What the network is worth beside the better baseline, in a sentence of plain text: by log loss, and the noise of
+    the difference, two standard errors over users, whatever macro F1 says."""
+    network, best = figures.network, _better_baseline(figures)
+    gap = f"{abs(best.loss_gap):.4f} {'lower' if best.loss_gap > 0 else 'higher'}, ± {2 * best.gap_error:.4f}"
+    losses = f"log loss {network.evaluation.log_loss:.4f} against {best.evaluation.log_loss:.4f}, {gap} over users"
     scores = f"macro F1 {network.evaluation.macro_f1:.3f} against {best.evaluation.macro_f1:.3f}"
     if abs(best.loss_gap) <= 2 * best.gap_error:
-        return f"The network is as good as the better baseline, {best.name}: {losses}, {scores}."
-    if best.loss_gap > 0:
-        return f"The network does better than both baselines, the better of which is {best.name}: {losses}, {scores}."
-    return f"**A baseline does better than the network**: {best.name} has the lower log loss; {losses}, {scores}."
+        return f"Network and better baseline, {best.name}, are no different beyond noise: {losses}; {scores}."
+    verdict = "better" if best.loss_gap > 0 else "worse"
+    return f"The network does {verdict} than the better baseline, {best.name}: {losses}; {scores}."
+
+
+def _better_baseline(figures: ModelFigures) -> Measured:
+    """That of the lowest log loss; if any are better than the network beyond noise, of these."""
+    rivals = figures.classifiers[1:]
+    beyond_noise = [rival for rival in rivals if _beats_the_network(rival)]
+    return min(beyond_noise or rivals, key=lambda rival: rival.loss_gap)
+
+
+def _beats_the_network(rival: Measured) -> bool:
+    return rival.loss_gap < -2 * rival.gap_error
 
 
 def _data(training: Mapping[str, Any]) -> str:
@@ -108,7 +119,7 @@ def _model(name: str, info: ModelInfo, figures: ModelFigures) -> list[str]:
     confusion = zip(evaluation.labels, evaluation.confusion, strict=True)
     return [
         "\n".join(f"- {fact}" for fact in summary),
-        worth(figures),
+        f"**{worth(figures)}**" if _beats_the_network(_better_baseline(figures)) else worth(figures),
         _classifiers(figures.classifiers),
         markdown_table(
             ["label", "precision", "recall", "F1", "calibration error", "class weight"],
