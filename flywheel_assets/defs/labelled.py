@@ -1,5 +1,6 @@
 """What a candidate learns from: the labelled sessions and users of a range of intervals, or of a parquet file."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from flywheel_assets.defs.driver import intervals_to_run
@@ -65,7 +66,7 @@ def user_labels(flywheel: Flywheel, sessions: Labelling, warn: Warn) -> Labellin
 
 
 def _joined(flywheel: Flywheel, sessions: Labelling, users: Labelling) -> LabelledData:
-    return labelled_data(
+    data = labelled_data(
         sessions.rows,
         users.rows,
         flywheel.models.session.features,
@@ -73,3 +74,5 @@ def _joined(flywheel: Flywheel, sessions: Labelling, users: Labelling) -> Labell
         f"sessions: {sessions.source}; users: {users.source}",
         sessions.outcome_features,
     )
+    by_cluster = {"sessions": sessions.file, "users": users.file}
+    return replace(data, from_clusters=tuple(what for what, file in by_cluster.items() if file))

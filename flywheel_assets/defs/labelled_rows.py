@@ -6,12 +6,14 @@ from pathlib import Path
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
+from pyarrow import ArrowInvalid
 
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.labelling import Warn, order_in_use
 from flywheel_assets.domain import landed_sessions as landed
 from flywheel_assets.errors import LabelError
 from flywheel_assets.learning.labelled_data import in_labelled_intervals
+from flywheel_assets.storage.engine import parquet_schema
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,17 @@ def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
 
 
 def _read(flywheel: Flywheel, path: Path, needed: tuple[str, ...]) -> ir.Table:
+    expected = "expected a parquet file of labelled sessions"
+    if not path.exists():
+        raise LabelError(f"there is no file {path}; {expected}")
+    try:
+        parquet_schema(path)
+    except (OSError, ArrowInvalid):
+        raise LabelError(f"{path} is no parquet file; {expected}") from None
     try:
         table = flywheel.engine.read([path])
     except flywheel.engine.read_errors as error:
-        raise LabelError(f"{path} cannot be read: {error}; expected a parquet file of labelled sessions") from None
+        raise LabelError(f"{path} cannot be read: {str(error).splitlines()[0]}; {expected}") from None
     missing = [name for name in needed if name not in table.columns]
     if missing:
         raise LabelError(

@@ -73,7 +73,7 @@ def test_a_teams_own_labels_come_with_the_features_of_the_range(copy: Project) -
     }
     assert data.intervals == (FIRST, AFTER_GAP, LAST)
     assert (data.session_order, data.user_order) == ((LOW, HIGH), ("Passive", "Engaged"))
-    assert (data.features, data.outcome_features) == (FEATURES, ())
+    assert (data.features, data.outcome_features, data.from_clusters) == (FEATURES, (), ())
     assert data.source == "sessions: a team's own labels of 6 of 8 sessions; users: a team's own labels of 3 users"
     assert warnings == []
 
@@ -178,6 +178,7 @@ def test_sessions_that_nobody_labelled_are_labelled_by_their_clusters_and_users_
         ("dan", LAST): "Highly Engaged",
     }
     assert data.outcome_features == ("leads",)
+    assert data.from_clusters == ("sessions", "users")
     assert data.source.endswith("users: 2 clusters of mixes of session labels, by user_cluster_labels.toml")
     assert sorted(path.name for path in copy.settings.labels_dir.iterdir()) == [
         "segment_labels.toml",
@@ -328,6 +329,13 @@ def test_a_file_that_cannot_be_used_is_an_error_that_says_why(
         from_file(project, file_of(project.folder, **changed))
 
 
-def test_a_file_that_is_none_is_an_error(project: Project) -> None:
-    with pytest.raises(LabelError, match=r"none\.parquet cannot be read"):
-        from_file(project, project.folder / "none.parquet")
+def test_a_file_that_is_none_is_an_error_in_plain_words(project: Project) -> None:
+    path = project.folder / "none.parquet"
+    with pytest.raises(LabelError) as missing:
+        from_file(project, path)
+    path.write_text("session_id,user_id\n")
+    with pytest.raises(LabelError) as other:
+        from_file(project, path)
+
+    assert str(missing.value) == f"there is no file {path}; expected a parquet file of labelled sessions"
+    assert str(other.value) == f"{path} is no parquet file; expected a parquet file of labelled sessions"
