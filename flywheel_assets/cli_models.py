@@ -3,10 +3,14 @@
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flywheel_assets import cli_lifecycle
+
+if TYPE_CHECKING:
+    from flywheel_assets.learning.network import Report
 
 
 @click.group()
@@ -69,19 +73,32 @@ def train(
             source = file_source(flywheel, labelled, warn) if labelled else range_source(flywheel, first, last, warn)
     else:
         source = sample_source(users, intervals, seed)
-    candidate, _ = train_and_track(settings.models_dir, source, seed, click.echo)
+    candidate, _ = train_and_track(settings.models_dir, source, seed, _progress())
     click.echo(f"session model: {worth(candidate.session)}\nuser model: {worth(candidate.user)}")
+    clustered = " and ".join(source[0].from_clusters)
+    if clustered:
+        click.echo(
+            f"The labels of {clustered} were made from clusters: agreement with them measures how well the clusters "
+            "are imitated, not whether the labels are right."
+        )
     click.echo(f"version {candidate.bundle.version} in {candidate.bundle.directory}")
 
 
 _DEFAULT = click.core.ParameterSource.DEFAULT
 
 
+def _progress() -> "Report":
+    """Where a training says how far it is: epoch by epoch on a terminal alone."""
+    from flywheel_assets.learning.network import without_epochs
+
+    return click.echo if sys.stdout.isatty() else without_epochs(click.echo)
+
+
 def _make(out: Path, users: int, intervals: int, seed: int) -> None:
     from flywheel_assets.learning.making import make_bundle
     from flywheel_assets.learning.world import WORLD
 
-    bundle = make_bundle(out, WORLD, users, intervals, seed, click.echo)
+    bundle = make_bundle(out, WORLD, users, intervals, seed, _progress())
     click.echo(f"version {bundle.version} in {bundle.directory}; how well it does: {bundle.directory / 'README.md'}")
 
 

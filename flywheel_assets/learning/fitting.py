@@ -90,10 +90,11 @@ def fit_grid(
     task: Task, rows: pd.DataFrame, weights: Mapping[str, float], grid: Grid, seed: int, report: Report
 ) -> tuple[Originals, list[Point]]:
     """The chosen network, and what the grid came to. ``rows`` have the three parts."""
-    fitted = [fit(task, rows, weights, hidden_units, seed, report) for hidden_units in grid]
     validation = rows[rows["part"] == "validation"]
-    points = []
-    for hidden_units, model in zip(grid, fitted, strict=True):
+    fitted, points = [], []
+    for hidden_units in grid:
+        model = fit(task, rows, weights, hidden_units, seed, report)
+        fitted.append(model)
         losses = row_losses(
             positions(validation[task.label], task.order), probabilities_in_order(model, validation, task.order)
         )

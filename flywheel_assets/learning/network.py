@@ -1,5 +1,6 @@
 """Fitting one dense network behind a MinMaxScaler: what the shipped models and every candidate have in common."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,11 @@ import numpy.typing as npt
 from flywheel_assets.learning.quiet_keras import import_keras
 
 Report = Callable[[str], None]
+
+
+def without_epochs(report: Report) -> Report:
+    """Passes all lines on but those of epochs: one training has hundreds, which in a log bury what came of them."""
+    return lambda line: None if re.match(r"\w+: epoch \d+ of at most ", line) else report(line)
 
 
 @dataclass(frozen=True)

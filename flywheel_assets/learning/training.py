@@ -46,7 +46,7 @@ def train_models(
 ) -> tuple[Originals, Originals, pd.DataFrame]:
     """The session model, the user model, and the shares of *predicted* session labels that the latter learnt from.
 
-    The same arguments give the same weights on the same machine. ``report`` gets a line an epoch.
+    The same arguments give the same weights on the same machine. ``report`` gets a line a model and epoch.
     """
     keras = import_keras()
     import tensorflow as tf  # after Keras, which silences it
@@ -88,8 +88,10 @@ def _fit(recipe: Recipe, table: pd.DataFrame, features: list[str], report: Repor
         Rows(scaler.transform(part[features]).astype(np.float32), encoder.transform(part[recipe.label]))
         for part in (training, validation)
     )
+    name = Path(recipe.files.network).stem
+    report(f"{name}: {len(training):,} training rows, at most {recipe.epochs} epochs")
     network = fit_network(
-        Path(recipe.files.network).stem,
+        name,
         recipe.hidden_units,
         len(encoder.classes_),
         learnt,

@@ -1,14 +1,17 @@
 """`flywheel models train` and the asset `trained_candidate`: what they train on. The training itself is a stand-in."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import click
 import dagster as dg
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from flywheel_assets import cli_models
 from flywheel_assets.cli import main
 from flywheel_assets.defs import training
 from flywheel_assets.defs.assets.training import training_assets
@@ -34,6 +37,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     def train(models_dir: Path, data: LabelledData, command: str, seed: int, report: Any) -> Any:
         calls.append({"models": models_dir, "data": data, "command": command, "seed": seed})
+        report("session_quality_model: epoch 1 of at most 40, log loss 0.9, on users set aside 0.8")
+        report("session_quality_model, hidden layers none: validation log loss 0.8")
         bundle = ModelBundle.open(MODELS)
         return SimpleNamespace(bundle=bundle, session=FIGURES, user=FIGURES, training={"command": command})
 
@@ -65,7 +70,28 @@ def test_a_range_of_intervals_is_trained_on_and_the_command_that_does_it_again_i
     assert ranges == [(KEYS[0], None)]
     assert trained[0]["command"] == f"flywheel models train --from {KEYS[0]} --to {KEYS[-1]} --seed 5"
     assert (trained[0]["seed"], trained[0]["models"]) == (5, MODELS)
-    assert "user model: The network does better than both baselines" in output
+    assert "user model: The network does better than the better baseline" in output
+
+
+def test_where_it_is_no_terminal_a_network_is_a_line_and_epochs_are_none(
+    project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = typed("--users", "100", "--intervals", "3")
+    assert "hidden layers none: validation log loss 0.8" in output
+    assert "epoch" not in output
+
+    monkeypatch.setattr("sys.stdout", SimpleNamespace(isatty=lambda: True))
+    assert cli_models._progress() is click.echo
+
+
+@pytest.mark.parametrize("what", [("sessions", "users"), ("users",), ()])
+def test_of_labels_made_from_clusters_it_is_said_what_agreement_with_them_measures(
+    project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, what: tuple[str, ...]
+) -> None:
+    data = replace(labelled_sessions(users=20), from_clusters=what)
+    monkeypatch.setattr(training, "labelled_range", lambda *_: data)
+    said = f"The labels of {' and '.join(what)} were made from clusters: agreement with them measures how well the "
+    assert (said in typed("--from", KEYS[0])) == bool(what)
 
 
 def test_a_file_is_trained_on(project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,9 +134,13 @@ def test_the_asset_trains_on_the_range_of_session_labels_and_tells_version_and_f
     with project.flywheel() as flywheel:
         labels = pd.DataFrame({"interval_start": [KEYS[2], KEYS[0], KEYS[4]]})
         TrainingFiles(flywheel.warehouse).write("session_labels", labels, {})
-        done = dg.materialize(training_assets(), resources={"flywheel": flywheel})
+        instance = dg.DagsterInstance.ephemeral()
+        done = dg.materialize(training_assets(), instance=instance, resources={"flywheel": flywheel})
     (made,) = done.asset_materializations_for_node("trained_candidate")
 
+    log = [entry.user_message for entry in instance.all_logs(done.run_id)]
+    assert any("validation log loss 0.8" in line for line in log)
+    assert not any("epoch" in line for line in log)
     assert ranges == [(KEYS[0], KEYS[4])]
     assert made.metadata["version"].value == ModelBundle.open(MODELS).version
     assert made.metadata["session_network_accuracy"].value == 0.75

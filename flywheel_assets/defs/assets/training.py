@@ -12,11 +12,14 @@ def trained_candidate(
     # Not with the definitions, which every process of Dagster's imports, and few train.
     from flywheel_assets.defs.training import DEFAULT_SEED, range_source, train_and_track
     from flywheel_assets.learning.candidate_card import worth
+    from flywheel_assets.learning.network import without_epochs
     from flywheel_assets.learning.tracking import metrics
 
     keys = TrainingFiles(flywheel.warehouse).read("session_labels")[0]["interval_start"]
     source = range_source(flywheel, keys.min(), keys.max(), context.log.warning)
-    candidate, run = train_and_track(flywheel.settings.models_dir, source, DEFAULT_SEED, context.log.info)
+    candidate, run = train_and_track(
+        flywheel.settings.models_dir, source, DEFAULT_SEED, without_epochs(context.log.info)
+    )
     figures = {name.replace(".", "_"): value for name, value in metrics(candidate).items() if ".network." in name}
     metadata = {
         "version": candidate.bundle.version,
