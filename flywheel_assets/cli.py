@@ -127,6 +127,9 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
     checks = [check for outcome in outcomes for check in outcome.checks]
     console.print(run_report(RUN_COLUMNS, [outcome.line() for outcome in outcomes], checks))
     console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
+    if rescore:
+        later = "transition_causes and the history up to date with these labels"
+        console.print(f"flywheel report, or history_sensor, brings {later}", highlight=False, soft_wrap=True)
     console.print("next: flywheel report | flywheel status | flywheel explain USER | make ui", highlight=False)
     if any(outcome.failure for outcome in outcomes):
         sys.exit(1)
