@@ -185,7 +185,7 @@ def test_across_a_change_of_models_whose_doing_a_change_is_has_a_column_for_thei
     cause = dict(zip(names, ("Passive", "Passive", "Engaged", 2, "model"), strict=True))
     report = replace(report_of(*FOUR), versions=VERSIONS, causes=[cause])
     text = Page(interval_report(report)).text
-    assert "LabelBeforeNowChangeNew modelsUsersStayedCameLeft" in text
+    assert "LabelBeforeNowChangeBy new modelsBy usersStayedCameLeft" in text
     assert "Engaged0.0%100.0%+100.0+100.00.00.00.00.0" in text
     first = text.index("The user model changed between the two intervals. 4 users were active")
     assert first < text.index("By the models of before")

@@ -23,9 +23,7 @@ def changes(report: Report) -> Html:
     if not known:
         return section("changes", "What changed", lead("One of the two intervals has no users, so there is no change."))
     title, note = _whose_doing(report)
-    rows_of = report.model_shift or report.shift
-    known = [row for row in rows_of if row["Change"] is not None]
-    rows = sorted(known, key=lambda row: -row["Label_Order"])
+    rows = sorted(report.model_shift or known, key=lambda row: -row["Label_Order"])
     shown = [row for row in rows if row["Label"] in report.user_folding.shown]
     more = f"The {len(report.user_folding.folded):,} smaller labels are in the whole table."
     return section(
@@ -65,7 +63,7 @@ def _shift_table(report: Report, caption: str, rows: Sequence[Mapping[str, Any]]
     colours = label_variables(folding)
     columns = ["Label", "Before", "Now", "Change"]
     if report.model_shift:
-        columns += ["New models", "Users", "Stayed", "Came", "Left"]
+        columns += ["By new models", "By users", "Stayed", "Came", "Left"]
         rows = [
             row | {"Share": row["New_Model_Share"], "Change": row["Change"] + row["Model"], "Users": row["Change"]}
             for row in map(dict, rows)
