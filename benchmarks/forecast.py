@@ -17,15 +17,15 @@ import click
 import numpy as np
 import pyarrow as pa
 
-from flywheel_assets.domain.forecast_backtest import backtest
+from flywheel_assets.domain.history.forecast_backtest import backtest
+from flywheel_assets.domain.history.moves import Moves
+from flywheel_assets.domain.history.transition_forecast import FloatArray, History, probabilities
 from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.domain.labels import ABSENT, share_column
-from flywheel_assets.domain.moves import Moves
-from flywheel_assets.domain.transition_forecast import FloatArray, History, probabilities
 from flywheel_assets.learning.artefacts import ModelBundle
-from flywheel_assets.learning.sample import Sample, generate
 from flywheel_assets.learning.scoring import session_scorer, user_scorer
-from flywheel_assets.learning.world import WORLD
+from flywheel_assets.learning.simulation.sample import Sample, generate
+from flywheel_assets.learning.simulation.world import WORLD
 from flywheel_assets.reporting.console import table, terminal
 
 MODELS = Path(__file__).parents[1] / "models"

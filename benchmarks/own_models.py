@@ -26,7 +26,7 @@ from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.verdicts.labelled import DRIFT_FROM_BASELINE, LABEL_DISTRIBUTION
 from flywheel_assets.domain.verdicts.verdict import Verdict
 from flywheel_assets.learning.evaluation import transition_shares
-from flywheel_assets.learning.world import WORLD
+from flywheel_assets.learning.simulation.world import WORLD
 from flywheel_assets.reporting.console import table, terminal
 from flywheel_assets.settings import Settings
 

@@ -16,8 +16,8 @@ from benchmarks.targets import Target
 from flywheel_assets.learning.candidate_card import worth
 from flywheel_assets.learning.candidates import train_candidate
 from flywheel_assets.learning.fitting import layers
+from flywheel_assets.learning.simulation.world import WORLD
 from flywheel_assets.learning.training_data import labelled_sample
-from flywheel_assets.learning.world import WORLD
 from flywheel_assets.reporting.console import table, terminal
 
 INTERVALS, SEED = 6, 5

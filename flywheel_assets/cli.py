@@ -47,8 +47,8 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
     """Write sample sessions to DIRECTORY/landing and the truth about them to DIRECTORY/truth."""
     from datetime import UTC, datetime
 
-    from flywheel_assets.learning.sample import write_sample
-    from flywheel_assets.learning.world import WORLD
+    from flywheel_assets.learning.simulation.sample import write_sample
+    from flywheel_assets.learning.simulation.world import WORLD
     from flywheel_assets.settings import Settings
 
     settings = Settings.read()

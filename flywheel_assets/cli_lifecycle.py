@@ -24,7 +24,8 @@ def list_models() -> None:
 @click.command()
 @click.argument("version")
 def compare(version: str) -> None:
-    """Compare VERSION, a candidate or an archived champion, with the champion, on its holdout and on the latest closed interval."""
+    """Compare VERSION, a candidate or an archived champion, with the champion, on its holdout and on the latest closed
+    interval."""
     from flywheel_assets.defs.comparing import compare_bundles
     from flywheel_assets.defs.flywheel import Flywheel
     from flywheel_assets.domain.model_comparison import Level, objections

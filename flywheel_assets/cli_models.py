@@ -96,7 +96,7 @@ def _progress() -> "Report":
 
 def _make(out: Path, users: int, intervals: int, seed: int) -> None:
     from flywheel_assets.learning.making import make_bundle
-    from flywheel_assets.learning.world import WORLD
+    from flywheel_assets.learning.simulation.world import WORLD
 
     bundle = make_bundle(out, WORLD, users, intervals, seed, _progress())
     click.echo(f"version {bundle.version} in {bundle.directory}; how well it does: {bundle.directory / 'README.md'}")

@@ -18,7 +18,7 @@ from flywheel_assets.defs.driver import IntervalRun, run_intervals
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.jobs import INTERVAL_JOB
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.learning.world import FEATURES
+from flywheel_assets.learning.simulation.world import FEATURES
 from flywheel_assets.settings import Settings
 
 MODELS = Path(__file__).parents[1] / "models"

@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flywheel_assets.domain.growth_accounting import growth_accounting
-from flywheel_assets.domain.label_mix import label_mix
+from flywheel_assets.domain.history.growth_accounting import growth_accounting
+from flywheel_assets.domain.history.label_mix import label_mix
+from flywheel_assets.domain.history.mix_shift import mix_shift
+from flywheel_assets.domain.history.moves import moves_of
+from flywheel_assets.domain.history.transition_forecast import History, transition_forecast
 from flywheel_assets.domain.labels import ABSENT
-from flywheel_assets.domain.mix_shift import mix_shift
-from flywheel_assets.domain.moves import moves_of
-from flywheel_assets.domain.transition_forecast import History, transition_forecast
 from flywheel_assets.domain.trimmed_sessions import Ledger, Threshold
 from flywheel_assets.reporting.page.content import SANKEY_STEPS, Finding, Report
 from flywheel_assets_tests.frames import CALENDAR

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from flywheel_assets.domain.segments import Cluster, Segments
+from flywheel_assets.domain.segmentation.segments import Cluster, Segments
 from flywheel_assets_tests.projects import sessions
 
 KINDS = {

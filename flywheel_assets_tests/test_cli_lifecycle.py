@@ -17,7 +17,7 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.files import ALL_FILES
 from flywheel_assets.learning.promotions import read_promotions
-from flywheel_assets.learning.world import FEATURES
+from flywheel_assets.learning.simulation.world import FEATURES
 from flywheel_assets_tests.histories import FIRST, LAST, history_in
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_candidate, write_holdout

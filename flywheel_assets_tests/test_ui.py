@@ -18,8 +18,8 @@ import pytest
 
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.jobs import INTERVAL_JOB, LABELS_JOB
-from flywheel_assets.learning.sample import generate
-from flywheel_assets.learning.world import FEATURES, WORLD
+from flywheel_assets.learning.simulation.sample import generate
+from flywheel_assets.learning.simulation.world import FEATURES, WORLD
 from flywheel_assets_tests.browsers import new_page
 from flywheel_assets_tests.daemons import dagster_dev, flywheel_run, served_at, wait_until
 from flywheel_assets_tests.projects import Project

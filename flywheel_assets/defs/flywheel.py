@@ -17,7 +17,7 @@ from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.intervals import Calendar, Interval
 from flywheel_assets.domain.segment_tables import FITTED
-from flywheel_assets.domain.segments import Segments
+from flywheel_assets.domain.segmentation.segments import Segments
 from flywheel_assets.domain.tables import Column, expand, reserved_names
 from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.learning.artefacts import ModelBundle

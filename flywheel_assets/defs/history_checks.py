@@ -3,9 +3,9 @@
 from flywheel_assets.defs.assets.history import BACKTEST, read_moves
 from flywheel_assets.defs.checks import Verdicts
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.domain.forecast_backtest import Backtest
+from flywheel_assets.domain.history.forecast_backtest import Backtest
+from flywheel_assets.domain.history.moves import Row
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.moves import Row
 from flywheel_assets.domain.verdicts import growth_accounting, label_mix, mix_shift, sankey_links, transition_forecast
 from flywheel_assets.domain.verdicts.verdict import Verdict
 

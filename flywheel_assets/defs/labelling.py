@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.label_orders import order_of_labels
-from flywheel_assets.domain.segments import Segments
-from flywheel_assets.domain.tier_files import SEGMENT_LABELS, USER_CLUSTER_LABELS
-from flywheel_assets.domain.visit_features import visit_features
+from flywheel_assets.domain.labelling.label_orders import order_of_labels
+from flywheel_assets.domain.labelling.tier_files import SEGMENT_LABELS, USER_CLUSTER_LABELS
+from flywheel_assets.domain.segmentation.segments import Segments
+from flywheel_assets.domain.segmentation.visit_features import visit_features
 from flywheel_assets.errors import LabelError
 from flywheel_assets.learning.labelled_data import in_intervals, in_labelled_intervals, training_intervals
 from flywheel_assets.learning.segment_labels import segment_labels

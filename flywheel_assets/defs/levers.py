@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from flywheel_assets.defs.assets.history import moves_so_far
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.domain.forecast_backtest import backtest, headline
+from flywheel_assets.domain.history.forecast_backtest import backtest, headline
+from flywheel_assets.domain.history.levers import Lever, levers
+from flywheel_assets.domain.history.transition_forecast import History
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.levers import Lever, levers
-from flywheel_assets.domain.transition_forecast import History
 from flywheel_assets.errors import NotMaterializedError
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from flywheel_assets.defs.assets.history import BACKTEST
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.domain.forecast_backtest import Backtest, headline
 from flywheel_assets.domain.generations import NOTHING, Generation, digest_of_all
 from flywheel_assets.domain.headlines import headlines
+from flywheel_assets.domain.history.forecast_backtest import Backtest, headline
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.trimmed_sessions import LEDGER, Ledger
 from flywheel_assets.reporting.interval_report import (

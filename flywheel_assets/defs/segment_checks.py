@@ -7,8 +7,8 @@ import dagster as dg
 
 from flywheel_assets.defs.checks import Verdicts, check_result
 from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.domain.cluster_mix import SEGMENTS_VERSION
 from flywheel_assets.domain.intervals import Interval
+from flywheel_assets.domain.segmentation.cluster_mix import SEGMENTS_VERSION
 from flywheel_assets.domain.verdicts import cluster_centers, cluster_mix, session_clusters
 from flywheel_assets.domain.verdicts.verdict import Verdict
 

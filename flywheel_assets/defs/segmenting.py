@@ -10,9 +10,9 @@ import numpy as np
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.domain.generations import digest_of_all
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.segment_fit import Fitted
-from flywheel_assets.domain.segments import Segments, matrix
-from flywheel_assets.domain.visit_features import columns_of, visit_features
+from flywheel_assets.domain.segmentation.fit import Fitted
+from flywheel_assets.domain.segmentation.segments import Segments, matrix
+from flywheel_assets.domain.segmentation.visit_features import columns_of, visit_features
 from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.learning.exploring import Exploration, explore
 from flywheel_assets.settings import SETTINGS

@@ -9,9 +9,9 @@ from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.labelled import labelled_file, labelled_range
 from flywheel_assets.learning.candidates import Candidate, train_candidate
 from flywheel_assets.learning.labelled import LabelledData
+from flywheel_assets.learning.simulation.world import WORLD
 from flywheel_assets.learning.tracking import track
 from flywheel_assets.learning.training_data import labelled_sample
-from flywheel_assets.learning.world import WORLD
 
 DEFAULT_SEED = 2024
 

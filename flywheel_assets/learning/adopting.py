@@ -38,8 +38,8 @@ class Artefact:
 
 
 def inventory(directory: Path) -> list[Artefact]:
-    """The six files. Raises ArtefactError when the folder or one of them is missing, and when a manifest vouches for them
-    already."""
+    """The six files. Raises ArtefactError when the folder or one of them is missing, and when a manifest vouches for
+    them already."""
     check_folder(directory)
     missing = missing_files(directory)
     if missing:

@@ -1,6 +1,6 @@
 """K-Means over sessions: a fit for every number of clusters, its diagnostics, and what resamples find again.
 
-Not here: which number is chosen (`domain.segment_choice`) and what a fit is kept as (`domain.segments`)."""
+Not here: which number is chosen and what a fit is kept as (`choice` and `segments` of `domain.segmentation`)."""
 
 import warnings
 from contextlib import AbstractContextManager
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from flywheel_assets.domain.segment_choice import Diagnostics, Stability
-from flywheel_assets.domain.segments import FloatArray, IntArray
+from flywheel_assets.domain.segmentation.choice import Diagnostics, Stability
+from flywheel_assets.domain.segmentation.segments import FloatArray, IntArray
 
 START_SESSIONS = 20_000
 """The centres that a fit begins from are the best of START_ATTEMPTS fits to a sample of so many sessions."""

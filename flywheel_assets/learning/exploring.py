@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flywheel_assets.domain.segment_choice import Choice, Diagnostics, choose
-from flywheel_assets.domain.segments import FloatArray
+from flywheel_assets.domain.segmentation.choice import Choice, Diagnostics, choose
+from flywheel_assets.domain.segmentation.segments import FloatArray
 from flywheel_assets.errors import SegmentsError
 from flywheel_assets.learning import clustering
 from flywheel_assets.learning.clustering import Fit, Scaled

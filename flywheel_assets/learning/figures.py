@@ -9,11 +9,11 @@ import pandas as pd
 
 from flywheel_assets.domain.drift import Baseline, FeatureBaseline, bin_counts, bin_edges
 from flywheel_assets.learning.evaluation import Evaluation, evaluate, transition_shares
-from flywheel_assets.learning.likelihood import session_posterior
-from flywheel_assets.learning.optimum import Optimum, confusion, optimum, user_posterior
 from flywheel_assets.learning.originals import Originals
-from flywheel_assets.learning.share_rule import ShareRule
-from flywheel_assets.learning.world import FEATURES, World
+from flywheel_assets.learning.simulation.likelihood import session_posterior
+from flywheel_assets.learning.simulation.optimum import Optimum, confusion, optimum, user_posterior
+from flywheel_assets.learning.simulation.share_rule import ShareRule
+from flywheel_assets.learning.simulation.world import FEATURES, World
 
 HELD_OUT = "held-out"
 Matrix = tuple[tuple[float, ...], ...]

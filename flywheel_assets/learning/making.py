@@ -10,9 +10,9 @@ from flywheel_assets.learning.figures import drift_baseline, measure
 from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, digests_of, write_whole
 from flywheel_assets.learning.network import Report
 from flywheel_assets.learning.originals import library_versions, opened
+from flywheel_assets.learning.simulation.world import FEATURES, World
 from flywheel_assets.learning.training import save_model, train_models
 from flywheel_assets.learning.training_data import PARTS, draw_training_data
-from flywheel_assets.learning.world import FEATURES, World
 
 CARD = "README.md"
 

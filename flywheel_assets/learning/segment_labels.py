@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from flywheel_assets.domain.generations import digest
-from flywheel_assets.domain.segments import Segments
-from flywheel_assets.domain.tier_files import segment_labels_in, segment_text, text_of
-from flywheel_assets.domain.tiers import ClusterOutcome, propose
+from flywheel_assets.domain.labelling.tier_files import segment_labels_in, segment_text, text_of
+from flywheel_assets.domain.labelling.tiers import ClusterOutcome, propose
+from flywheel_assets.domain.segmentation.segments import Segments
 from flywheel_assets.learning.files import write_whole
 
 DEPTH = ("pageviews", "detail_pageviews", "favorites")

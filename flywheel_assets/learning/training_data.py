@@ -15,8 +15,8 @@ from flywheel_assets.domain.trimmed_sessions import threshold_aggregates, thresh
 from flywheel_assets.domain.user_distributions import user_distributions
 from flywheel_assets.learning.labelled import SIMULATED, LabelledData
 from flywheel_assets.learning.labelled_data import labelled_data
-from flywheel_assets.learning.sample import generate
-from flywheel_assets.learning.world import FEATURES, World
+from flywheel_assets.learning.simulation.sample import generate
+from flywheel_assets.learning.simulation.world import FEATURES, World
 
 Part = Literal["training", "validation", "held-out"]
 PARTS: dict[Part, float] = {"training": 0.70, "validation": 0.15, "held-out": 0.15}

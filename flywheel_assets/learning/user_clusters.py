@@ -8,9 +8,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from flywheel_assets.domain.labelling.tier_files import UserCluster, text_of, user_cluster_text, user_clusters_in
+from flywheel_assets.domain.labelling.tiers import outermost
 from flywheel_assets.domain.labels import share_column
-from flywheel_assets.domain.tier_files import UserCluster, text_of, user_cluster_text, user_clusters_in
-from flywheel_assets.domain.tiers import outermost
 from flywheel_assets.domain.user_distributions import user_distributions
 from flywheel_assets.errors import LabelError
 from flywheel_assets.learning.files import write_whole

@@ -4,7 +4,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from flywheel_assets.domain.segment_choice import Diagnostics
+from flywheel_assets.domain.segmentation.choice import Diagnostics
 
 LINE, MARK = "#1f4e79", "#b3400a"
 """Both are told apart by the colour-blind, and the mark by its shape too."""

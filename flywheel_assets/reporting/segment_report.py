@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from flywheel_assets.domain.segments import Segments
+from flywheel_assets.domain.segmentation.segments import Segments
 from flywheel_assets.reporting.console import table
 
 _DIAGNOSTICS = (

@@ -14,8 +14,8 @@ import pytest
 
 from flywheel_assets.defs.assembly import definitions
 from flywheel_assets.defs.assets.history import BACKTEST, FOLDED, contract_schema
-from flywheel_assets.domain import mix_shift
 from flywheel_assets.domain.contracts import CONTRACTS
+from flywheel_assets.domain.history import mix_shift
 from flywheel_assets.domain.tables import TABLES as SPINE
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in

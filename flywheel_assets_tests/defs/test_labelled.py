@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 from flywheel_assets.defs.labelled import labelled_file, labelled_range
-from flywheel_assets.domain.segments import Cluster, Segments
+from flywheel_assets.domain.segmentation.segments import Cluster, Segments
 from flywheel_assets.errors import LabelError, NotMaterializedError, SettingsError
 from flywheel_assets.learning.labelled import LabelledData
-from flywheel_assets.learning.world import FEATURES
+from flywheel_assets.learning.simulation.world import FEATURES
 from flywheel_assets.storage.segment_files import SegmentFiles
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import Project

@@ -21,7 +21,7 @@ from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.lifecycle import promote, rollback
 from flywheel_assets.learning.promotions import read_promotions
-from flywheel_assets.learning.world import FEATURES
+from flywheel_assets.learning.simulation.world import FEATURES
 from flywheel_assets_tests.histories import AFTER_GAP, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
 from flywheel_assets_tests.variants import write_candidate, write_holdout

@@ -15,7 +15,7 @@ from flywheel_assets.defs.jobs import CLUSTERS_JOB, SEGMENTS_JOB
 from flywheel_assets.defs.resources import fits_segments
 from flywheel_assets.defs.segment_runs import not_assigned
 from flywheel_assets.defs.status import last_failures
-from flywheel_assets.domain.segments import Segments
+from flywheel_assets.domain.segmentation.segments import Segments
 from flywheel_assets.errors import SegmentsError
 from flywheel_assets.settings import SETTINGS, Settings
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata

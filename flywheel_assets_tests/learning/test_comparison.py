@@ -17,7 +17,7 @@ from flywheel_assets.errors import ArtefactError
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.comparison import Holdout, Models, on_holdout, remarks, scored, user_shares
 from flywheel_assets.learning.labelled import SIMULATED
-from flywheel_assets.learning.world import FEATURES
+from flywheel_assets.learning.simulation.world import FEATURES
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_holdout, write_variant
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flywheel_assets.domain.segments import Cluster, Segments
+from flywheel_assets.domain.segmentation.segments import Cluster, Segments
 from flywheel_assets.errors import LabelError
 from flywheel_assets.learning.segment_labels import cluster_outcomes, segment_labels, telling
 

@@ -14,12 +14,12 @@ from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.domain.user_distributions import user_distributions
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.files import SESSION_FILES, USER_FILES
-from flywheel_assets.learning.likelihood import session_posterior
-from flywheel_assets.learning.optimum import confusion
-from flywheel_assets.learning.sample import generate
 from flywheel_assets.learning.scoring import compiled_scorer, session_scorer, user_scorer
-from flywheel_assets.learning.share_rule import ShareRule
-from flywheel_assets.learning.world import FEATURES, WORLD
+from flywheel_assets.learning.simulation.likelihood import session_posterior
+from flywheel_assets.learning.simulation.optimum import confusion
+from flywheel_assets.learning.simulation.sample import generate
+from flywheel_assets.learning.simulation.share_rule import ShareRule
+from flywheel_assets.learning.simulation.world import FEATURES, WORLD
 
 MODELS = Path(__file__).parents[2] / "models"
 

@@ -6,8 +6,8 @@ import pytest
 from flywheel_assets.learning.artefacts import ModelBundle
 from flywheel_assets.learning.files import MANIFEST
 from flywheel_assets.learning.making import CARD, make_bundle
+from flywheel_assets.learning.simulation.world import FEATURES, WORLD
 from flywheel_assets.learning.training_data import PARTS, TrainingData, draw_training_data, labelled_shares
-from flywheel_assets.learning.world import FEATURES, WORLD
 
 USERS, INTERVALS = 300, 2
 

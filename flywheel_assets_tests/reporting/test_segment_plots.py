@@ -1,6 +1,6 @@
 import struct
 
-from flywheel_assets.domain.segment_choice import Diagnostics
+from flywheel_assets.domain.segmentation.choice import Diagnostics
 from flywheel_assets.reporting.segment_plots import elbow_png, silhouette_png
 
 FOUND = [Diagnostics(k, 900.0 / k, 0.1 * k, 1.0, 50.0, 0.1) for k in range(2, 8)]

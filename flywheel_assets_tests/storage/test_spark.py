@@ -17,7 +17,7 @@ import pytest
 
 from flywheel_assets.domain import enriched_export, label_transitions, landed_sessions, trimmed_sessions
 from flywheel_assets.domain import user_distributions as distributions
-from flywheel_assets.domain.growth_accounting import resurrected
+from flywheel_assets.domain.history.growth_accounting import resurrected
 from flywheel_assets.domain.landed_sessions import FILE, PRECEDENCE, ROW
 from flywheel_assets.domain.verdicts import enriched_export as export_verdicts
 from flywheel_assets.domain.verdicts import landed_sessions as landed_verdicts

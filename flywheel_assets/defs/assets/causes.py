@@ -5,8 +5,8 @@ import dagster as dg
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.metadata import materialized, records
 from flywheel_assets.defs.transition_causes import by_models_of
-from flywheel_assets.domain import transition_causes as causes
 from flywheel_assets.domain.contracts import CONTRACTS
+from flywheel_assets.domain.history import transition_causes as causes
 
 
 def transition_causes(

@@ -10,17 +10,17 @@ import pyarrow as pa
 
 from flywheel_assets.defs.flywheel import Flywheel
 from flywheel_assets.defs.metadata import materialized, records
-from flywheel_assets.domain import forecast_backtest as testing
-from flywheel_assets.domain import growth_accounting as growth
-from flywheel_assets.domain import label_mix as mix
-from flywheel_assets.domain import mix_shift as shift
-from flywheel_assets.domain import sankey_links as sankey
-from flywheel_assets.domain import transition_forecast as forecasting
 from flywheel_assets.domain.contracts import CONTRACTS
 from flywheel_assets.domain.generations import Generation
+from flywheel_assets.domain.history import forecast_backtest as testing
+from flywheel_assets.domain.history import growth_accounting as growth
+from flywheel_assets.domain.history import label_mix as mix
+from flywheel_assets.domain.history import mix_shift as shift
+from flywheel_assets.domain.history import sankey_links as sankey
+from flywheel_assets.domain.history import transition_forecast as forecasting
+from flywheel_assets.domain.history.moves import Moves, Row, all_labels, moves_of, when
 from flywheel_assets.domain.intervals import Interval
 from flywheel_assets.domain.label_transitions import label_transitions
-from flywheel_assets.domain.moves import Moves, Row, all_labels, moves_of, when
 from flywheel_assets.storage.csv_copies import csv_path, write_csv
 
 BACKTEST, FOLDED = "flywheel.backtest", "flywheel.folded"

@@ -17,12 +17,12 @@ from flywheel_assets.defs.segmenting import (
     visits_of,
     visits_to_cluster,
 )
-from flywheel_assets.domain import cluster_mix as mix
 from flywheel_assets.domain.generations import Generation
-from flywheel_assets.domain.k_diagnostics import k_diagnostics as diagnostics_table
-from flywheel_assets.domain.segment_fit import Fitted, report, segments_of
-from flywheel_assets.domain.segment_fit import cluster_centers as centers_table
 from flywheel_assets.domain.segment_tables import FITS
+from flywheel_assets.domain.segmentation import cluster_mix as mix
+from flywheel_assets.domain.segmentation.fit import Fitted, report, segments_of
+from flywheel_assets.domain.segmentation.fit import cluster_centers as centers_table
+from flywheel_assets.domain.segmentation.k_diagnostics import k_diagnostics as diagnostics_table
 from flywheel_assets.learning.clustering import SILHOUETTE_SESSIONS
 from flywheel_assets.reporting.segment_plots import elbow_png, silhouette_png
 from flywheel_assets.storage.segment_files import PLOTS

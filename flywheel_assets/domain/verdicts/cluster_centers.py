@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from flywheel_assets.domain.segment_choice import LEAST_SHARE, LEAST_STABILITY
-from flywheel_assets.domain.segments import Segments
+from flywheel_assets.domain.segmentation.choice import LEAST_SHARE, LEAST_STABILITY
+from flywheel_assets.domain.segmentation.segments import Segments
 from flywheel_assets.domain.verdicts.verdict import Check, Number, Verdict
 
 APART = 1e-6

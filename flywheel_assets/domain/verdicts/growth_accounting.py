@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from flywheel_assets.domain.growth_accounting import ALL_USERS, COUNTS
-from flywheel_assets.domain.moves import Row
+from flywheel_assets.domain.history.growth_accounting import ALL_USERS, COUNTS
+from flywheel_assets.domain.history.moves import Row
 from flywheel_assets.domain.verdicts.verdict import Check, Verdict
 
 ACTIVE = Check("active_users", "Active users are the new, retained and resurrected ones, in every row.", blocking=True)

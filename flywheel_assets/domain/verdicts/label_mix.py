@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import isclose
 
-from flywheel_assets.domain.moves import Row
+from flywheel_assets.domain.history.moves import Row
 from flywheel_assets.domain.verdicts.verdict import Check, Verdict
 
 CONSERVATION = Check("conservation", "Counts sum to the rows of session_predictions and of user_labels.", blocking=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from flywheel_assets.domain.moves import Row
+from flywheel_assets.domain.history.moves import Row
 from flywheel_assets.domain.verdicts.verdict import Check, Verdict
 
 PARTS = Check("parts", "Stayers, entrants and leavers sum to the change of every label.", blocking=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
+from flywheel_assets.domain.history.moves import Row
+from flywheel_assets.domain.history.sankey_links import MOST_LINKS
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.moves import Row
-from flywheel_assets.domain.sankey_links import MOST_LINKS
 from flywheel_assets.domain.verdicts.verdict import Check, Verdict, same_count
 
 CONSERVATION = Check("conservation", "The links carry the users of all transitions.", blocking=True)

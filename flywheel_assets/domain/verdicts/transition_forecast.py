@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from math import sqrt
 
-from flywheel_assets.domain.forecast_backtest import CHANCE, Backtest, headline
-from flywheel_assets.domain.moves import Row
+from flywheel_assets.domain.history.forecast_backtest import CHANCE, Backtest, headline
+from flywheel_assets.domain.history.moves import Row
 from flywheel_assets.domain.verdicts.verdict import Check, Verdict
 
 BETTER = Check("better_than_no_change", "Forecasts so far were better than no change, beyond chance (warning).")

@@ -7,8 +7,8 @@ from typing import Any
 
 from flywheel_assets.domain.folding import Folding, fold
 from flywheel_assets.domain.headlines import Headline, Rows, headlines, with_found
+from flywheel_assets.domain.history.model_shift import model_shift
 from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.model_shift import model_shift
 from flywheel_assets.domain.trimmed_sessions import Ledger
 from flywheel_assets.domain.verdicts.verdict import Number
 

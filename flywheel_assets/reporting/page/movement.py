@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from flywheel_assets.domain.history.moves import moves_of
 from flywheel_assets.domain.labels import ABSENT
-from flywheel_assets.domain.moves import moves_of
 from flywheel_assets.reporting import charts, words
 from flywheel_assets.reporting.page import numbers as n
 from flywheel_assets.reporting.page.content import SANKEY_STEPS, Report

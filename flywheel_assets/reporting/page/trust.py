@@ -1,6 +1,6 @@
 """The page's sections on how far to trust it: drift, checks, trimming, models, and how to read it."""
 
-from flywheel_assets.domain.transition_causes import users_by_cause
+from flywheel_assets.domain.history.transition_causes import users_by_cause
 from flywheel_assets.reporting import trust_words as words
 from flywheel_assets.reporting import words as sentences
 from flywheel_assets.reporting.page import numbers as n

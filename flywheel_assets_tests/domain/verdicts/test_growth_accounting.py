@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_assets.domain.growth_accounting import growth_accounting
+from flywheel_assets.domain.history.growth_accounting import growth_accounting
 from flywheel_assets.domain.verdicts.growth_accounting import CHECKS, verdicts
 from flywheel_assets_tests.frames import SECOND
 

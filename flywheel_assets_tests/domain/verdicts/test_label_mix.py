@@ -1,4 +1,4 @@
-from flywheel_assets.domain.label_mix import label_mix
+from flywheel_assets.domain.history.label_mix import label_mix
 from flywheel_assets.domain.verdicts.label_mix import verdicts
 from flywheel_assets_tests.frames import SECOND
 

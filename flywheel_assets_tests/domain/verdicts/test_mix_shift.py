@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_assets.domain.mix_shift import mix_shift
+from flywheel_assets.domain.history.mix_shift import mix_shift
 from flywheel_assets.domain.verdicts.mix_shift import verdicts
 from flywheel_assets_tests.frames import SECOND
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_assets.domain.sankey_links import sankey_links
+from flywheel_assets.domain.history.sankey_links import sankey_links
 from flywheel_assets.domain.verdicts.sankey_links import CHECKS, verdicts
 from flywheel_assets_tests.frames import SECOND
 

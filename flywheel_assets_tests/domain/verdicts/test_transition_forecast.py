@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from flywheel_assets.domain.forecast_backtest import Backtest
-from flywheel_assets.domain.moves import Moves
-from flywheel_assets.domain.transition_forecast import History, transition_forecast
+from flywheel_assets.domain.history.forecast_backtest import Backtest
+from flywheel_assets.domain.history.moves import Moves
+from flywheel_assets.domain.history.transition_forecast import History, transition_forecast
 from flywheel_assets.domain.verdicts.transition_forecast import CHECKS, verdicts
 from flywheel_assets_tests.frames import SECOND
 
