@@ -149,7 +149,7 @@ def test_the_graph_has_every_group_and_opens_to_every_asset(served: Served, page
     assets = served.assets
     page.set_viewport_size({"width": 2000, "height": 1400})  # for every asset to be in sight
 
-    page.get_by_role("link", name="Lineage").click()
+    page.locator("a[href='/asset-groups']").click()
 
     for group in {spec.group_name for spec in assets}:
         expect(page.locator(f"[data-tooltip='{group}']").last).to_be_visible()
