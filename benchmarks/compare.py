@@ -16,7 +16,7 @@ import click
 
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
 
 PROJECT = Path(__file__).parents[1]
 FIRST_DAY = "2024-01-01"

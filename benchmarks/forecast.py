@@ -17,16 +17,16 @@ import click
 import numpy as np
 import pyarrow as pa
 
-from flywheel_assets.domain.history.forecast_backtest import backtest
-from flywheel_assets.domain.history.moves import Moves
-from flywheel_assets.domain.history.transition_forecast import FloatArray, History, probabilities
-from flywheel_assets.domain.intervals import Calendar
-from flywheel_assets.domain.labels import ABSENT, share_column
-from flywheel_assets.learning.artefacts import ModelBundle
-from flywheel_assets.learning.scoring import session_scorer, user_scorer
-from flywheel_assets.learning.simulation.sample import Sample, generate
-from flywheel_assets.learning.simulation.world import WORLD
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.history.forecast_backtest import backtest
+from flywheel_assets.history.moves import Moves
+from flywheel_assets.history.transition_forecast import FloatArray, History, probabilities
+from flywheel_assets.intervals import Calendar
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.scorer import session_scorer, user_scorer
+from flywheel_assets.simulation.sample import Sample, generate
+from flywheel_assets.simulation.world import WORLD
+from flywheel_assets.tables.labels import ABSENT, share_column
 
 MODELS = Path(__file__).parents[1] / "models"
 CALENDAR = Calendar(date(2024, 1, 1), date(2034, 1, 1), 2, "UTC")
@@ -108,7 +108,7 @@ class Models:
 
     def labels(self, sample: Sample) -> Labels:
         """Each user's flywheel label."""
-        labels = self.bundle.session.labels
+        labels = self.bundle["session"].labels
         batch = _batch(sample.sessions)
         found = self.session.labelled(batch, "label", "version")["label"].to_pylist()
         counts = Counter(zip(batch["user_id"].to_pylist(), found, strict=True))

@@ -17,11 +17,11 @@ import pyarrow as pa
 from benchmarks.compare import PROJECT
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import Target, medians
-from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.label_transitions import label_transitions
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.intervals import Interval
 from flywheel_assets.settings import Settings
+from flywheel_assets.users.label_transitions import label_transitions
 
 FIRST_DAY = "2023-01-02"
 SESSIONS_A_USER = 6.7
@@ -31,7 +31,7 @@ RUN = """
 import sys
 from pathlib import Path
 import dagster as dg
-from flywheel_assets.defs.assembly import definitions
+from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.settings import Settings
 job = definitions(Settings.read(Path.cwd())).resolve_job_def("reports")
 with dg.DagsterInstance.ephemeral() as instance:
@@ -92,7 +92,7 @@ def main(users: int, earlier: int, rounds: int, folder: Path) -> None:
 
 def draw(flywheel: Flywheel, users: int, last: Interval) -> None:
     """The tables that history is made from, of every interval up to the last, as the graph would leave them."""
-    session, user, rng = flywheel.models.session, flywheel.models.user, np.random.default_rng(5)
+    session, user, rng = flywheel.models["session"], flywheel.models["user"], np.random.default_rng(5)
     people = pa.array([f"u{number:08d}" for number in range(2 * users)])
     sessions = int(users * SESSIONS_A_USER)
     quality = pa.array(session.order).take(rng.integers(0, len(session.order), sessions))

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import click
 
-from flywheel_assets.defs.processes import end_abandoned_runs
-from flywheel_assets.defs.sensors import SETTLED_SECONDS
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.orchestration.processes import end_abandoned_runs
+from flywheel_assets.orchestration.sensors import SETTLED_SECONDS
 from flywheel_assets_tests.daemons import (
     Versions,
     dagster_dev,

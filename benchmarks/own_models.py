@@ -20,15 +20,15 @@ import click
 import numpy as np
 import pandas as pd
 
-from flywheel_assets.defs.checks import of_session_predictions, of_user_labels
-from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.domain.verdicts.labelled import DRIFT_FROM_BASELINE, LABEL_DISTRIBUTION
-from flywheel_assets.domain.verdicts.verdict import Verdict
-from flywheel_assets.learning.evaluation import transition_shares
-from flywheel_assets.learning.simulation.world import WORLD
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.intervals import Interval
+from flywheel_assets.orchestration.checks import of_session_predictions, of_user_labels
 from flywheel_assets.settings import Settings
+from flywheel_assets.simulation.world import WORLD
+from flywheel_assets.tables.label_verdicts import DRIFT_FROM_BASELINE, LABEL_DISTRIBUTION
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.training.metrics import transition_shares
 
 PROJECT = Path(__file__).parents[1]
 FLYWHEEL = Path(sys.executable).with_name("flywheel")

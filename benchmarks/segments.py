@@ -16,7 +16,7 @@ import click
 from benchmarks.compare import FIRST_DAY, PROJECT, landed
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import Target
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
 
 FIT_SECONDS = 300.0
 ASSIGN_SECONDS = 15.0

@@ -13,12 +13,12 @@ import click
 
 from benchmarks.compare import SESSIONS_A_USER
 from benchmarks.targets import Target
-from flywheel_assets.learning.candidate_card import worth
-from flywheel_assets.learning.candidates import train_candidate
-from flywheel_assets.learning.fitting import layers
-from flywheel_assets.learning.simulation.world import WORLD
-from flywheel_assets.learning.training_data import labelled_sample
-from flywheel_assets.reporting.console import table, terminal
+from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.simulation.training_data import labelled_sample
+from flywheel_assets.simulation.world import WORLD
+from flywheel_assets.training.candidates import train_candidate
+from flywheel_assets.training.card import worth
+from flywheel_assets.training.grid import layers
 
 INTERVALS, SEED = 6, 5
 MANY_SESSIONS, AT_MOST_SECONDS = 1_000_000, 300

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dotenv import dotenv_values
 
-from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.errors import SettingsError
+from flywheel_assets.intervals import Calendar
 
 SETTINGS = {
     "FLYWHEEL_LANDING_DIR": ("data/landing", "where parquet lands; read, never written"),

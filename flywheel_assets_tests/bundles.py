@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flywheel_assets.domain.drift import Baseline, FeatureBaseline
-from flywheel_assets.domain.labels import share_column
-from flywheel_assets.learning.artefacts import ModelBundle, write_manifest
-from flywheel_assets.learning.compiling import compile_bundle
-from flywheel_assets.learning.files import SESSION_FILES, USER_FILES, ModelFiles, digests_of
-from flywheel_assets.learning.originals import library_versions, opened
-from flywheel_assets.learning.quiet_keras import import_keras
+from flywheel_assets.registry.bundle import ModelBundle, write_manifest
+from flywheel_assets.registry.compilation import compile_bundle
+from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles, digests_of
+from flywheel_assets.registry.originals import library_versions, opened
+from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.tables.drift import Baseline, FeatureBaseline
+from flywheel_assets.tables.labels import share_column
 
 FEATURES = ("pageviews", "leads")
 SESSION_LABELS = ("Low Quality", "Medium Quality", "High Quality")

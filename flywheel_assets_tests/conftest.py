@@ -1,13 +1,18 @@
-"""Fixtures that all tests share."""
+"""Fixtures that all tests share. Tests that change a project begin with a copy of the history, or with nothing."""
 
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
 
-from flywheel_assets.storage.engine import DuckDBEngine
+from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.browsers import browser as browser
 from flywheel_assets_tests.browsers import screenshots as screenshots
+from flywheel_assets_tests.bundles import write_artefacts
+from flywheel_assets_tests.histories import history_in
+from flywheel_assets_tests.projects import Project
 
 # A query takes milliseconds, and the first one more: a deadline an example would only measure the machine.
 hypothesis.settings.register_profile("flywheel", deadline=None, max_examples=50)
@@ -19,3 +24,33 @@ def engine() -> Iterator[DuckDBEngine]:
     engine = DuckDBEngine("1GB", 2)
     yield engine
     engine.close()
+
+
+@pytest.fixture(scope="session")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return history_in(tmp_path_factory.getbasetemp() / "history")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project of one's own, where nothing has landed."""
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def copy(history: Project, tmp_path: Path) -> Project:
+    """The files of the history, to change at will."""
+    return history.copied_to(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("artefacts")
+    write_artefacts(directory)
+    return directory
+
+
+@pytest.fixture
+def models_dir(made_once: Path, tmp_path: Path) -> Path:
+    """A bundle of one's own, to break at will."""
+    return Path(shutil.copytree(made_once, tmp_path / "models"))

@@ -8,8 +8,8 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from flywheel_assets.domain.intervals import Calendar
-from flywheel_assets.storage.engine import DuckDBEngine
+from flywheel_assets.intervals import Calendar
+from flywheel_assets.warehouse.engine import DuckDBEngine
 
 CALENDAR = Calendar(date(2024, 1, 1), date(2034, 1, 1), 2, "UTC")
 SECOND = CALENDAR.number(2)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flywheel_assets.learning.labelled import LabelledData
-from flywheel_assets.learning.labelled_data import labelled_data
-from flywheel_assets.learning.network import Schedule
+from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.training.labelled_data import labelled_data
+from flywheel_assets.training.network import Schedule
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS
 
 KEYS = ("2024-01-01", "2024-01-15", "2024-01-29", "2024-02-12", "2024-02-26")

@@ -13,13 +13,13 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flywheel_assets.defs.assembly import definitions
-from flywheel_assets.defs.driver import IntervalRun, run_intervals
-from flywheel_assets.defs.flywheel import Flywheel
-from flywheel_assets.defs.jobs import INTERVAL_JOB
-from flywheel_assets.domain.intervals import Interval
-from flywheel_assets.learning.simulation.world import FEATURES
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.intervals import Interval
+from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.orchestration.jobs import INTERVAL_JOB
+from flywheel_assets.orchestration.runs import IntervalRun, run_intervals
 from flywheel_assets.settings import Settings
+from flywheel_assets.simulation.world import FEATURES
 
 MODELS = Path(__file__).parents[1] / "models"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from flywheel_assets.domain.history.growth_accounting import growth_accounting
-from flywheel_assets.domain.history.label_mix import label_mix
-from flywheel_assets.domain.history.mix_shift import mix_shift
-from flywheel_assets.domain.history.moves import moves_of
-from flywheel_assets.domain.history.transition_forecast import History, transition_forecast
-from flywheel_assets.domain.labels import ABSENT
-from flywheel_assets.domain.trimmed_sessions import Ledger, Threshold
-from flywheel_assets.reporting.page.content import SANKEY_STEPS, Finding, Report
+from flywheel_assets.history.growth_accounting import growth_accounting
+from flywheel_assets.history.label_mix import label_mix
+from flywheel_assets.history.mix_shift import mix_shift
+from flywheel_assets.history.moves import moves_of
+from flywheel_assets.history.transition_forecast import History, transition_forecast
+from flywheel_assets.report.page.content import SANKEY_STEPS, Finding, Report
+from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold
+from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets_tests.frames import CALENDAR
 
 USER_ORDER = ("Passive", "Engaged", "Highly Engaged")

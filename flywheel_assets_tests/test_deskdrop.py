@@ -10,9 +10,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from flywheel_assets.defs.assembly import definitions
-from flywheel_assets.defs.driver import IntervalRun, intervals_to_run
-from flywheel_assets.reporting.console import CheckLine
+from flywheel_assets.cli.console import CheckLine
+from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.orchestration.runs import IntervalRun, intervals_to_run
 from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
 
 DATA = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")

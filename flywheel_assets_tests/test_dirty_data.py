@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from flywheel_assets.cli import main
+from flywheel_assets.cli.main import main
 from flywheel_assets.errors import LandingError, SettingsError
-from flywheel_assets.storage import landing_index
-from flywheel_assets.storage.engine import DuckDBEngine
+from flywheel_assets.landing import index as landing_index
+from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.projects import FEATURES, MODELS, Project, sessions
 
 KEY, OTHER = "2024-01-15", "2024-01-29"

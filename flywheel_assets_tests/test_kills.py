@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_assets.defs.processes import end_abandoned_runs
+from flywheel_assets.orchestration.processes import end_abandoned_runs
 from flywheel_assets_tests.daemons import Versions, flywheel_run, killed_after, overlaps, recorded, unfinished
 from flywheel_assets_tests.histories import FIRST, GAP
 from flywheel_assets_tests.projects import sessions

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_assets.domain.intervals import Calendar
 from flywheel_assets.errors import SettingsError
+from flywheel_assets.intervals import Calendar
 from flywheel_assets.settings import SETTINGS, Settings
 
 DEFAULTS = {

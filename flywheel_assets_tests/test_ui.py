@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from flywheel_assets.defs.assembly import definitions
-from flywheel_assets.defs.jobs import INTERVAL_JOB, LABELS_JOB
-from flywheel_assets.learning.simulation.sample import generate
-from flywheel_assets.learning.simulation.world import FEATURES, WORLD
+from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB
+from flywheel_assets.simulation.sample import generate
+from flywheel_assets.simulation.world import FEATURES, WORLD
 from flywheel_assets_tests.browsers import new_page
 from flywheel_assets_tests.daemons import dagster_dev, flywheel_run, served_at, wait_until
 from flywheel_assets_tests.projects import Project

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from flywheel_assets.domain.labels import share_column
-from flywheel_assets.learning.artefacts import ModelBundle, ModelInfo, write_manifest
-from flywheel_assets.learning.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest, digests_of
-from flywheel_assets.learning.scoring import scorer_metadata
-from flywheel_assets.learning.shelves import CANDIDATES
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo, write_manifest
+from flywheel_assets.registry.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest, digests_of
+from flywheel_assets.registry.scorer import scorer_metadata
+from flywheel_assets.registry.shelves import CANDIDATES
+from flywheel_assets.tables.labels import share_column
 from flywheel_assets_tests.projects import MODELS
 
 
@@ -38,7 +38,7 @@ def write_variant(
     session = _renamed(shipped.session, f"{mark} session", names)
     user = replace(
         _renamed(shipped.user, f"{mark} user", {}),
-        features=tuple(share_column(names.get(label, label)) for label in shipped.session.order),
+        features=tuple(share_column(names.get(label, label)) for label in shipped["session"].order),
     )
     bundle = write_manifest(
         directory, session, user, digests=digests_of(directory), libraries={}, baseline=shipped.baseline

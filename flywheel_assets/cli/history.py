@@ -1,0 +1,25 @@
+"""`flywheel levers`. Imports stand inside, as in `cli`."""
+
+import click
+
+
+@click.command()
+@click.option("--interval", "key", metavar="KEY", help="Where to begin, by its first day  [default: the last one]")
+@click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="How many to show.")
+def levers(key: str | None, most: int) -> None:
+    """Which transition, two points more likely, changes the best label most after six intervals, all else as it is."""
+    from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.history.interval_levers import levers_of
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        levers = levers_of(flywheel, flywheel.interval(key) if key else None)
+    click.echo(f"The forecast that this rests on: {levers.headline}")
+    if not levers.found:
+        click.echo("no transition has been seen yet: that takes two intervals with data")
+        return
+    lines = [(one.from_label, one.to_label, one.chance, one.change) for one in levers.found[:most]]
+    columns = ("from", "to", "chance now", f"change of {levers.best} users")
+    title = f"Two points more likely, from {levers.interval.dates} on, after six intervals"
+    terminal().print(table(columns, lines, title))

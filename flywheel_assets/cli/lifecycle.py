@@ -1,0 +1,80 @@
+"""`flywheel models list`, `compare`, `promote`, `rollback`: the life of a bundle. Imports stand inside, as in `cli`."""
+
+import click
+
+
+@click.command("list")
+def list_models() -> None:
+    """The champion, candidates and archived champions, with when they came and why."""
+    from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.registry.shelves import known_bundles
+    from flywheel_assets.settings import Settings
+
+    found = known_bundles(Settings.read().models_dir)
+    rows = [
+        (one.version, one.place, one.session, one.user, one.since, "not whole, see below" if one.problem else one.why)
+        for one in found
+    ]
+    terminal().print(table(("version", "is", "session model", "user model", "champion from (UTC)", "why"), rows))
+    for one in found:
+        if one.problem:
+            click.echo(f"\n{one.problem}")
+
+
+@click.command()
+@click.argument("version")
+def compare(version: str) -> None:
+    """Compare VERSION, a candidate or an archived champion, with the champion, on its holdout and on the latest closed
+    interval."""
+    from flywheel_assets.cli.comparison import comparison_report
+    from flywheel_assets.cli.console import terminal
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.registry.comparison import Level, objections
+    from flywheel_assets.registry.shelves import promotable
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.candidate_comparison import compare_bundles
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        bundle = promotable(flywheel.settings.models_dir, version)
+        found = compare_bundles(flywheel, bundle, flywheel.models)
+        against = objections(found, flywheel.settings.max_flips)
+    orders: dict[Level, tuple[str, ...]] = {"sessions": bundle["session"].order, "users": bundle["user"].order}
+    terminal().print(comparison_report(found, orders, against), highlight=False)
+
+
+@click.command()
+@click.argument("version")
+@click.option("--force", is_flag=True, help="Whatever speaks against it; needs --why.")
+@click.option("--why", default="", metavar="TEXT", help="For the record, models/promotions.json.")
+def promote(version: str, force: bool, why: str) -> None:
+    """Make VERSION, a candidate or an archived champion, the champion, and archive the one before. Refused when it is
+    worse beyond noise, changes more labels than FLYWHEEL_MAX_FLIPS, or cannot be compared, as what has no holdout.
+    Typed again after a kill, it completes."""
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.candidate_promotion import promote_candidate
+
+    if force and not why.strip():
+        raise click.UsageError('--force needs --why "...", which goes into the record')
+    with Flywheel.open(Settings.read()) as flywheel:
+        done, _ = promote_candidate(flywheel, version, why.strip(), force)
+    for objection in done.objections:
+        click.echo(f"overruled: {objection}")
+    archived = f", {done.before} is in the archive" if done.before not in (None, done.version) else ""
+    click.echo(f"champion is {done.version}{archived}")
+    click.echo("next: flywheel run --rescore | back: flywheel models rollback")
+
+
+@click.command()
+@click.option("--why", default="", metavar="TEXT", help="For the record, models/promotions.json.")
+def rollback(why: str) -> None:
+    """Put the champion before the present one back, and archive the present one. After a kill in the middle of a
+    promotion, undo that."""
+    from datetime import UTC, datetime
+
+    from flywheel_assets.registry.lifecycle import rollback as rolled_back
+    from flywheel_assets.settings import Settings
+
+    done = rolled_back(Settings.read().models_dir, datetime.now(UTC), why.strip())
+    click.echo(f"champion is {done.version} again, in the place of {done.before}")
+    click.echo("next: flywheel run --rescore")

@@ -1,0 +1,184 @@
+"""`flywheel models`: the commands that train, adopt, compile and verify. Imports stand inside them, as in `cli`."""
+
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flywheel_assets.cli import lifecycle as cli_lifecycle
+
+if TYPE_CHECKING:
+    from flywheel_assets.training.network import Report
+
+
+@click.group()
+def models() -> None:
+    """Train, adopt, compile and verify the two models; compare, promote and roll back what was trained."""
+
+
+for _command in (cli_lifecycle.list_models, cli_lifecycle.compare, cli_lifecycle.promote, cli_lifecycle.rollback):
+    models.add_command(_command)
+
+_MODELS_DIR = click.argument("directory", type=click.Path(path_type=Path, file_okay=False), required=False)
+
+
+@models.command()
+@click.option("--from", "first", metavar="KEY", help="Train on the labelled sessions from this interval, by first day")
+@click.option("--to", "last", metavar="KEY", help="and to this one  [default of either: as `flywheel run` has it]")
+@click.option("--labelled", type=click.Path(path_type=Path), help="Train on a parquet file of labelled sessions.")
+@click.option("--users", type=click.IntRange(100), default=20_000, show_default=True, help="Simulated users.")
+@click.option("--intervals", type=click.IntRange(2), default=6, show_default=True, help="Simulated intervals.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=2024, show_default=True, help="The same seed, the same version."
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Make a whole models folder there, by the recipe of the shipped models, and no candidate.",
+)
+@click.pass_context
+def train(
+    context: click.Context,
+    first: str | None,
+    last: str | None,
+    labelled: Path | None,
+    users: int,
+    intervals: int,
+    seed: int,
+    out: Path | None,
+) -> None:
+    """Train both models and write them to candidates/VERSION in the models folder; those in use stay as they are.
+
+    On your own data: a range of intervals that were run (--from, --to), or a file (--labelled). Without either, on
+    simulated sessions (--users, --intervals)."""
+    ranged = first is not None or last is not None
+    if sum([ranged, labelled is not None, out is not None]) > 1:
+        raise click.UsageError("expected one of --from and --to, --labelled, or --out, which is for simulated sessions")
+    drawn = [name for name in ("users", "intervals") if context.get_parameter_source(name) != _DEFAULT]
+    if drawn and (ranged or labelled):
+        raise click.UsageError(f"--{drawn[0]} is for simulated sessions; leave it out with --from, --to and --labelled")
+    if out:
+        _make(out, users, intervals, seed)
+        return
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.card import worth
+    from flywheel_assets.training.sources import file_source, range_source, sample_source, train_and_track
+
+    settings, warn = Settings.read(), partial(click.echo, err=True)
+    if ranged or labelled:
+        with Flywheel.open(settings) as flywheel:
+            source = file_source(flywheel, labelled, warn) if labelled else range_source(flywheel, first, last, warn)
+    else:
+        source = sample_source(users, intervals, seed)
+    candidate, _ = train_and_track(settings.models_dir, source, seed, _progress())
+    click.echo(f"session model: {worth(candidate.session)}\nuser model: {worth(candidate.user)}")
+    clustered = " and ".join(source[0].from_clusters)
+    if clustered:
+        click.echo(
+            f"The labels of {clustered} were made from clusters: agreement with them measures how well the clusters "
+            "are imitated, not whether the labels are right."
+        )
+    click.echo(f"version {candidate.bundle.version} in {candidate.bundle.directory}")
+
+
+_DEFAULT = click.core.ParameterSource.DEFAULT
+
+
+def _progress() -> "Report":
+    """Where a training says how far it is: epoch by epoch on a terminal alone."""
+    from flywheel_assets.training.network import without_epochs
+
+    return click.echo if sys.stdout.isatty() else without_epochs(click.echo)
+
+
+def _make(out: Path, users: int, intervals: int, seed: int) -> None:
+    from flywheel_assets.simulation.shipped_models import make_bundle
+    from flywheel_assets.simulation.world import WORLD
+
+    bundle = make_bundle(out, WORLD, users, intervals, seed, _progress())
+    click.echo(f"version {bundle.version} in {bundle.directory}; how well it does: {bundle.directory / 'README.md'}")
+
+
+@models.command("compile")
+@_MODELS_DIR
+def compile_models(directory: Path | None) -> None:
+    """Compile the artefacts in DIRECTORY into the ONNX files that score."""
+    from flywheel_assets.registry.bundle import ModelBundle
+    from flywheel_assets.registry.compilation import compile_bundle
+
+    for path in compile_bundle(ModelBundle.open(_models_dir(directory))):
+        click.echo(path)
+
+
+@models.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--yes", is_flag=True, help="The source of the files is trusted; ask nothing.")
+@click.option(
+    "--label-order", "orders", multiple=True, metavar="WORST,..,BEST", help="Once for each of the two models."
+)
+def adopt(directory: Path, yes: bool, orders: tuple[str, ...]) -> None:
+    """Adopt the six artefacts in DIRECTORY, which have no manifest: show them, ask for trust and for the order of the
+    labels, write the manifest and compile."""
+    from flywheel_assets.registry.adoption import adopt as adopted
+    from flywheel_assets.registry.adoption import inventory
+    from flywheel_assets.registry.originals import opened
+
+    artefacts = inventory(directory)
+    for file in artefacts:
+        click.echo(f"  {file.name}  {file.size_bytes:,} bytes  SHA-256 {file.digest}")
+    if not yes:
+        click.echo("Pickles and Keras files are programs: opening them runs whatever code they hold.")
+        click.confirm("Do you trust the source of these files?", abort=True)
+    opened_models = opened(directory, {file.name: file.digest for file in artefacts})
+    for name, model in zip(("session", "user"), opened_models, strict=True):
+        layers = " > ".join(type(layer).__name__ for layer in model.network.layers)
+        click.echo(f"{name} model: {', '.join(model.features)} > {layers} > {', '.join(model.labels)}")
+    session, user = opened_models
+    label_orders = (
+        _label_order("session", session.labels, orders, ask=not yes),
+        _label_order("user", user.labels, orders, ask=not yes),
+    )
+    bundle = adopted(directory, artefacts, opened_models, label_orders)
+    click.echo(f"adopted as version {bundle.version}; without a baseline, drift is measured between intervals only")
+    click.echo(f"next: flywheel models verify {directory}, then set FLYWHEEL_MODELS_DIR to it")
+
+
+@models.command()
+@_MODELS_DIR
+def verify(directory: Path | None) -> None:
+    """Check the artefacts in DIRECTORY: digests, library versions, and ONNX against Keras. Exit 1 when one fails."""
+    from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.registry.verification import verify as findings_of
+
+    findings = findings_of(_models_dir(directory))
+    terminal().print(table(("verdict", "what", "found"), [(f.verdict, f.subject, f.detail) for f in findings]))
+    sys.exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
+
+
+def _models_dir(directory: Path | None) -> Path:
+    from flywheel_assets.settings import Settings
+
+    return directory or Settings.read().models_dir
+
+
+def _label_order(name: str, labels: tuple[str, ...], orders: tuple[str, ...], ask: bool) -> tuple[str, ...]:
+    from flywheel_assets.registry.adoption import matching_order
+
+    def matching(*candidates: str) -> tuple[str, ...]:
+        order = matching_order(labels, candidates)
+        if order is None:
+            raise click.UsageError(
+                f"the labels of the {name} model are {', '.join(labels)}; expected --label-order with exactly these, "
+                "worst to best, separated by commas"
+            )
+        return order
+
+    if ask and matching_order(labels, orders) is None:
+        order: tuple[str, ...] = click.prompt(
+            f"Labels of the {name} model, worst to best ({', '.join(labels)})", value_proc=matching
+        )
+        return order
+    return matching(*orders)

@@ -1,0 +1,84 @@
+"""`flywheel report`: makes the reports and says where they are. Imports stand inside, as in `cli`."""
+
+import sys
+import webbrowser
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--interval", "key", metavar="KEY", help="The interval's first day  [default: the last one that was run]")
+@click.option("--open", "show", is_flag=True, help="Open that interval's report in the browser.")
+@click.option(
+    "--standalone",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write that interval's report to FILE too, with all that it needs inside, to send to somebody.",
+)
+def report(key: str | None, show: bool, standalone: Path | None) -> None:
+    """Make the reports of all intervals that were run, with the tables of history that they tell of, where these are
+    missing or stale, and say where they are."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    from flywheel_assets.orchestration.home import dagster_home
+
+    dagster_home(Path.cwd())
+    import dagster as dg
+
+    from flywheel_assets.cli.console import terminal
+    from flywheel_assets.definitions import defs, settings
+    from flywheel_assets.errors import ReportError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.history.report import report_of
+    from flywheel_assets.history.report_runs import in_short, make_reports, reportable
+    from flywheel_assets.orchestration.findings import findings_on_record
+    from flywheel_assets.orchestration.jobs import REPORTS_JOB
+    from flywheel_assets.orchestration.processes import end_abandoned_runs
+    from flywheel_assets.report.interval_report import interval_report
+    from flywheel_assets.report.pages import Pages
+
+    console = terminal()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    runs = []
+    with (
+        Flywheel.open(settings) as flywheel,
+        dg.DagsterInstance.get() as instance,
+        Progress(*columns, console=console) as progress,
+    ):
+        intervals, wanted = reportable(flywheel, key)
+        end_abandoned_runs(instance)
+        pages = Pages(flywheel.warehouse.folder)
+        path = pages.path(wanted)
+        task = progress.add_task("reports", total=len(intervals))
+        for run in make_reports(flywheel, defs.resolve_job_def(REPORTS_JOB), instance, intervals):
+            progress.update(task, advance=1, description=run.interval.dates if run else "up to date")
+            runs += [run] if run else []
+            if run and run.failure:
+                console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
+        unpaged = any(run.interval == wanted and not run.paged for run in runs)
+        if standalone and not unpaged:
+            page = interval_report(
+                report_of(flywheel, wanted, findings_on_record(flywheel, wanted, instance)), standalone=True
+            )
+            pages.write_alone(standalone, page)
+    click.echo(in_short(len(intervals), runs))
+    made = pages.made_at(wanted)
+    if pages.index.exists():
+        click.echo(f"index: {pages.index}")
+    if unpaged and made is None:
+        click.echo(f"interval {wanted.key}: could not be made, and there is no page of before")
+    elif unpaged:
+        click.echo(f"interval {wanted.key}: could not be made; its page is of before, {made:%Y-%m-%d %H:%M}: {path}")
+    else:
+        click.echo(f"interval {wanted.key}: {path}")
+    if unpaged and (standalone or show):
+        asked = " and ".join([f"{standalone} was not written"] * bool(standalone) + ["nothing was opened"] * show)
+        raise ReportError(f"the report of {wanted.key} could not be made, so {asked}: mend what is told above")
+    if standalone:
+        click.echo(f"by itself: {standalone}")
+    if show and not webbrowser.open(path.resolve().as_uri()):
+        raise ReportError(f"no browser could be opened here; the report is there: {path}")
+    if any(run.failure for run in runs):
+        sys.exit(1)

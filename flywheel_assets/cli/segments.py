@@ -1,0 +1,119 @@
+"""`flywheel segments`: the commands that fit, assign and show segments. Imports stand inside them, as in `cli`."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from flywheel_assets.cli.console import CheckLine
+    from flywheel_assets.intervals import Interval
+
+
+@click.group()
+def segments() -> None:
+    """Clusters of sessions: fit them, give sessions their clusters, show them."""
+
+
+@segments.command()
+@click.option("--from", "first", metavar="KEY", help="First interval to fit on  [default: the first with data]")
+@click.option("--to", "last", metavar="KEY", help="Last interval to fit on  [default: the last materialized one]")
+@click.option("--clusters", type=click.IntRange(2, 50), help="[default: FLYWHEEL_SEGMENT_COUNT, else by the rule]")
+def fit(first: str | None, last: str | None, clusters: int | None) -> None:
+    """Fit clusters to the sessions of a range of intervals, then give them to these intervals and all later ones."""
+    from flywheel_assets.orchestration.home import dagster_home
+
+    dagster_home(Path.cwd())
+    import dagster as dg
+
+    from flywheel_assets.cli.console import terminal
+    from flywheel_assets.definitions import defs, settings
+    from flywheel_assets.errors import SegmentsError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.orchestration.jobs import SEGMENTS_JOB
+    from flywheel_assets.orchestration.processes import end_abandoned_runs
+    from flywheel_assets.segments.fitting import intervals_to_fit
+    from flywheel_assets.segments.runs import intervals_to_assign, run_fit
+
+    with Flywheel.open(settings) as flywheel:
+        intervals = intervals_to_fit(flywheel, first or "", last or "")
+        later = intervals_to_assign(flywheel, intervals[0].key, None)
+    console = terminal()
+    with dg.DagsterInstance.get() as instance:
+        end_abandoned_runs(instance)
+        with console.status(f"fitting clusters to {len(intervals)} intervals"):
+            done = run_fit(defs.resolve_job_def(SEGMENTS_JOB), instance, intervals, clusters or 0)
+        if done.failure:
+            raise SegmentsError(f"the fit failed, the one before stays in use: {done.failure}")
+        _assign(instance, later, done.checks)
+    _show()
+
+
+@segments.command()
+@click.option("--from", "first", metavar="KEY", help="First interval  [default: the first materialized one]")
+@click.option("--to", "last", metavar="KEY", help="Last interval  [default: the last materialized one]")
+def assign(first: str | None, last: str | None) -> None:
+    """Give the sessions of materialized intervals their clusters, by the fit in use: after new intervals have run."""
+    from flywheel_assets.orchestration.home import dagster_home
+
+    dagster_home(Path.cwd())
+    import dagster as dg
+
+    from flywheel_assets.definitions import settings
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.orchestration.processes import end_abandoned_runs
+    from flywheel_assets.segments.runs import intervals_to_assign
+
+    with Flywheel.open(settings) as flywheel:
+        version = flywheel.segments.version
+        intervals = intervals_to_assign(flywheel, first, last)
+    with dg.DagsterInstance.get() as instance:
+        end_abandoned_runs(instance)
+        _assign(instance, intervals, ())
+    click.echo(f"clusters of {len(intervals)} intervals by segments {version}")
+
+
+@segments.command()
+def show() -> None:
+    """The clusters in use, what each is like, why there are so many, and what else was tried."""
+    _show()
+
+
+def _show() -> None:
+    from flywheel_assets.cli.console import terminal
+    from flywheel_assets.cli.segment_report import segments_report
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.segments.runs import not_assigned
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        found, files = flywheel.segments, flywheel.segment_files
+        terminal().print(segments_report(found, files.report() or {}, not_assigned(flywheel)))
+        click.echo(f"tables and plots: {files.folder}")
+
+
+def _assign(instance: "dg.DagsterInstance", intervals: "list[Interval]", checks: "tuple[CheckLine, ...]") -> None:
+    """Make the clusters of intervals, and print the checks that did not pass, those given too. Exit 1 on a failure."""
+    from rich.progress import track
+    from rich.text import Text
+
+    from flywheel_assets.cli.console import failing_checks, table, terminal
+    from flywheel_assets.definitions import defs
+    from flywheel_assets.orchestration.jobs import CLUSTERS_JOB
+    from flywheel_assets.orchestration.runs import run_intervals
+
+    console = terminal()
+    runs = run_intervals(defs.resolve_job_def(CLUSTERS_JOB), instance, intervals)
+    outcomes = list(track(runs, "assigning clusters", len(intervals), console=console))
+    lines = failing_checks([*checks, *(check for outcome in outcomes for check in outcome.checks)])
+    if lines:
+        title = "Checks that did not pass, and what they said last"
+        console.print(table(("", "check", "intervals", "last said"), lines, title), Text())
+    failed = [outcome for outcome in outcomes if outcome.failure]
+    for outcome in failed:
+        console.print(f"[red]{outcome.interval.key} failed:[/]", Text(outcome.failure))
+    if failed:
+        sys.exit(1)

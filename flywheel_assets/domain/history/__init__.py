@@ -1,1 +1,0 @@
-"""What is told of a history of labels: growth, mixes, shifts, forecasts, links, causes. A module a table."""

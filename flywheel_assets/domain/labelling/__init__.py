@@ -1,1 +1,0 @@
-"""Labels where nobody labelled: clusters cut into tiers, and the files that people edit."""

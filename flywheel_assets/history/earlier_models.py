@@ -1,0 +1,65 @@
+"""The models that labelled an interval, and what those of the interval before say of it: for `transition_causes`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ibis.expr.types as ir
+
+from flywheel_assets.errors import ArtefactError, NotMaterializedError
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.history import transition_causes_verdicts as transition_causes
+from flywheel_assets.intervals import Interval
+from flywheel_assets.orchestration.frames import frame
+from flywheel_assets.registry.shelves import labelled_by
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users.second_opinion import models_of, second_opinion
+
+
+def model_versions(flywheel: Flywheel, interval: Interval) -> tuple[str, str]:
+    """The session model and the user model that the interval's footers name. Raises NotMaterializedError."""
+    found = []
+    for table, parameter in (("session_predictions", "session model"), ("user_labels", "user model")):
+        flywheel.warehouse.read(table, interval)  # which says what to do where it is not there
+        made = flywheel.warehouse.generation(table, interval)
+        if made is None:
+            raise NotMaterializedError(
+                f"{table} of interval {interval.key} was not written by Flywheel, so nobody knows which model labelled "
+                f"it: flywheel run --from {interval.key} --to {interval.key}"
+            )
+        found.append(made.parameters[parameter])
+    return found[0], found[1]
+
+
+@contextmanager
+def by_models_of(flywheel: Flywheel, before: Interval | None, interval: Interval) -> Iterator[ir.Table | None]:
+    """The interval's users as the models of the interval ``before`` label them; None where those labelled both, or
+    where one of both intervals has no users. The table is gone at the end.
+
+    Raises ArtefactError, which names the versions, when these models are no longer in the models folder."""
+    users = flywheel.warehouse.rows("user_labels", before) if before else 0
+    if before is None or not users or not flywheel.warehouse.rows("user_labels", interval):
+        yield None
+        return
+    old, new = model_versions(flywheel, before), model_versions(flywheel, interval)
+    if old == new:
+        yield None
+        return
+    try:
+        bundle = labelled_by(flywheel.settings.models_dir, *old)
+    except ArtefactError as error:
+        raise ArtefactError(
+            f"{before.key} was labelled by other models than {interval.key}, and they are gone: {error}. Put that "
+            "bundle back into the archive, or label both intervals by one: flywheel run --rescore"
+        ) from None
+    with second_opinion(flywheel, interval, [models_of(flywheel, bundle)]) as (_, (labelled,)):
+        yield labelled
+
+
+def of_transition_causes(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    causes = frame(flywheel.engine.collect(flywheel.warehouse.read("transition_causes", interval)))
+    now = flywheel.label_counts("user_labels", interval) or {}
+    before = flywheel.label_counts("user_labels", flywheel.previous_with_data(interval)) or {}
+    return transition_causes.verdicts(causes, now, before)
+
+
+CAUSES_VERDICTS = {"transition_causes": (transition_causes.CHECKS, of_transition_causes)}

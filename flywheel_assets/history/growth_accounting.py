@@ -1,0 +1,96 @@
+"""growth_accounting: who is new, retained, resurrected or churned."""
+
+from collections.abc import Mapping, Sequence
+
+import ibis
+import ibis.expr.types as ir
+
+from flywheel_assets.history.moves import Moves, Row, all_labels, users_before, users_now, when
+from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.labels import ABSENT
+
+ALL_USERS, OF_LABEL = "All users", "Label"
+"""The two kinds of rows, by their Scope."""
+
+
+def resurrected(now: ir.Table, before: ir.Table | None, earlier: Sequence[ir.Table]) -> ir.Table:
+    """Of the users of an interval those who were away in the previous one and there in an earlier one: a row a label
+    (null included), ``Label`` and ``User_Count``; no rows without any.
+
+    ``now`` and ``before``: user_labels of this interval and of the previous one, None at the first with data;
+    ``earlier``: of all intervals before that one. Of ``before`` and ``earlier`` the user ids alone are read.
+
+    An interval's users who were not there in the previous one are held in memory, and earlier ids stream past them: so
+    memory is that of one interval however long the history is, and time grows by a scan of one column an interval. With
+    1 M users in each, and 1, 5, 13 and 25 intervals before the previous one: 1.0, 1.3, 1.7 and 2.7 CPU seconds, 295 MB
+    each time (the whole process, on DuckDB).
+    """
+    users = now.select("user_id", Label="user_flywheel_label")
+    if before is None or not earlier:
+        users = users.filter(ibis.literal(False))
+    else:
+        seen = ibis.union(*(ids.select("user_id") for ids in earlier)) if len(earlier) > 1 else earlier[0]
+        away = users.anti_join(before.select("user_id"), "user_id")
+        users = away.semi_join(seen.select("user_id"), "user_id")
+    return users.group_by("Label").aggregate(User_Count=users.count())
+
+
+def growth_accounting(
+    moves: Moves, came_back: Mapping[str, int], labels: Sequence[str], interval: Interval
+) -> list[Row]:
+    """The row of all users, then one a label, worst to best.
+
+    ``moves``: those into the interval; ``came_back``: resurrected users by label, see :func:`resurrected`.
+
+    Of each row Active_Users = New_Users + Retained_Users + Resurrected_Users and Previous_Users =
+    Previous_Retained_Users + Churned_Users. Retained are the users with a label in both intervals, counted under the
+    one they have now; Previous_Retained are the same users, under the one they had. At the first interval with data
+    everyone is new. ``Retention`` is Previous_Retained_Users / Previous_Users, null without any; ``Quick_Ratio`` is
+    (New_Users + Resurrected_Users) / Churned_Users, null without churn.
+    """
+    active, previous = users_now(moves), users_before(moves)
+    counts = []
+    for label in all_labels(labels, moves):
+        arrived, churned = moves.get((ABSENT, label), 0), moves.get((label, ABSENT), 0)
+        again = came_back.get(label, 0)
+        counts.append(
+            {
+                "Active_Users": active[label],
+                "New_Users": arrived - again,
+                "Retained_Users": active[label] - arrived,
+                "Resurrected_Users": again,
+                "Previous_Users": previous[label],
+                "Previous_Retained_Users": previous[label] - churned,
+                "Churned_Users": churned,
+            }
+        )
+    total = {name: sum(of_label[name] for of_label in counts) for name in COUNTS}
+    rows = [_row(ALL_USERS, None, None, total, interval)]
+    for order, (label, of_label) in enumerate(zip(all_labels(labels, moves), counts, strict=True), start=1):
+        rows.append(_row(OF_LABEL, label, order, of_label, interval))
+    return rows
+
+
+COUNTS = (
+    "Active_Users",
+    "New_Users",
+    "Retained_Users",
+    "Resurrected_Users",
+    "Previous_Users",
+    "Previous_Retained_Users",
+    "Churned_Users",
+)
+
+
+def _row(scope: str, label: str | None, order: int | None, counts: Mapping[str, int], interval: Interval) -> Row:
+    grown, churned = counts["New_Users"] + counts["Resurrected_Users"], counts["Churned_Users"]
+    before = counts["Previous_Users"]
+    return {
+        "Scope": scope,
+        "Label": label,
+        "Label_Order": order,
+        **counts,
+        "Retention": counts["Previous_Retained_Users"] / before if before else None,
+        "Quick_Ratio": grown / churned if churned else None,
+        **when(interval),
+    }

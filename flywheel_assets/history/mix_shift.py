@@ -1,0 +1,56 @@
+"""mix_shift: why the share of a user label changed: users who changed label, users who came, users who left."""
+
+from collections.abc import Sequence
+
+from flywheel_assets.history.moves import Moves, Row, all_labels, users_before, users_now, when
+from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.labels import ABSENT
+
+
+def mix_shift(moves: Moves, labels: Sequence[str], interval: Interval) -> list[Row]:
+    """A row a label, worst to best. ``moves``: those into the interval.
+
+    Of N0 users before, L left; of N1 now, E came; the others, S of them, were there both times. Where a label has the
+    share p0 of the stayers before and p1 of them now, pL of those who left and pE of those who came, its shares of all
+    are p0 + L/N0 (pL - p0) before and p1 + E/N1 (pE - p1) now, and so its change is exactly the sum of
+
+    - Stayers: p1 - p0,
+    - Entrants: E/N1 (pE - p1), what came of a mix that is not the stayers',
+    - Leavers: -L/N0 (pL - p0), what went of a mix that was not the stayers'.
+
+    Without stayers there is no mix to compare with: Stayers are 0, Entrants the share now, Leavers less the share
+    before. Without users in one of the intervals its shares are null, and so are change and parts.
+
+    Of two users before, both Passive, one leaves and the other becomes Engaged, and an Engaged one comes: Engaged goes
+    from 0 to 1, all of it by the one who stayed, for who came is as the stayers are now.
+    """
+    before, now = users_before(moves), users_now(moves)
+    all_before, all_now = before.total(), now.total()
+    came = sum(users for (origin, _), users in moves.items() if origin == ABSENT)
+    stayers = all_now - came
+    rows = []
+    for order, label in enumerate(all_labels(labels, moves), start=1):
+        share_before = before[label] / all_before if all_before else None
+        share_now = now[label] / all_now if all_now else None
+        change: float | None = None
+        parts: tuple[float | None, ...] = (None, None, None)
+        if share_before is not None and share_now is not None:
+            change = share_now - share_before
+            if stayers:
+                stayed_before = (before[label] - moves.get((label, ABSENT), 0)) / stayers
+                stayed_now = (now[label] - moves.get((ABSENT, label), 0)) / stayers
+                parts = (stayed_now - stayed_before, share_now - stayed_now, stayed_before - share_before)
+            else:
+                parts = (0.0, share_now, 0.0 - share_before)
+        rows.append(
+            {
+                "Label": label,
+                "Label_Order": order,
+                "Previous_Share": share_before,
+                "Share": share_now,
+                "Change": change,
+                **dict(zip(("Stayers", "Entrants", "Leavers"), parts, strict=True)),
+                **when(interval),
+            }
+        )
+    return rows

@@ -1,0 +1,46 @@
+"""Moves: the users of each pair of labels in label_transitions, and what the tables of history have in common."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.labels import ABSENT
+
+Moves = Mapping[tuple[str, str], int]
+"""Users by (From_Label, To_Label), Absent included; a pair that is not there has none."""
+
+Row = dict[str, Any]
+"""A row of a table of history, by column."""
+
+
+def moves_of(rows: Iterable[Mapping[str, Any]]) -> Moves:
+    """Of rows of label_transitions."""
+    return {(row["From_Label"], row["To_Label"]): row["User_Count"] for row in rows}
+
+
+def users_before(moves: Moves) -> Counter[str]:
+    """Users by their label in the previous interval, of those who had one."""
+    return _summed((before, users) for (before, _), users in moves.items() if before != ABSENT)
+
+
+def users_now(moves: Moves) -> Counter[str]:
+    """Users by their label in this interval, of those who have one."""
+    return _summed((now, users) for (_, now), users in moves.items() if now != ABSENT)
+
+
+def all_labels(order: Sequence[str], moves: Moves) -> list[str]:
+    """Every label of the model, worst to best, then by name those that only an earlier model gave."""
+    return [*order, *sorted({label for pair in moves for label in pair} - {*order, ABSENT})]
+
+
+def when(interval: Interval) -> Row:
+    """The columns that say which interval a row is of."""
+    return {"First_Day": interval.first_day, "Interval": interval.number, "Interval_Dates": interval.dates}
+
+
+def _summed(counts: Iterable[tuple[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for label, users in counts:
+        total[label] += users
+    return total

@@ -1,0 +1,78 @@
+"""sankey_links: label_transitions as a Sankey chart takes them, few enough for a browser to draw."""
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+
+from flywheel_assets.history.moves import Moves, Row, all_labels, users_before, when
+from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.labels import ABSENT
+
+MOST_LINKS = 500
+"""Rows an interval, at most: with 22 labels every pair still has its own."""
+
+OTHER = "Other"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """What became one link: how many links, how many users on them, of how many in all."""
+
+    links: int
+    users: int
+    of_users: int
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @property
+    def summary(self) -> str:
+        """In one sentence; empty when nothing was folded."""
+        if not self.links:
+            return ""
+        share = self.users / self.of_users
+        return f"the {self.links:,} smallest links, {self.users:,} users ({share:.1%}), are one, from Other to Other"
+
+
+def sankey_links(
+    moves: Moves, labels: Sequence[str], interval: Interval, most: int = MOST_LINKS
+) -> tuple[list[Row], Folded]:
+    """A row a link, in order, and what was folded. ``moves``: those into the interval; no users give no rows.
+
+    A node's name is its interval and label, `I11 Passive` and `I12 Passive`, so that links of several intervals chain,
+    and none leads back or to itself. Of more than ``most`` pairs the smallest become one link `I11 Other` to
+    `I12 Other`: the users of all links are still those of all moves, but a node that lost links to it shows fewer than
+    its label has. ``share`` is of all users of the source's label, also those on folded links, and 1 from Other.
+    A node `I0 Absent` is where the users of interval 1 come from.
+    """
+    ranked = {label: rank for rank, label in enumerate([*all_labels(labels, moves), ABSENT])}
+    biggest = sorted(moves, key=lambda pair: (-moves[pair], ranked[pair[0]], ranked[pair[1]]))
+    kept, folded = (biggest, []) if len(biggest) <= most else (biggest[: most - 1], biggest[most - 1 :])
+    of_source = users_before(moves)
+    of_source[ABSENT] = sum(users for (before, _), users in moves.items() if before == ABSENT)
+    links = [
+        (before, after, moves[before, after], moves[before, after] / of_source[before])
+        for before, after in sorted(kept, key=lambda pair: (ranked[pair[0]], ranked[pair[1]]))
+    ]
+    told = Folded(len(folded), sum(moves[pair] for pair in folded), sum(moves.values()))
+    if folded:
+        other = _unused(OTHER, ranked)
+        links.append((other, other, told.users, 1.0))
+    return [
+        {
+            "source": f"I{interval.number - 1} {before}",
+            "target": f"I{interval.number} {after}",
+            "User_Count": users,
+            "share": share,
+            "order": order,
+            **when(interval),
+        }
+        for order, (before, after, users, share) in enumerate(links, start=1)
+    ], told
+
+
+def _unused(name: str, taken: Collection[str]) -> str:
+    """The name, with as many stars as it takes to be no label's."""
+    while name in taken:
+        name += "*"
+    return name

@@ -1,0 +1,61 @@
+"""transition_causes: label_transitions with a step in between, which tells what users did from what a new model says.
+
+The previous interval was labelled by the models of then. Had those labelled this interval too, a user would go from
+From_Label to Same_Model_Label: behaviour. What this interval's models make of the same sessions is To_Label: the model.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.labels import ABSENT
+
+CAUSES = ("none", "behaviour", "model", "both")
+
+COUNTED = ["From_Label", "Same_Model_Label", "To_Label"]
+
+
+def transition_causes(
+    user_labels: ir.Table, before: ir.Table | None, same_model: ir.Table | None, interval: Interval
+) -> ir.Table:
+    """One row a triple of labels, Absent included; triples without users are left out.
+
+    ``before``: user_labels of the previous interval, None at the first with data. ``same_model``: ``user_id`` and
+    ``user_flywheel_label`` of this interval's users by the models of the previous one; None where those labelled both,
+    so that Same_Model_Label is To_Label. Counts sum as in label_transitions.
+
+    ann was Engaged, is Passive now, and would be Passive by the old models: behaviour. bob was Engaged, would be so by
+    the old models, and is Passive: model. cy was Engaged, would be Passive, is Exploring: both, and so it is when the
+    new model undoes what the behaviour did."""
+    now = user_labels.select("user_id", To_Label="user_flywheel_label")
+    if same_model is None:
+        labelled = now.mutate(Same_Model_Label=now.To_Label)
+    else:
+        same = same_model.select(same_user="user_id", Same_Model_Label="user_flywheel_label")
+        labelled = now.left_join(same, now.user_id == same.same_user).drop("same_user")
+    if before is None:
+        moves = labelled.mutate(From_Label=ibis.null("string"))
+    else:
+        moves = labelled.outer_join(before.select("user_id", From_Label="user_flywheel_label"), "user_id")
+    named = moves.select(**{name: moves[name].fill_null(ABSENT) for name in COUNTED})
+    counted = named.group_by(COUNTED).aggregate(User_Count=named.count())
+    behaviour = counted.From_Label != counted.Same_Model_Label
+    model = counted.Same_Model_Label != counted.To_Label
+    cause = ibis.cases((behaviour & model, "both"), (behaviour, "behaviour"), (model, "model"), else_="none")
+    return counted.mutate(
+        Cause=cause,
+        First_Day=ibis.literal(interval.first_day),
+        Interval=ibis.literal(interval.number, "int32"),
+        Interval_Dates=ibis.literal(interval.dates),
+    ).order_by(COUNTED)
+
+
+def users_by_cause(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Users by each of CAUSES, of a table's rows."""
+    counts = dict.fromkeys(CAUSES, 0)
+    for row in rows:
+        counts[row["Cause"]] += row["User_Count"]
+    return counts

@@ -1,1 +1,0 @@
-"""Models: artefact bundle, compiling, scoring, training, evaluation, and the sample they learn from. No Dagster."""

@@ -1,0 +1,73 @@
+"""Runs whose process died without a word. Dagster's monitoring doesn't see them where runs are processes of this
+machine, and one that stays "started" for ever would hold its interval for ever."""
+
+import os
+import socket
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import psutil
+
+from flywheel_assets.orchestration.jobs import JOBS
+
+PROCESS_TAG = ".dagster/flywheel_process"
+"""Where a run is: machine, process and when that process began, so that its number, given out again, is another's. The
+UI shows no tags that begin as this one does: it is for nobody to read."""
+
+TAGGED_AFTER = timedelta(minutes=1)
+"""A run says where it is a moment after it started; one that has not for this long was killed before it could."""
+
+CLOCK_STEP_SECONDS = 60
+"""When a process began is reckoned from the clock, and moves with it."""
+
+
+def this_process() -> str:
+    """The tag's value for a run of this process."""
+    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+
+
+def is_gone(process: str) -> bool:
+    """Whether a process of this machine has ended; False for one of another machine, of which nothing is known."""
+    host, pid, began = process.rsplit("/", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        found = psutil.Process(int(pid))
+        another = abs(found.create_time() - float(began)) > CLOCK_STEP_SECONDS
+        return another or found.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def end_abandoned_runs(instance: dg.DagsterInstance, now: datetime | None = None) -> list[str]:
+    """Report the runs whose process is gone as failed, and return their ids. The daemon then starts those that it
+    launched again; one of `flywheel run` waits for the next `flywheel run`."""
+    unfinished = instance.get_run_records(dg.RunsFilter(statuses=list(_ON_A_PROCESS)))
+    abandoned = [r.dagster_run for r in unfinished if _is_abandoned(instance, r, now or datetime.now(UTC))]
+    for run in abandoned:
+        instance.report_run_failed(run, "The process of this run ended without a word; it was probably killed.")
+    return [run.run_id for run in abandoned]
+
+
+def keys_of(runs: Iterable[dg.DagsterRun], tag: str) -> set[str]:
+    """The values of a tag among runs."""
+    return {run.tags[tag] for run in runs if tag in run.tags}
+
+
+def _is_abandoned(instance: dg.DagsterInstance, record: dg.RunRecord, now: datetime) -> bool:
+    run = record.dagster_run
+    process = run.tags.get(PROCESS_TAG)
+    parent = instance.get_run_by_id(run.parent_run_id) if run.parent_run_id and process else None
+    if process and not (parent and parent.tags.get(PROCESS_TAG) == process):  # a retry begins with its parent's tags
+        return is_gone(process)
+    launched = run.remote_job_origin is not None
+    if run.job_name not in JOBS or (launched and run.status in _STILL_DAGSTERS):
+        return False
+    return now - record.update_timestamp.astimezone(UTC) > TAGGED_AFTER
+
+
+_STILL_DAGSTERS = (dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING)
+"""What a launched run is in until its process says otherwise; run monitoring has a time limit for these."""
+
+_ON_A_PROCESS = (*_STILL_DAGSTERS, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)

@@ -1,0 +1,1 @@
+"""Bundles of models: their files and manifest, scorers, champion, candidates and archive, comparison, promotion."""

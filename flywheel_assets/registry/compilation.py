@@ -1,0 +1,114 @@
+"""One ONNX file of a model's scaler, network and labels, which ONNX Runtime scores without TensorFlow or scikit-learn.
+
+Input ``features`` float64 [n, F], raw; outputs ``label`` int64 [n] and ``probabilities`` float32 [n, C]. The scaler
+runs in double precision, as scikit-learn's does, because float32 cannot hold large counts exactly.
+"""
+
+import json
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flywheel_assets.errors import ArtefactError
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
+from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles
+from flywheel_assets.registry.originals import Originals
+from flywheel_assets.warehouse.files import write_whole
+
+
+def compile_bundle(bundle: ModelBundle) -> list[Path]:
+    """Both compiled scorers, written beside the artefacts."""
+    paths = []
+    for info, files in ((bundle["session"], SESSION_FILES), (bundle["user"], USER_FILES)):
+        paths.append(bundle.directory / files.compiled)
+        write_whole(paths[-1], compile_model(bundle, info, files))
+    return paths
+
+
+def compile_model(bundle: ModelBundle, info: ModelInfo, files: ModelFiles) -> bytes:
+    """One compiled scorer. Raises ArtefactError when the artefacts are not the manifest's or cannot be compiled."""
+    originals = Originals.open(bundle.directory, files, bundle.digests)
+    for what, found, expected in (
+        ("features", originals.features, info.features),
+        ("labels", originals.labels, info.labels),
+    ):
+        if found != expected:
+            raise ArtefactError(
+                f"{bundle.directory / 'manifest.json'} names other {what} ({', '.join(expected)}) than the artefacts "
+                f"({', '.join(found)}); delete it and type: flywheel models adopt {bundle.directory}"
+            )
+    return compiled(originals, scorer_metadata(info, files, bundle.digests))
+
+
+def scorer_metadata(info: ModelInfo, files: ModelFiles, digests: Mapping[str, str]) -> dict[str, str]:
+    """What a compiled scorer says of itself; one whose metadata is another is stale."""
+    return {
+        "version": info.version,
+        "features": json.dumps(info.features),
+        "labels": json.dumps(info.labels),
+        "sources": json.dumps({name: digests[name] for name in files.originals}),
+    }
+
+
+def compiled(originals: Originals, metadata: Mapping[str, str]) -> bytes:
+    """The ONNX file. Raises ArtefactError when the network uses what ONNX Runtime does not run."""
+    import onnx
+    import onnxruntime
+    from onnx import TensorProto, helper, numpy_helper
+
+    network = onnx.compose.add_prefix(_exported(originals.network, len(originals.features)), "network/")
+    scaler = originals.scaler
+    constants = {"scale": scaler.scale_, "offset": scaler.min_}
+    nodes = [
+        helper.make_node("Mul", ["features", "scale"], ["multiplied"]),
+        helper.make_node("Add", ["multiplied", "offset"], ["shifted"]),
+        helper.make_node("Cast", ["clipped" if scaler.clip else "shifted"], ["scaled"], to=TensorProto.FLOAT),
+    ]
+    if scaler.clip:
+        constants |= dict(zip(("lowest", "highest"), scaler.feature_range, strict=True))
+        nodes.insert(2, helper.make_node("Clip", ["shifted", "lowest", "highest"], ["clipped"]))
+    nodes += [
+        helper.make_node("Identity", ["scaled"], [network.graph.input[0].name]),
+        *network.graph.node,
+        helper.make_node("Identity", [network.graph.output[0].name], ["probabilities"]),
+        helper.make_node("ArgMax", ["probabilities"], ["label"], axis=1, keepdims=0),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "scorer",
+        [helper.make_tensor_value_info("features", TensorProto.DOUBLE, ["n", len(originals.features)])],
+        [
+            helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", len(originals.labels)]),
+        ],
+        [numpy_helper.from_array(np.asarray(v, np.float64), name) for name, v in constants.items()]
+        + list(network.graph.initializer),
+    )
+    model = helper.make_model(graph, opset_imports=network.opset_import, ir_version=network.ir_version)
+    helper.set_model_props(model, dict(metadata))
+    content: bytes = model.SerializeToString()
+    try:
+        onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime has an exception class of its own for each kind
+        raise ArtefactError(
+            f"the network cannot be compiled for ONNX Runtime: {error}; "
+            "expected layers that Keras exports to ONNX, as Dense, BatchNormalization or Rescaling"
+        ) from None
+    return content
+
+
+def _exported(network: Any, features: int) -> Any:
+    """The network alone as an ONNX model; Keras exports it through a file, once it was compiled and called."""
+    import onnx
+
+    network.compile()
+    network(np.zeros((1, features), np.float32))
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # tf2onnx asks NumPy for names that it no longer has
+        path = Path(folder) / "network.onnx"
+        network.export(path, format="onnx", verbose=False)
+        return onnx.load(path)

@@ -1,0 +1,161 @@
+"""Promotion and rollback: how a bundle becomes the champion of a models folder. Where bundles lie is `shelves`.
+
+The champion is changed in steps, each of them whole or not done: it is archived, the change is written down as begun,
+files are replaced one by one with the manifest last, the change is written down as complete. After a kill in between
+the digests do not fit the manifest, :meth:`ModelBundle.open` names the command to type again, and that mends it.
+"""
+
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from flywheel_assets.errors import ArtefactError
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.files import ALL_FILES, MANIFEST, SESSION_FILES, USER_FILES
+from flywheel_assets.registry.promotions import (
+    Promotion,
+    earlier_champion,
+    read_promotions,
+    unfinished,
+    write_promotions,
+)
+from flywheel_assets.registry.shelves import ARCHIVE, CANDIDATES, champion, promotable, whole
+from flywheel_assets.warehouse.files import locked, write_whole
+
+_NAMED = (*ALL_FILES, SESSION_FILES.compiled, USER_FILES.compiled, "README.md")
+
+
+def promote(
+    models_dir: Path,
+    version: str,
+    now: datetime,
+    instead_of: str | None,
+    why: str = "",
+    objections: Sequence[str] = (),
+    figures: Mapping[str, Any] | None = None,
+) -> Promotion:
+    """Makes a candidate, or a bundle of the archive, the champion, and archives the one before. Whether it should be is
+    the caller's question: ``instead_of`` is the champion that it was compared with (None: the folder had none),
+    ``objections`` what the caller overrules, ``why`` and ``figures`` go into the record. A promotion of the version
+    that was begun is completed. A candidate is gone afterwards, the archive keeps what it has.
+
+    Raises ArtefactError, and leaves the champion as it is, when the bundle is missing or not whole, when the champion
+    is another by now, and while another change is unfinished."""
+    with _locked(models_dir):
+        promotions = read_promotions(models_dir)
+        begun = unfinished(promotions)
+        if begun and (begun.action, begun.version) != ("promote", version):
+            raise ArtefactError(f"{begun.interruption}; or undo it: flywheel models rollback")
+        source = promotable(models_dir, version)
+        if begun:
+            return _completed(models_dir, promotions, source)
+        present = champion(models_dir)
+        if (present.version if present else None) != instead_of:
+            raise ArtefactError(
+                f"the champion in {models_dir} is {present.version if present else 'gone'}, {version} was compared "
+                f"with {instead_of or 'none'}: somebody changed it meanwhile; type the command again"
+            )
+        at = now.isoformat(timespec="seconds")
+        entry = Promotion("promote", version, instead_of, at, why, bool(objections), tuple(objections), figures or {})
+        if present and present.version == version:  # killed before the candidate was cleared away
+            _discard_candidate(models_dir, source)
+            return replace(entry, complete=True)
+        _archive(present)
+        return _completed(models_dir, [*promotions, entry], source)
+
+
+def rollback(models_dir: Path, now: datetime, why: str = "") -> Promotion:
+    """Puts the champion before the present one back, and archives the present one. A rollback that was begun is
+    completed, a promotion that was begun is undone.
+
+    Raises ArtefactError, and leaves the champion as it is, without an earlier one or when that is not whole."""
+    with _locked(models_dir):
+        promotions = read_promotions(models_dir)
+        begun = unfinished(promotions)
+        if begun and begun.action == "rollback":
+            return _completed(models_dir, promotions, whole(models_dir / ARCHIVE / begun.version))
+        bundle = None if begun else champion(models_dir)
+        present = begun.version if begun else bundle.version if bundle else None
+        earlier = begun.before if begun else earlier_champion(promotions, present or "")
+        if earlier is None:
+            raise ArtefactError(f"{models_dir} has had no champion before {present or 'any'} to go back to")
+        source = whole(models_dir / ARCHIVE / earlier)
+        _archive(bundle)
+        entry = Promotion("rollback", earlier, present, now.isoformat(timespec="seconds"), why)
+        return _completed(models_dir, [*(promotions[:-1] if begun else promotions), entry], source)
+
+
+def _completed(models_dir: Path, promotions: list[Promotion], source: ModelBundle) -> Promotion:
+    """Replaces the champion's files by those of ``source``, as the last of ``promotions`` says, and completes it."""
+    write_promotions(models_dir, promotions)
+    names = _carried(source.directory)
+    for name in names[:-1]:
+        write_whole(models_dir / name, (source.directory / name).read_bytes())
+    for name in set(_carried(models_dir)) - set(names):  # an old picture, which the archive has
+        (models_dir / name).unlink()
+    write_whole(models_dir / MANIFEST, (source.directory / MANIFEST).read_bytes())
+    ModelBundle.open(models_dir)
+    done = replace(promotions[-1], complete=True)
+    write_promotions(models_dir, [*promotions[:-1], done])
+    _discard_candidate(models_dir, source)
+    return done
+
+
+def _archive(bundle: ModelBundle | None) -> None:
+    """Has the archive hold a champion whole, if there is one; a copy that is there and whole stays."""
+    if bundle is None:
+        return
+    home = bundle.directory / ARCHIVE / bundle.version
+    staged = _hidden(bundle.directory)
+    try:
+        whole(home)
+    except ArtefactError:
+        staged.mkdir()
+        for name in _carried(bundle.directory):
+            shutil.copy2(bundle.directory / name, staged / name)
+        ModelBundle.open(staged)
+        if home.exists():
+            shutil.rmtree(home)
+        staged.rename(home)
+
+
+def _discard_candidate(models_dir: Path, bundle: ModelBundle) -> None:
+    """Deletes a candidate's folder so that nobody sees a part of it; a bundle of the archive stays."""
+    if bundle.directory.parent == models_dir / CANDIDATES:
+        gone = _hidden(models_dir)
+        bundle.directory.rename(gone)
+        shutil.rmtree(gone)
+
+
+def _hidden(models_dir: Path) -> Path:
+    """The name of a folder that nobody looks for, once those are deleted that a kill left behind."""
+    archive = models_dir / ARCHIVE
+    archive.mkdir(exist_ok=True)
+    for leftover in archive.glob(".*"):
+        shutil.rmtree(leftover)
+    return archive / f".{uuid.uuid4().hex}"
+
+
+def _carried(directory: Path) -> list[str]:
+    """The files of a bundle that go with it, the manifest last. Holdouts stay behind: they are data."""
+    pictures = sorted(path.name for path in directory.glob("*.png"))
+    return [*(name for name in _NAMED if (directory / name).is_file()), *pictures, MANIFEST]
+
+
+@contextmanager
+def _locked(models_dir: Path) -> Iterator[None]:
+    """Of several processes that would change the champion, one at a time; others wait for the moment that it takes."""
+    if not models_dir.is_dir():
+        raise ArtefactError(f"{models_dir} is not there; set FLYWHEEL_MODELS_DIR to the folder with the models")
+    try:
+        with locked(models_dir / ".lock"):
+            yield
+    except OSError as error:
+        raise ArtefactError(
+            f"the champion in {models_dir} cannot be changed: {error}; once that is mended, type the command again"
+        ) from None

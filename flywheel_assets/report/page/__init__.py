@@ -1,0 +1,1 @@
+"""The parts of the interval report's page. The page itself is `report.interval_report`."""

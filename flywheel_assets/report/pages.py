@@ -1,0 +1,87 @@
+"""Pages: the HTML reports under ``<warehouse>/reports``, each seen whole or not at all.
+
+Not here: what they say (``reporting``) and when they are made (``defs``)."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from flywheel_assets.errors import ReportError
+from flywheel_assets.intervals import Interval
+from flywheel_assets.warehouse.files import locked, write_all, write_whole
+
+INDEX = "index.html"
+
+_HEAD_BYTES = 8192
+"""The page says within so many bytes what it was made from."""
+
+
+class Pages:
+    """The reports of one warehouse."""
+
+    def __init__(self, warehouse: Path) -> None:
+        self.warehouse = warehouse
+        self.folder = warehouse / "reports"
+
+    def path(self, interval: Interval) -> Path:
+        """Where the page of an interval is, or would be."""
+        return self.folder / f"interval_{interval.number:03d}_{interval.first_day}_{interval.last_day}.html"
+
+    @property
+    def index(self) -> Path:
+        return self.folder / INDEX
+
+    def exists(self, interval: Interval) -> bool:
+        return self.path(interval).is_file()
+
+    def made_at(self, interval: Interval) -> datetime | None:
+        """When the page was written, in the time of this machine; None without a page."""
+        path = self.path(interval)
+        return datetime.fromtimestamp(path.stat().st_mtime).astimezone() if path.is_file() else None
+
+    def digest(self, interval: Interval, meta: str) -> str | None:
+        """What the page says under a name of its head; None without a page, or without that name in it."""
+        try:
+            with self.path(interval).open("rb") as file:
+                head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
+        except OSError:
+            return None
+        found = re.search(rf'<meta name="{re.escape(meta)}" content="([^"]*)">', head)
+        return html.unescape(found[1]) if found else None
+
+    def write(self, interval: Interval, page: str, beside: str, script: str, index: Callable[[], str]) -> Path:
+        """Put the page in its place, the script ``beside`` all pages where it is not that already, and then the index,
+        made when no other page is being written, so that the last one made names them all.
+
+        Raises ReportError when that cannot be; what was there before is then still there."""
+        path = self.path(interval)
+        try:
+            if not _is(self.folder / beside, script):
+                write_whole(self.folder / beside, script.encode())
+            with locked(self.folder / ".lock"):
+                write_all({path: page.encode(), self.index: index().encode()})
+                for old in self.folder.glob(f"interval_*_{interval.first_day}_*.html"):
+                    if old != path:  # under another first interval it had another number
+                        old.unlink(missing_ok=True)
+        except OSError as error:
+            raise ReportError(
+                f"the report of {interval.key} could not be written to {path}: {error.strerror or error}. Nothing of "
+                f"it was kept, and no table is concerned; mend that, then: flywheel report --interval {interval.key}"
+            ) from None
+        return path
+
+    def write_alone(self, path: Path, page: str) -> None:
+        """Put a page where somebody wants it. Raises ReportError when that cannot be."""
+        try:
+            write_whole(path, page.encode())
+        except OSError as error:
+            raise ReportError(f"the report could not be written to {path}: {error.strerror or error}") from None
+
+
+def _is(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode()
+    except OSError:
+        return False

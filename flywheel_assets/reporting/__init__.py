@@ -1,1 +1,0 @@
-"""Tables and verdicts in, text and pages out. No Dagster."""

@@ -1,0 +1,135 @@
+"""A fit of the segments put together: which intervals, from what matrix, kept as what. Knows nothing of Dagster."""
+
+import json
+from collections.abc import Callable, Sequence
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+
+from flywheel_assets.errors import SegmentsError, SettingsError
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.intervals import Interval
+from flywheel_assets.segments.cluster_centers import Fitted
+from flywheel_assets.segments.exploration import Exploration, explore
+from flywheel_assets.segments.segments import Segments, matrix
+from flywheel_assets.segments.visit_features import columns_of, visit_features
+from flywheel_assets.settings import SETTINGS
+from flywheel_assets.tables.generation import digest_of_all
+
+RANGE = "flywheel.range"
+"""The note in visit_features that says which intervals it is of, and of which features."""
+
+FITTED = "flywheel.fitted"
+"""The note in k_diagnostics that holds the chosen fit."""
+
+
+def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval]:
+    """The intervals of a range of keys; an empty key is the first interval with data, or the last one materialized.
+
+    Raises SettingsError for a key that is no interval, for a range without any and for an outcome that is no feature,
+    SegmentsError when nothing has been materialized, NotMaterializedError for an interval in the range that has not."""
+    outcome_among(flywheel.settings.outcome, flywheel.models["session"].features)
+    made = flywheel.warehouse.keys("trimmed_sessions")
+    if not made and not (first and last):
+        raise SegmentsError("no interval has been materialized, so there are no sessions to cluster: flywheel run")
+    with_data = flywheel.first_key or (made[0] if made else "")
+    start, end = flywheel.interval(first or with_data), flywheel.interval(last or made[-1])
+    if start.number > end.number:
+        raise SettingsError(f"from {start.key} to {end.key} there is no interval: the first comes after the last")
+    intervals = flywheel.calendar.between(start, end)
+    for interval in intervals:
+        flywheel.warehouse.read("trimmed_sessions", interval)
+    return intervals
+
+
+def visits_of(flywheel: Flywheel, intervals: list[Interval]) -> ir.Table:
+    """visit_features of these intervals."""
+    features = flywheel.models["session"].features
+    tables = [
+        visit_features(flywheel.warehouse.read("trimmed_sessions", interval), features).mutate(
+            interval_start=ibis.literal(interval.key)
+        )
+        for interval in intervals
+    ]
+    ordered = ("session_id", "user_id", "interval_start", *columns_of(features))
+    return ibis.union(*(table.select(*ordered) for table in tables)) if len(tables) > 1 else tables[0].select(*ordered)
+
+
+def range_note(flywheel: Flywheel, intervals: list[Interval]) -> dict[str, str]:
+    """The notes of visit_features: its intervals, and a digest of the tables that it was made from."""
+    made = (flywheel.warehouse.generation("trimmed_sessions", interval) for interval in intervals)
+    value = {
+        "first_interval": intervals[0].key,
+        "last_interval": intervals[-1].key,
+        "features": list(flywheel.models["session"].features),
+        "fingerprint": digest_of_all(generation.digest if generation else "" for generation in made),
+    }
+    return {RANGE: json.dumps(value)}
+
+
+def explored(flywheel: Flywheel, clusters: int, tell: Callable[[str], None]) -> tuple[Exploration, Fitted]:
+    """Every number of clusters fitted to visit_features, and the chosen fit. ``clusters`` overrides the rule, and so
+    does the setting; 0 and none leave it to the rule. Raises SegmentsError as :func:`explore` does."""
+    settings, note = flywheel.settings, json.loads(flywheel.segment_files.note("visit_features", RANGE))
+    # In a fixed order, so that a sample by position is the same sample when the fit is made again.
+    rows = flywheel.segment_files.read("visit_features").sort_by("session_id")
+    counts = tuple(note["features"])
+    names = columns_of(counts)
+    numbers = range(settings.segment_counts[0], settings.segment_counts[1] + 1)
+    found = explore(matrix(rows, names), numbers, clusters or settings.segment_count, tell)
+    outcome = outcome_among(settings.outcome, counts)
+    conversions = None
+    if outcome:
+        converted = rows.column(outcome).to_numpy() > 0
+        conversions = tuple(np.bincount(found.fit.labels[converted], minlength=len(found.fit.centers)).tolist())
+    fitted = Fitted(
+        features=tuple(names[i] for i in found.scaled.kept),
+        constant=tuple(names[i] for i in found.scaled.constant),
+        means=tuple(found.scaled.means.tolist()),
+        scales=tuple(found.scaled.scales.tolist()),
+        counts=counts,
+        outcome=outcome,
+        centers=tuple(tuple(center) for center in found.fit.centers.tolist()),
+        sizes=tuple(found.fit.sizes.tolist()),
+        conversions=conversions,
+        jaccards=found.choice.stabilities[found.choice.clusters].jaccards,
+        first_interval=note["first_interval"],
+        last_interval=note["last_interval"],
+        fingerprint=note["fingerprint"],
+        why=found.choice.why,
+        sampling=found.sampling,
+    )
+    return found, fitted
+
+
+def outcome_among(outcome: str, features: Sequence[str]) -> str | None:
+    """The outcome where it is one of the features; None for the default, which a team's features need not have. Raises
+    SettingsError for one that was set and is none of them."""
+    if outcome in features:
+        return outcome
+    if outcome != SETTINGS["FLYWHEEL_OUTCOME"][0]:
+        raise SettingsError(
+            f"FLYWHEEL_OUTCOME is {outcome!r}; expected a feature of the session model: {', '.join(features)}"
+        )
+    return None
+
+
+def previous_segments(flywheel: Flywheel) -> Segments | None:
+    """The fit in use, which a new one is matched to; None when there is none. Raises SegmentsError for one that cannot
+    be read, rather than giving its ids to other clusters."""
+    return flywheel.segments if flywheel.segment_files.report() is not None else None
+
+
+def visits_to_cluster(flywheel: Flywheel, interval: Interval) -> ir.Table:
+    """visit_features of the interval as the fit in use needs it. Raises SegmentsError when nothing has been fitted and
+    when a feature of the fit has no column, NotMaterializedError."""
+    segments = flywheel.segments
+    sessions = flywheel.warehouse.read("trimmed_sessions", interval)
+    missing = [name for name in segments.counts if name not in sessions.columns]
+    if missing:
+        raise SegmentsError(
+            f"trimmed_sessions of interval {interval.key} has no column {', '.join(map(repr, missing))}, which the "
+            f"segments of version {segments.version} were fitted on: fit again, flywheel segments fit"
+        )
+    return visit_features(sessions, segments.counts)

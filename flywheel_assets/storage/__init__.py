@@ -1,1 +1,0 @@
-"""Where tables live: engines, the warehouse, the landing folder and its index. No Dagster."""

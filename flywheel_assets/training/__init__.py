@@ -1,0 +1,1 @@
+"""Training a model from labelled rows: who labelled, splits, networks, calibration, metrics, card, tracking."""

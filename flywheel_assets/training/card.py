@@ -1,0 +1,181 @@
+"""The card of a candidate: what it learnt from, how, and what it is worth, as Markdown. Every number was measured."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
+from flywheel_assets.simulation.shipped_card import markdown_table, percent
+from flywheel_assets.training.candidate_models import Measured, ModelFigures
+from flywheel_assets.training.grid import layers
+
+INTRODUCTION = """\
+Two classifiers: the session model gives each session a quality label from its counts, the user model gives each user a
+flywheel label from the shares of their session labels in an interval. This page is written by the training itself."""
+
+METHOD = """\
+The last intervals validate, those before them train. Of the training users a tenth, drawn by seed, is set aside and
+says when to stop; on the rest networks of a small grid are fitted, each behind a min-max scaler. The smallest network
+within one standard error (users as clusters) of the best validation log loss is kept, and its probabilities are
+calibrated by a temperature, built into its last layer, where that lowers the log loss. The user model learns from
+*predicted* session labels, of all sessions of a user, labelled or not; rows and figures are of labelled ones.
+
+All figures are of the validation part, which also chose network and temperature: they are a little too good. The
+baselines are fitted on at most 100,000 of the same rows, with the same class weights, and get a temperature too."""
+
+CLASS_WEIGHTS = """\
+Labels are weighted against imbalance (n / (C n_c), softened so that no weight is more than 10 times another). That
+moves probabilities and predictions towards rare labels: where weights are far from 1, a probability is not the share of
+sessions or users for whom it comes true, as the calibration errors tell."""
+
+LIMITS = """\
+- The models repeat whoever labelled: what they cannot say is whether those labels were right.
+- Figures hold for users and weeks like those of the validation intervals; the drift checks say when these are gone.
+- The user model sees shares alone: a user with one session looks the same as one with twenty alike.
+- Counts beyond the largest of the training are taken for that largest (the scalers clip)."""
+
+
+def candidate_card(bundle: ModelBundle, session: ModelFigures, user: ModelFigures, training: Mapping[str, Any]) -> str:
+    """``training`` as the manifest has it."""
+    sections = [
+        f"# Models, version {bundle.version}",
+        INTRODUCTION,
+        f"    {training['command']}",
+        "## Data and method",
+        _data(training),
+        METHOD,
+        CLASS_WEIGHTS,
+        markdown_table(["rows", "count"], [[name, f"{count:,}"] for name, count in training["rows"].items()]),
+        markdown_table(["library", "version"], bundle.libraries.items()),
+        "## Session model",
+        *_model("session", bundle["session"], session),
+        "## User model",
+        *_model("user", bundle["user"], user),
+        "## Limits",
+        LIMITS,
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def worth(figures: ModelFigures) -> str:
+    """What the network is worth beside the better baseline, in a sentence of plain text: by log loss, and the noise of
+    the difference, two standard errors over users, whatever macro F1 says."""
+    network, best = figures.network, _better_baseline(figures)
+    gap = f"{abs(best.loss_gap):.4f} {'lower' if best.loss_gap > 0 else 'higher'}, ± {2 * best.gap_error:.4f}"
+    losses = f"log loss {network.evaluation.log_loss:.4f} against {best.evaluation.log_loss:.4f}, {gap} over users"
+    scores = f"macro F1 {network.evaluation.macro_f1:.3f} against {best.evaluation.macro_f1:.3f}"
+    if abs(best.loss_gap) <= 2 * best.gap_error:
+        return f"Network and better baseline, {best.name}, are no different beyond noise: {losses}; {scores}."
+    verdict = "better" if best.loss_gap > 0 else "worse"
+    return f"The network does {verdict} than the better baseline, {best.name}: {losses}; {scores}."
+
+
+def _better_baseline(figures: ModelFigures) -> Measured:
+    """That of the lowest log loss; if any are better than the network beyond noise, of these."""
+    rivals = figures.classifiers[1:]
+    beyond_noise = [rival for rival in rivals if _beats_the_network(rival)]
+    return min(beyond_noise or rivals, key=lambda rival: rival.loss_gap)
+
+
+def _beats_the_network(rival: Measured) -> bool:
+    return rival.loss_gap < -2 * rival.gap_error
+
+
+def _data(training: Mapping[str, Any]) -> str:
+    intervals, validation = training["intervals"], training["validation_intervals"]
+    facts = [
+        f"labels: {training['source']}",
+        f"intervals: {len(intervals)}, {intervals[0]} to {intervals[-1]}; the last {len(validation)} validate",
+        f"fingerprint of rows and labels: `{training['fingerprint']}`",
+        f"seed: {training['seed']}",
+    ]
+    return "\n".join(f"- {fact}" for fact in facts)
+
+
+def _model(name: str, info: ModelInfo, figures: ModelFigures) -> list[str]:
+    network = figures.network
+    evaluation = network.evaluation
+    summary = [
+        f"version: `{info.version}`",
+        f"features: {', '.join(f'`{feature}`' for feature in info.features)}",
+        f"labels, worst to best: {', '.join(info.order)}",
+        f"hidden layers: {layers(figures.chosen.hidden_units)}; {figures.chosen.parameters:,} parameters",
+        f"rows: {evaluation.observations:,}",
+        f"accuracy: {percent(evaluation.accuracy)} %",
+        f"macro F1: {evaluation.macro_f1:.3f}",
+        f"log loss, nats: {evaluation.log_loss:.4f}; {figures.log_loss_uncalibrated:.4f} before calibration",
+        f"temperature: {network.temperature:.3f}",
+        _unseen(figures),
+        *_outcome(figures),
+    ]
+    per_label = zip(
+        evaluation.labels,
+        evaluation.precision,
+        evaluation.recall,
+        evaluation.f1,
+        network.label_calibration_errors,
+        figures.class_weights.values(),
+        strict=True,
+    )
+    confusion = zip(evaluation.labels, evaluation.confusion, strict=True)
+    return [
+        "\n".join(f"- {fact}" for fact in summary),
+        f"**{worth(figures)}**" if _beats_the_network(_better_baseline(figures)) else worth(figures),
+        _classifiers(figures.classifiers),
+        markdown_table(
+            ["label", "precision", "recall", "F1", "calibration error", "class weight"],
+            [[label, *(f"{value:.3f}" for value in values)] for label, *values in per_label],
+        ),
+        "The calibration error is the expected one (ECE) of each label against the rest, in 10 equal-mass bins.",
+        markdown_table(
+            ["true \\ predicted", *evaluation.labels], [[label, *(f"{n:,}" for n in row)] for label, row in confusion]
+        ),
+        f"![confusion]({name}_confusion.png) ![reliability]({name}_reliability.png)",
+        markdown_table(
+            ["hidden layers", "parameters", "validation log loss", "standard error"],
+            [
+                [layers(p.hidden_units), f"{p.parameters:,}", f"{p.log_loss:.4f}", f"{p.standard_error:.4f}"]
+                for p in figures.grid
+            ],
+        ),
+    ]
+
+
+def _unseen(figures: ModelFigures) -> str:
+    unseen = figures.unseen_users
+    if unseen is None:
+        return "users never seen in training: none in the validation part"
+    return (
+        f"users never seen in training, in {unseen.observations:,} of these rows: accuracy "
+        f"{percent(unseen.accuracy)} %, macro F1 {unseen.macro_f1:.3f}, log loss {unseen.log_loss:.4f}"
+    )
+
+
+def _outcome(figures: ModelFigures) -> list[str]:
+    names = ", ".join(f"`{name}`" for name in figures.outcome_features)
+    if not names:
+        return []
+    without = figures.without_outcome
+    if without is None:
+        return [f"the labels were defined by {names}, all that the model sees: it agrees with them trivially"]
+    return [
+        f"the labels were defined by {names}, which the model sees; the same network without: accuracy "
+        f"{percent(without.evaluation.accuracy)} %, macro F1 {without.evaluation.macro_f1:.3f}, "
+        f"log loss {without.evaluation.log_loss:.4f}"
+    ]
+
+
+def _classifiers(classifiers: tuple[Measured, ...]) -> str:
+    rows = [
+        [
+            one.name,
+            percent(one.evaluation.accuracy),
+            f"{one.evaluation.macro_f1:.3f}",
+            f"{one.evaluation.log_loss:.4f}",
+            f"{sum(one.label_calibration_errors) / len(one.label_calibration_errors):.4f}",
+            f"{one.size_bytes:,}",
+            f"{one.microseconds_a_row:.2f}",
+        ]
+        for one in classifiers
+    ]
+    header = ["classifier", "accuracy, %", "macro F1", "log loss", "mean calibration error", "bytes", "µs a row"]
+    return markdown_table(header, rows)

@@ -1,0 +1,114 @@
+"""A labelled parquet file: the sessions that can be learnt from, and their users' labels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+from pyarrow import ArrowInvalid
+
+from flywheel_assets.errors import LabelError
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.landing import landed_sessions as landed
+from flywheel_assets.training.label_rows import Warn, order_in_use
+from flywheel_assets.training.labelled_data import in_labelled_intervals
+from flywheel_assets.warehouse.engine import parquet_schema
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """``sessions`` and ``users`` as :func:`flywheel_assets.training.labelled_data.labelled_data` takes them, with the
+    orders of their labels; no users when the file has none labelled."""
+
+    sessions: pd.DataFrame
+    session_order: tuple[str, ...]
+    users: pd.DataFrame | None
+    user_order: tuple[str, ...]
+
+
+def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
+    """The rows of ``path`` that have valid features and an interval with labelled sessions; a session's label may be
+    null. Rows that cannot be used are told to ``warn``.
+
+    Raises LabelError for a file that cannot be read, lacks a column, has no row to learn from, labels a session
+    twice or a user differently within an interval, and for a label that no order knows."""
+    features = flywheel.models["session"].features
+    table = _read(flywheel, path, ("session_id", "user_id", *features, "session_quality_label"))
+    label_columns = [c for c in ("session_quality_label", "user_flywheel_label") if c in table.columns]
+    texts = dict.fromkeys(("session_id", "user_id", *label_columns), "string")
+    typed = landed.started(landed.canonical(table, features).cast(texts), flywheel.settings.session_id_pattern)
+    valid = landed.valid_rows(typed, flywheel.minimums)
+    kept = valid.filter(valid.timestamp_unix.notnull())
+    sessions = flywheel.engine.collect(
+        kept.select("session_id", "user_id", *features, *label_columns, "timestamp_unix")
+    ).to_pandas()
+    sessions["interval_start"] = _intervals(flywheel, sessions["timestamp_unix"].to_numpy(np.int64))
+    sessions = sessions.dropna(subset=["interval_start"], ignore_index=True)
+    rows, usable = flywheel.figures(table, {"rows": table.count()})["rows"], len(sessions)
+    sessions = in_labelled_intervals(sessions)
+    if sessions.empty:
+        raise LabelError(
+            f"{path}: of {rows:,} rows none can be learnt from; expected session_quality_label, ids that end in a Unix "
+            f"time of an interval, and finite features. Look with: flywheel check {path}"
+        )
+    if usable < rows:
+        warn(f"{path}: {rows - usable:,} of {rows:,} rows have no interval or no usable feature")
+    twice = sessions["session_id"].duplicated()
+    if twice.any():
+        raise LabelError(
+            f"{path} has {twice.sum():,} sessions more than once, as {sessions['session_id'][twice].iloc[0]}; "
+            "expected one row each"
+        )
+    return FileRows(
+        sessions,
+        order_in_use(flywheel, "sessions", sessions["session_quality_label"].dropna()),
+        *_users(flywheel, path, sessions),
+    )
+
+
+def _read(flywheel: Flywheel, path: Path, needed: tuple[str, ...]) -> ir.Table:
+    expected = "expected a parquet file of labelled sessions"
+    if not path.exists():
+        raise LabelError(f"there is no file {path}; {expected}")
+    try:
+        parquet_schema(path)
+    except (OSError, ArrowInvalid):
+        raise LabelError(f"{path} is no parquet file; {expected}") from None
+    try:
+        table = flywheel.engine.read([path])
+    except flywheel.engine.read_errors as error:
+        raise LabelError(f"{path} cannot be read: {str(error).splitlines()[0]}; {expected}") from None
+    missing = [name for name in needed if name not in table.columns]
+    if missing:
+        raise LabelError(
+            f"{path} has no column {', '.join(missing)}; expected {', '.join(needed)} and, where users are labelled "
+            f"too, user_flywheel_label; found: {', '.join(table.columns)}"
+        )
+    texts = [name for name in flywheel.models["session"].features if not table[name].type().is_numeric()]
+    if texts:
+        raise LabelError(f"{path} has {', '.join(texts)} of {table[texts[0]].type()}; features are numbers")
+    return table
+
+
+def _intervals(flywheel: Flywheel, unix: np.ndarray) -> pd.Series:
+    """The key of the interval of each instant; null outside of the calendar."""
+    intervals = list(flywheel.calendar)
+    position = np.searchsorted([i.start_unix for i in intervals], unix, "right") - 1
+    inside = (position >= 0) & (unix < intervals[-1].end_unix)
+    return pd.Series(np.array([i.key for i in intervals], dtype=object)[position]).where(inside)
+
+
+def _users(flywheel: Flywheel, path: Path, sessions: pd.DataFrame) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
+    if "user_flywheel_label" not in sessions or sessions["user_flywheel_label"].isna().all():
+        return None, ()
+    labelled = sessions.dropna(subset=["user_flywheel_label"])
+    users = labelled[["user_id", "interval_start", "user_flywheel_label"]].drop_duplicates(ignore_index=True)
+    twice = users[users.duplicated(["user_id", "interval_start"])]
+    if len(twice):
+        one = twice.iloc[0]
+        raise LabelError(
+            f"{path} labels user {one.user_id} differently within interval {one.interval_start} "
+            f"({len(twice):,} such users and intervals); expected one user_flywheel_label a user and interval"
+        )
+    return users, order_in_use(flywheel, "users", users["user_flywheel_label"])

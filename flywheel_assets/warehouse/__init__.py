@@ -1,0 +1,1 @@
+"""Where tables live: engines, whole files, locks, the folder of a warehouse, CSV copies."""

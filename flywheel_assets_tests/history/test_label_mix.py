@@ -1,0 +1,20 @@
+from flywheel_assets.history.label_mix import label_mix
+from flywheel_assets_tests.frames import SECOND
+
+
+def test_a_row_a_label_of_each_level_in_the_order_of_labels() -> None:
+    rows = label_mix({"Low": 3, "High": 1}, {"Passive": 0, "Engaged": 2}, SECOND)
+
+    assert [(r["Level"], r["Label"], r["Label_Order"], r["Count"], r["Share"]) for r in rows] == [
+        ("sessions", "Low", 1, 3, 0.75),
+        ("sessions", "High", 2, 1, 0.25),
+        ("users", "Passive", 1, 0, 0.0),
+        ("users", "Engaged", 2, 2, 1.0),
+    ]
+    assert {(str(r["First_Day"]), r["Interval"], r["Interval_Dates"]) for r in rows} == {
+        ("2024-01-15", 2, "2024-01-15 - 2024-01-28")
+    }
+
+
+def test_shares_of_nothing_are_null() -> None:
+    assert [r["Share"] for r in label_mix({"Low": 0}, {"Passive": 0}, SECOND)] == [None, None]

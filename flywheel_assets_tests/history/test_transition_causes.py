@@ -1,0 +1,117 @@
+from collections import Counter
+
+import ibis.expr.types as ir
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flywheel_assets.history.transition_causes import transition_causes, users_by_cause
+from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.users.label_transitions import label_transitions
+from flywheel_assets.warehouse.engine import DuckDBEngine
+from flywheel_assets_tests.frames import SECOND, frame, records
+
+ANY = st.sampled_from(["Engaged", "Exploring", "Passive"])
+LABELS = st.dictionaries(st.sampled_from("abcdefgh"), ANY)
+TWICE = st.dictionaries(st.sampled_from("abcdefgh"), st.tuples(ANY, ANY))
+
+
+def labels(of_users: dict[str, str]) -> ir.Table:
+    return frame({"user_id": "string", "user_flywheel_label": "string"}, list(of_users.items()))
+
+
+def rows(
+    engine: DuckDBEngine, now: dict[str, str], before: dict[str, str] | None, same: dict[str, str] | None
+) -> list[dict[str, object]]:
+    tables = [labels(one) if one is not None else None for one in (before, same)]
+    return records(engine, transition_causes(labels(now), *tables, SECOND))
+
+
+def causes(*of: object) -> dict[tuple[object, ...], int]:
+    found = rows(*of)  # type: ignore[arg-type]
+    return {(r["From_Label"], r["Same_Model_Label"], r["To_Label"], r["Cause"]): r["User_Count"] for r in found}  # type: ignore[misc]
+
+
+def test_a_move_is_behaviour_where_the_old_model_saw_it_too_and_the_models_where_it_did_not(
+    engine: DuckDBEngine,
+) -> None:
+    before = {"stays": "Engaged", "slows": "Engaged", "judged": "Engaged", "both": "Engaged", "undone": "Engaged"}
+    same = {"stays": "Engaged", "slows": "Passive", "judged": "Engaged", "both": "Passive", "undone": "Passive"}
+    now = {"stays": "Engaged", "slows": "Passive", "judged": "Passive", "both": "Exploring", "undone": "Engaged"}
+
+    assert causes(engine, now, before, same) == {
+        ("Engaged", "Engaged", "Engaged", "none"): 1,
+        ("Engaged", "Passive", "Passive", "behaviour"): 1,
+        ("Engaged", "Engaged", "Passive", "model"): 1,
+        ("Engaged", "Passive", "Exploring", "both"): 1,
+        ("Engaged", "Passive", "Engaged", "both"): 1,
+    }
+
+
+def test_who_arrives_or_leaves_does_so_by_behaviour_and_may_be_judged_otherwise_too(engine: DuckDBEngine) -> None:
+    before = {"leaves": "Engaged"}
+    same = {"arrives": "Passive", "arrives too": "Passive"}
+    now = {"arrives": "Passive", "arrives too": "Engaged"}
+
+    assert causes(engine, now, before, same) == {
+        ("Engaged", ABSENT, ABSENT, "behaviour"): 1,
+        (ABSENT, "Passive", "Passive", "behaviour"): 1,
+        (ABSENT, "Passive", "Engaged", "both"): 1,
+    }
+
+
+def test_where_one_model_labelled_both_intervals_nothing_is_the_models(engine: DuckDBEngine) -> None:
+    assert causes(engine, {"a": "Passive", "b": "Engaged"}, {"a": "Engaged", "b": "Engaged"}, None) == {
+        ("Engaged", "Passive", "Passive", "behaviour"): 1,
+        ("Engaged", "Engaged", "Engaged", "none"): 1,
+    }
+
+
+def test_at_the_first_interval_with_data_everyone_arrives(engine: DuckDBEngine) -> None:
+    (row,) = rows(engine, {"a": "Engaged", "b": "Engaged"}, None, None)
+    assert row == {
+        "From_Label": ABSENT,
+        "Same_Model_Label": "Engaged",
+        "To_Label": "Engaged",
+        "User_Count": 2,
+        "Cause": "behaviour",
+        "First_Day": SECOND.first_day,
+        "Interval": 2,
+        "Interval_Dates": SECOND.dates,
+    }
+
+
+def test_no_users_give_no_rows(engine: DuckDBEngine) -> None:
+    assert rows(engine, {}, {}, {}) == []
+
+
+@settings(max_examples=20)
+@given(before=st.none() | LABELS, both=TWICE)
+def test_without_the_step_in_between_they_are_the_label_transitions(
+    engine: DuckDBEngine, before: dict[str, str] | None, both: dict[str, tuple[str, str]]
+) -> None:
+    same, now = ({user: pair[i] for user, pair in both.items()} for i in (0, 1))
+    expected = records(engine, label_transitions(labels(now), None if before is None else labels(before), SECOND))
+    summed: Counter[tuple[object, object]] = Counter()
+    for row in rows(engine, now, before, same):
+        summed[row["From_Label"], row["To_Label"]] += row["User_Count"]  # type: ignore[assignment]
+
+    assert summed == {(row["From_Label"], row["To_Label"]): row["User_Count"] for row in expected}
+
+
+@settings(max_examples=20)
+@given(before=LABELS, both=TWICE)
+def test_causes_are_those_of_a_loop_over_users(
+    engine: DuckDBEngine, before: dict[str, str], both: dict[str, tuple[str, str]]
+) -> None:
+    expected: Counter[str] = Counter()
+    for user in {*before, *both}:
+        was, (same, now) = before.get(user, ABSENT), both.get(user, (ABSENT, ABSENT))
+        expected[
+            {(True, True): "none", (False, True): "behaviour", (True, False): "model"}.get(
+                (was == same, same == now), "both"
+            )
+        ] += 1
+    same_model, labels_now = ({user: pair[i] for user, pair in both.items()} for i in (0, 1))
+
+    found = users_by_cause(rows(engine, labels_now, before, same_model))
+    assert {cause: users for cause, users in found.items() if users} == expected

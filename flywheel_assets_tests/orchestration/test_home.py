@@ -1,0 +1,56 @@
+"""DAGSTER_HOME: where it is, and whose dagster.yaml it has."""
+
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from flywheel_assets.orchestration.home import dagster_home
+
+
+@pytest.fixture(autouse=True)
+def _silent_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Set, so that it is put back after the test, to what counts as unset."""
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+
+def test_the_home_is_in_the_folder_when_the_environment_is_silent(tmp_path: Path) -> None:
+    assert dagster_home(tmp_path) == tmp_path / ".dagster"
+    assert os.environ["DAGSTER_HOME"] == str(tmp_path / ".dagster")
+
+
+def test_the_environment_says_where_the_home_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "elsewhere"))
+
+    assert dagster_home(tmp_path) == tmp_path / "elsewhere"
+    assert not (tmp_path / ".dagster").exists()
+
+
+def test_a_relative_home_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", "runs")
+    dagster_home(tmp_path)
+
+    assert os.environ["DAGSTER_HOME"] == str(tmp_path / "runs")
+
+
+def test_a_new_home_gets_the_shipped_configuration(tmp_path: Path) -> None:
+    config = yaml.safe_load((dagster_home(tmp_path) / "dagster.yaml").read_text())
+
+    assert config["concurrency"]["runs"] == {
+        "max_concurrent_runs": os.cpu_count(),
+        "tag_concurrency_limits": [
+            {"key": "dagster/partition", "limit": 1, "value": {"applyLimitPerUniqueValue": True}}
+        ],
+    }
+    assert (config["telemetry"]["enabled"], config["nux"]["enabled"]) == (False, False)
+    assert (config["run_monitoring"]["enabled"], config["run_retries"]["enabled"]) == (True, True)
+
+
+def test_a_configuration_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
+    edited = dagster_home(tmp_path) / "dagster.yaml"
+    edited.write_text("telemetry: {enabled: true}\n")
+    dagster_home(tmp_path)
+
+    assert edited.read_text() == "telemetry: {enabled: true}\n"

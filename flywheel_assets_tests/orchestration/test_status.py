@@ -1,0 +1,176 @@
+"""The states of intervals: done, stale, failed, not run, open, and why."""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.orchestration.status import IntervalStatus, last_failures, statuses
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
+from flywheel_assets_tests.projects import MODELS, Project, sessions
+
+NOW = datetime(2024, 3, 20, tzinfo=UTC)
+"""In the interval after the history's last."""
+
+
+def by_key(project: Project, now: datetime = NOW) -> dict[str, IntervalStatus]:
+    with project.flywheel() as flywheel:
+        return {s.interval.key: s for s in statuses(flywheel, last_failures(project.instance), now)}
+
+
+def states(project: Project, now: datetime = NOW) -> dict[str, str]:
+    return {key: status.state for key, status in by_key(project, now).items()}
+
+
+def test_intervals_that_were_run_are_done_and_nothing_more_is_said(history: Project) -> None:
+    found = by_key(history)
+
+    assert {key: (s.landed, s.closed, s.state, s.why) for key, s in found.items()} == {
+        FIRST: (3, True, "done", ""),
+        GAP: (0, True, "done", ""),
+        AFTER_GAP: (2, True, "done", ""),
+        LAST: (3, True, "done", ""),
+    }
+
+
+def test_without_landed_sessions_there_is_no_interval(project: Project) -> None:
+    assert by_key(project) == {}
+
+
+def test_an_interval_that_was_never_run_says_so(project: Project) -> None:
+    project.land("one.parquet", sessions(("ann", "2024-02-26 00", 3)))
+
+    assert states(project) == {LAST: "not run"}
+
+
+def test_an_open_interval_says_when_it_closes(project: Project) -> None:
+    project.land("one.parquet", sessions(("ann", "2024-02-26 00", 3), ("ann", "2024-03-12 00", 3)))
+    status = by_key(project)["2024-03-11"]
+
+    assert (status.landed, status.closed, status.state) == (1, False, "open")
+    assert status.why == "closes 2024-03-25 00:00 UTC"
+
+
+def test_what_was_made_before_the_interval_closed_is_done_and_says_so(history: Project) -> None:
+    status = by_key(history, now=datetime(2024, 3, 1, tzinfo=UTC))[LAST]
+
+    assert (status.closed, status.state, status.why) == (False, "done", "made before the interval closed")
+
+
+def test_a_late_file_makes_its_interval_stale_until_it_is_run_again(copy: Project) -> None:
+    copy.land("late.parquet", sessions(("eve", "2024-02-26 05", 6)), minute=5)
+    stale = by_key(copy)
+    copy.run(LAST)
+
+    assert {key: s.state for key, s in stale.items()} == {FIRST: "done", GAP: "done", AFTER_GAP: "done", LAST: "stale"}
+    assert (stale[LAST].landed, stale[LAST].why) == (4, "landed_sessions: landing changed")
+    assert states(copy)[LAST] == "done"
+
+
+def test_the_transitions_of_the_interval_after_a_late_file_are_stale_too(copy: Project) -> None:
+    copy.land("late.parquet", sessions(("eve", "2024-02-12 05", 6)), minute=5)
+    stale = by_key(copy)
+    copy.run(AFTER_GAP)
+    half = by_key(copy)
+    copy.materialize(LAST, "label_transitions")
+
+    assert (stale[AFTER_GAP].state, stale[LAST].state) == ("stale", "stale")
+    assert stale[LAST].why == "label_transitions: previous user_labels would change", "nothing was redone yet"
+    assert (half[AFTER_GAP].state, half[LAST].state) == ("done", "stale")
+    assert half[LAST].why == "label_transitions: previous user_labels changed"
+    assert states(copy)[LAST] == "done"
+
+
+def test_a_file_that_is_taken_away_makes_its_intervals_stale(copy: Project) -> None:
+    (copy.settings.landing_dir / "february.parquet").unlink()
+
+    assert states(copy) == {FIRST: "done", GAP: "done", AFTER_GAP: "stale", LAST: "stale"}
+
+
+def test_another_session_model_makes_all_stale_and_names_both_versions(copy: Project, tmp_path: Path) -> None:
+    was = with_another_model(tmp_path, "session", "abcdef")
+    found = by_key(copy.with_settings(FLYWHEEL_MODELS_DIR=str(tmp_path / "models")))
+
+    assert {status.state for status in found.values()} == {"stale"}
+    assert found[LAST].why == f"session_predictions: session model was {was}, is abcdef"
+
+
+def test_another_user_model_leaves_the_sessions_fresh(copy: Project, tmp_path: Path) -> None:
+    was = with_another_model(tmp_path, "user", "abcdef")
+    found = by_key(copy.with_settings(FLYWHEEL_MODELS_DIR=str(tmp_path / "models")))
+
+    assert found[LAST].why == f"user_labels: user model was {was}, is abcdef"
+
+
+def with_another_model(folder: Path, which: str, version: str) -> str:
+    """Puts the shipped models with another version into ``folder/models``, and returns the shipped version."""
+    manifest = Path(shutil.copytree(MODELS, folder / "models")) / "manifest.json"
+    value = json.loads(manifest.read_text())
+    shipped, value[which]["version"] = value[which]["version"], version
+    manifest.write_text(json.dumps(value))
+    return str(shipped)
+
+
+def test_another_trimming_quantile_makes_the_trimmed_sessions_stale(copy: Project) -> None:
+    found = by_key(copy.with_settings(FLYWHEEL_TRIM_QUANTILE="0.99"))
+
+    assert found[LAST].why == "trimmed_sessions: trim quantile was 0.999, is 0.99"
+
+
+def test_a_table_that_is_gone_is_missed(copy: Project) -> None:
+    copy.path("user_labels", LAST).unlink()
+
+    assert (by_key(copy)[LAST].state, by_key(copy)[LAST].why) == ("stale", "user_labels is not there")
+
+
+def test_a_failed_interval_says_where_and_why_until_it_is_run_again(copy: Project) -> None:
+    users = copy.path("user_labels", AFTER_GAP)
+    aside = users.rename(users.with_suffix(".aside"))
+    copy.run(LAST)
+    failed = by_key(copy)[LAST]
+    aside.rename(users)
+    copy.run(LAST)
+
+    assert failed.state == "failed"
+    assert failed.why.startswith("label_transitions: ")
+    assert "flywheel run --from 2024-02-12 --to 2024-02-12" in failed.why
+    assert states(copy)[LAST] == "done"
+
+
+def test_exports_made_under_another_wish_for_the_user_export_are_stale(copy: Project) -> None:
+    status = by_key(copy.with_settings(FLYWHEEL_USER_EXPORT="false"))[LAST]
+
+    assert (status.state, status.why) == ("stale", "enriched_export: user export was true, is false")
+
+
+@pytest.mark.parametrize("job", [HISTORY_JOB, REPORTS_JOB, CLUSTERS_JOB])
+def test_a_failed_run_beside_the_spine_leaves_its_interval_done(copy: Project, job: str) -> None:
+    failed_run(copy.instance, job)
+
+    assert last_failures(copy.instance) == {}
+    assert states(copy)[LAST] == "done"
+
+
+@pytest.mark.parametrize(("table", "failed"), [("interval_report", set()), ("user_labels", {LAST})])
+def test_a_failed_run_by_hand_is_its_intervals_when_a_table_of_the_spine_was_chosen(
+    copy: Project, table: str, failed: set[str]
+) -> None:
+    failed_run(copy.instance, "__ASSET_JOB", table)
+
+    assert set(last_failures(copy.instance)) == failed
+
+
+def failed_run(instance: dg.DagsterInstance, job: str, *chosen: str) -> None:
+    tags = {"dagster/partition": LAST}
+    instance.add_run(
+        dg.DagsterRun(
+            job_name=job,
+            tags=tags,
+            asset_selection=frozenset(dg.AssetKey(name) for name in chosen) or None,
+            status=dg.DagsterRunStatus.FAILURE,
+        )
+    )

@@ -1,0 +1,153 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flywheel_assets.errors import ArtefactError
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo, check_fit, write_manifest
+from flywheel_assets.registry.files import ALL_FILES, MANIFEST, SESSION_FILES, digests_of, write_whole
+from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
+
+SESSION = ModelInfo("a" * 12, ("leads",), (0.0,), ("High", "Low"), ("Low", "High"))
+USER = ModelInfo("b" * 12, ("share_high", "share_low"), (0.0, 0.0), ("Active", "Passive"), ("Passive", "Active"))
+
+
+def test_a_bundle_tells_what_both_models_are(models_dir: Path) -> None:
+    bundle = ModelBundle.open(models_dir)
+
+    assert bundle["session"].features == FEATURES
+    assert bundle["session"].minimums == (0.0, 0.0)
+    assert bundle["session"].labels == tuple(sorted(SESSION_LABELS))
+    assert bundle["session"].order == SESSION_LABELS
+    assert bundle["user"].features == ("share_low_quality", "share_medium_quality", "share_high_quality")
+    assert bundle["user"].order == USER_LABELS
+    assert bundle.baseline is not None
+    assert bundle.baseline.session_labels == dict.fromkeys(SESSION_LABELS, 40)
+    assert bundle.baseline.features["leads"].edges == (0.0, 5.0, 20.0)
+
+
+def test_versions_have_twelve_hex_digits_and_the_bundles_follows_from_the_models(tmp_path: Path) -> None:
+    one, same, other = (
+        write_artefacts(tmp_path / name, seed=seed, compiled=False) for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    )
+
+    assert all(len(v) == 12 and int(v, 16) >= 0 for v in (one.version, one["session"].version, one["user"].version))
+    assert one.version == same.version
+    assert len({one.version, other.version, one["session"].version, other["session"].version, one["user"].version}) == 5
+
+
+def test_a_bundle_without_baseline_has_none(tmp_path: Path) -> None:
+    assert write_artefacts(tmp_path, with_baseline=False, compiled=False).baseline is None
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_missing_artefact_is_named_with_what_to_do(models_dir: Path, name: str) -> None:
+    (models_dir / name).unlink()
+
+    with pytest.raises(ArtefactError, match=f"lacks {name}; expected six model artefacts.*flywheel models train --out"):
+        ModelBundle.open(models_dir)
+
+
+def test_artefacts_without_a_manifest_are_to_be_adopted(models_dir: Path) -> None:
+    (models_dir / MANIFEST).unlink()
+
+    with pytest.raises(ArtefactError, match=f"{MANIFEST} is missing.*flywheel models adopt {models_dir}"):
+        ModelBundle.open(models_dir)
+
+
+@pytest.mark.parametrize("name", ALL_FILES)
+def test_a_truncated_artefact_is_named_with_its_size_and_both_digests(models_dir: Path, name: str) -> None:
+    content = (models_dir / name).read_bytes()
+    (models_dir / name).write_bytes(content[:100])
+
+    with pytest.raises(ArtefactError, match=rf"{name} \(100 bytes\) has SHA-256 .* expects .* truncated or replaced"):
+        ModelBundle.open(models_dir)
+
+
+def test_an_artefact_of_another_training_is_refused(models_dir: Path, tmp_path: Path) -> None:
+    write_artefacts(tmp_path / "other", seed=2, compiled=False)
+    (tmp_path / "other" / SESSION_FILES.network).replace(models_dir / SESSION_FILES.network)
+
+    with pytest.raises(
+        ArtefactError, match=f"{SESSION_FILES.network} .* delete .*{MANIFEST} and type: flywheel models adopt"
+    ):
+        ModelBundle.open(models_dir)
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"version": "1", "session": 3}'])
+def test_a_manifest_that_is_none_is_refused(models_dir: Path, content: str) -> None:
+    (models_dir / MANIFEST).write_text(content)
+
+    with pytest.raises(ArtefactError, match=r"is not a manifest that this version reads .*flywheel models adopt"):
+        ModelBundle.open(models_dir)
+
+
+def test_models_that_fit_each_other_pass() -> None:
+    check_fit(SESSION, USER)
+
+
+def test_session_labels_that_the_user_model_does_not_know_are_named() -> None:
+    session = replace(SESSION, labels=("High", "Low", "Odd"), order=("Odd", "Low", "High"))
+
+    with pytest.raises(
+        ArtefactError, match=r"session labels that the user model doesn't know: Odd; .* share_high, share_low"
+    ):
+        check_fit(session, USER)
+
+
+def test_features_of_the_user_model_beyond_the_shares_are_named() -> None:
+    user = replace(USER, features=("share_high", "share_low", "sessions"))
+
+    with pytest.raises(
+        ArtefactError, match=r"the user model needs sessions, .* exactly the columns share_high, share_low"
+    ):
+        check_fit(SESSION, user)
+
+
+@pytest.mark.parametrize("label", ["High", "high", "HIGH "])
+def test_labels_of_both_models_with_one_column_are_refused(label: str) -> None:
+    user = replace(USER, labels=(label, "Passive"), order=("Passive", label))
+
+    with pytest.raises(ArtefactError, match=f"the labels 'High' and '{label}' would share the column"):
+        check_fit(SESSION, user)
+
+
+def test_an_order_without_every_label_is_refused() -> None:
+    with pytest.raises(ArtefactError, match="the label order Passive is not one of the labels Active, Passive"):
+        check_fit(SESSION, replace(USER, order=("Passive",)))
+
+
+def test_a_label_that_transitions_need_for_missing_users_is_refused() -> None:
+    with pytest.raises(ArtefactError, match="a label is 'Absent'"):
+        check_fit(SESSION, replace(USER, labels=("Absent", "Passive"), order=("Absent", "Passive")))
+
+
+def test_the_manifest_keeps_how_the_models_were_made(models_dir: Path) -> None:
+    bundle = ModelBundle.open(models_dir)
+    again = write_manifest(
+        models_dir,
+        bundle["session"],
+        bundle["user"],
+        digests=digests_of(models_dir),
+        libraries={"keras": "3"},
+        training={"command": "by hand"},
+    )
+
+    assert again.version == bundle.version
+    assert json.loads((models_dir / MANIFEST).read_text())["training"] == {"command": "by hand"}
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def fail(self: Path, target: Path) -> Path:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OSError, match="no space left"):
+        write_whole(path, b"new")
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]

@@ -1,0 +1,177 @@
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from flywheel_assets.errors import ArtefactError
+from flywheel_assets.registry import scorer as scoring
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.files import SESSION_FILES, USER_FILES
+from flywheel_assets.registry.scorer import Scorer, session_scorer, user_scorer
+from flywheel_assets_tests.bundles import SESSION_LABELS, random_features, write_artefacts
+
+LABEL, VERSION = "session_quality_label", "session_model_version"
+PROBABILITIES = ["probability_high_quality", "probability_low_quality", "probability_medium_quality"]
+
+
+@pytest.fixture(scope="module")
+def scorer(made_once: Path) -> Scorer:
+    return session_scorer(ModelBundle.open(made_once), made_once / "fallback")
+
+
+def batch(**columns: list[object]) -> pa.RecordBatch:
+    return pa.record_batch({"leads": [0, 1, 90], "device": ["phone", None, "tv"], "pageviews": [1, 80, 5], **columns})
+
+
+def test_a_label_is_the_one_of_the_largest_probability(scorer: Scorer) -> None:
+    label, probabilities = scorer.score(random_features(500))
+
+    assert scorer.labels == tuple(sorted(SESSION_LABELS))
+    assert (label.dtype, probabilities.dtype, probabilities.shape) == (np.int64, np.float32, (500, 3))
+    np.testing.assert_array_equal(label, probabilities.argmax(axis=1))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_a_batch_keeps_its_columns_and_gains_label_probabilities_and_version(scorer: Scorer) -> None:
+    rows = batch()
+    labelled = scorer.labelled(rows, LABEL, VERSION)
+
+    assert labelled.schema.names == ["leads", "device", "pageviews", LABEL, *PROBABILITIES, VERSION]
+    assert labelled.select(rows.schema.names).equals(rows)
+    assert set(labelled[VERSION].to_pylist()) == {scorer.version}
+    expected, probabilities = scorer.score(np.array([[1.0, 0.0], [80.0, 1.0], [5.0, 90.0]]))
+    assert labelled[LABEL].to_pylist() == [scorer.labels[i] for i in expected]
+    np.testing.assert_array_equal(np.stack([labelled[name] for name in PROBABILITIES], axis=1), probabilities)
+
+
+def test_an_empty_batch_gives_an_empty_one_of_the_same_schema(scorer: Scorer) -> None:
+    labelled = scorer.labelled(batch().slice(0, 0), LABEL, VERSION)
+
+    assert labelled.num_rows == 0
+    assert labelled.schema == scorer.labelled(batch(), LABEL, VERSION).schema
+    assert labelled.schema == scorer.schema(batch().schema, LABEL, VERSION)
+    assert labelled.schema.field(LABEL).type == pa.string()
+
+
+@pytest.mark.parametrize(
+    "dtype", [pa.int8(), pa.int32(), pa.uint64(), pa.float32(), pa.float64(), pa.decimal128(21, 2)]
+)
+def test_any_numeric_type_of_a_feature_gives_the_same_labels(scorer: Scorer, dtype: pa.DataType) -> None:
+    rows = batch()
+    typed = rows.set_column(0, "leads", rows["leads"].cast(dtype))
+
+    assert scorer.labelled(typed, LABEL, VERSION)[PROBABILITIES[0]].equals(
+        scorer.labelled(rows, LABEL, VERSION)[PROBABILITIES[0]]
+    )
+
+
+def test_a_missing_feature_is_named_with_what_there_is(scorer: Scorer) -> None:
+    with pytest.raises(
+        ArtefactError, match=r"no column 'pageviews', which the model of version .* needs; found: leads, device"
+    ):
+        scorer.labelled(batch().drop_columns(["pageviews"]), LABEL, VERSION)
+
+
+def test_a_column_named_as_one_of_the_models_is_refused_whatever_its_case(scorer: Scorer) -> None:
+    with pytest.raises(ArtefactError, match=r"'Probability_Low_Quality' .* 'probability_low_quality'; rename it"):
+        scorer.labelled(batch(Probability_Low_Quality=[0, 0, 0]), LABEL, VERSION)
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
+def test_a_feature_without_a_finite_value_is_refused(scorer: Scorer, value: float | None) -> None:
+    with pytest.raises(ValueError, match="NaN or infinite values among pageviews, leads"):
+        scorer.labelled(batch(leads=[0, value, 1]), LABEL, VERSION)
+
+
+def test_scoring_loads_neither_tensorflow_nor_scikit_learn(made_once: Path) -> None:
+    program = f"""
+import sys
+from pathlib import Path
+import numpy as np
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.scorer import session_scorer, user_scorer
+bundle = ModelBundle.open(Path({str(made_once)!r}))
+session_scorer(bundle, Path("none")).score(np.ones((2, 2)))
+user_scorer(bundle, Path("none")).score(np.ones((2, 3)))
+print(sorted({{"tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx"}} & set(sys.modules)))
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_a_scorer_that_was_pickled_scores_as_before(scorer: Scorer) -> None:
+    expected = scorer.labelled(batch(), LABEL, VERSION)
+    copy = pickle.loads(pickle.dumps(scorer))
+
+    assert "session" in vars(scorer)
+    assert "session" not in vars(copy), "ONNX Runtime's session stays where it is"
+    assert copy.labelled(batch(), LABEL, VERSION).equals(expected)
+
+
+class Compilations:
+    """Counts calls of compile_model."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.files: list[str] = []
+        original = scoring.compile_model
+
+        def counted(bundle, info, files):  # type: ignore[no-untyped-def]
+            self.files.append(files.compiled)
+            return original(bundle, info, files)
+
+        monkeypatch.setattr(scoring, "compile_model", counted)
+
+
+@pytest.fixture
+def compilations(monkeypatch: pytest.MonkeyPatch) -> Compilations:
+    return Compilations(monkeypatch)
+
+
+def test_a_fresh_compiled_scorer_is_not_compiled_again(models_dir: Path, compilations: Compilations) -> None:
+    user_scorer(ModelBundle.open(models_dir), models_dir / "fallback")
+
+    assert compilations.files == []
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "of another model"])
+def test_a_missing_or_stale_compiled_scorer_is_compiled_again_once(
+    models_dir: Path, tmp_path: Path, compilations: Compilations, damage: str
+) -> None:
+    path = models_dir / SESSION_FILES.compiled
+    fresh = path.read_bytes()
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(fresh[:200])
+    else:
+        path.write_bytes((write_artefacts(tmp_path / "other", seed=2).directory / SESSION_FILES.compiled).read_bytes())
+
+    bundle = ModelBundle.open(models_dir)
+    for _ in range(2):
+        session_scorer(bundle, tmp_path / "fallback").score(random_features(3))
+    assert compilations.files == [SESSION_FILES.compiled]
+    assert path.read_bytes() == fresh
+    assert not (tmp_path / "fallback").exists()
+
+
+def test_where_the_models_folder_is_read_only_the_compiled_scorer_is_kept_elsewhere(
+    models_dir: Path, tmp_path: Path, compilations: Compilations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (models_dir / USER_FILES.compiled).unlink()
+    original = scoring.write_whole
+
+    def read_only(path: Path, content: bytes) -> None:
+        if path.parent == models_dir:
+            raise PermissionError(f"read-only: {path}")
+        original(path, content)
+
+    monkeypatch.setattr(scoring, "write_whole", read_only)
+    bundle = ModelBundle.open(models_dir)
+    for _ in range(2):
+        user_scorer(bundle, tmp_path / "fallback").score(random_features(3, columns=3))
+    assert compilations.files == [USER_FILES.compiled]
+    assert [path.name for path in (tmp_path / "fallback").iterdir()] == [USER_FILES.compiled]

@@ -1,0 +1,322 @@
+"""The segments over a small history: three kinds of sessions in three intervals, fitted and assigned."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from flywheel_assets.errors import SegmentsError
+from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
+from flywheel_assets.orchestration.resources import fits_segments
+from flywheel_assets.orchestration.status import last_failures
+from flywheel_assets.segments.runs import not_assigned
+from flywheel_assets.segments.segments import Segments
+from flywheel_assets.settings import SETTINGS, Settings
+from flywheel_assets_tests.fits import sessions_of
+from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata
+
+FIRST, SECOND, THIRD = "2024-01-15", "2024-01-29", "2024-02-12"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As little resampling as tells a stable fit from another."""
+    monkeypatch.setattr("flywheel_assets.segments.clustering.RESAMPLES", 2)
+    monkeypatch.setattr("flywheel_assets.segments.clustering.RESAMPLE_ATTEMPTS", 2)
+    monkeypatch.setattr("flywheel_assets.segments.clustering.START_ATTEMPTS", 2)
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer to draw than all else; the command's test draws them."""
+    for name in ("elbow_png", "silhouette_png"):
+        monkeypatch.setattr(f"flywheel_assets.segments.assets.{name}", lambda *_: b"")
+
+
+@cache
+def trimmed_in(folder: Path) -> Project:
+    """Three intervals up to trimmed_sessions, not to be changed."""
+    project = Project(folder, FLYWHEEL_SEGMENT_COUNTS="2-4")
+    project.land("first.parquet", sessions_of(FIRST, bounce=30, reader=15, buyer=6))
+    project.land("second.parquet", sessions_of(SECOND, bounce=30, reader=15, buyer=6))
+    project.land("third.parquet", sessions_of(THIRD, bounce=5, reader=40, buyer=6))
+    for key in (FIRST, SECOND, THIRD):
+        assert project.materialize(key, "landed_sessions", "trimmed_sessions").success
+    return project
+
+
+@pytest.fixture
+def trimmed(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return trimmed_in(tmp_path_factory.getbasetemp() / "three_kinds").copied_to(tmp_path)
+
+
+@cache
+def job_of(settings: Settings, name: str) -> dg.JobDefinition:
+    return definitions(settings).resolve_job_def(name)
+
+
+def fit(project: Project, first: str = "", last: str = "", clusters: int = 0) -> dg.ExecuteInProcessResult:
+    job = job_of(project.settings, SEGMENTS_JOB)
+    ops = {
+        "visit_features": {"config": {"first": first, "last": last}},
+        "k_diagnostics": {"config": {"clusters": clusters}},
+    }
+    return job.execute_in_process({**QUIET, "ops": ops}, instance=project.instance, raise_on_error=False)
+
+
+def assign(project: Project, key: str) -> dg.ExecuteInProcessResult:
+    job = job_of(project.settings, CLUSTERS_JOB)
+    return job.execute_in_process(QUIET, instance=project.instance, partition_key=key, raise_on_error=False)
+
+
+def said(result: dg.ExecuteInProcessResult) -> str:
+    """What the step that failed said, down to the cause."""
+    (failed,) = [event for event in result.all_events if event.is_step_failure]
+    error = failed.step_failure_data.error
+    while error.cause:
+        error = error.cause
+    return error.message
+
+
+def folder(project: Project) -> Path:
+    return project.settings.warehouse_dir / "segments"
+
+
+def report(project: Project) -> dict[str, Any]:
+    return json.loads((folder(project) / "model_report.json").read_text())
+
+
+def test_the_kinds_that_there_are_become_clusters_with_words(trimmed: Project) -> None:
+    result = fit(trimmed, FIRST, SECOND)
+    segments = Segments.from_json(report(trimmed))
+
+    assert result.success
+    assert [(c.id, c.sessions, c.conversion_rate) for c in segments.clusters] == [
+        (1, 60, 0.0),
+        (2, 30, 0.0),
+        (3, 12, 1.0),
+    ]
+    assert segments.clusters[1].description.endswith("no leads")
+    assert "very many leads" in segments.clusters[2].description
+    assert segments.constant[:3] == ("favorites", "shares", "distinct_categories")
+    assert segments.constant[3:] == ("favorites_per_detail_pageview", "shares_per_detail_pageview")
+    assert all(check.passed for check in checks(result, "cluster_centers").values())
+    assert sorted(path.name for path in folder(trimmed).iterdir()) == [
+        "cluster_centers.parquet",
+        "elbow.png",
+        "k_diagnostics.parquet",
+        "model_report.json",
+        "silhouette.png",
+        "visit_features.parquet",
+    ]
+    assert pq.read_table(folder(trimmed) / "k_diagnostics.parquet")["clusters"].to_pylist() == [2, 3, 4]
+    visits = pq.read_table(folder(trimmed) / "visit_features.parquet")
+    assert set(visits["interval_start"].to_pylist()) == {FIRST, SECOND}
+    why = metadata(materializations(result)["k_diagnostics"])["why"]
+    assert why.startswith("3 clusters: mean rank")
+
+
+def test_a_fit_that_replaces_another_is_checked_itself(trimmed: Project) -> None:
+    fit(trimmed, FIRST, SECOND, clusters=2)
+    first, ids = report(trimmed)["version"], report(trimmed)["clusters"]
+    again = fit(trimmed, FIRST, SECOND, clusters=3)
+
+    assert report(trimmed)["version"] != first
+    assert len(ids) == 2
+    assert (checks(again, "cluster_centers")["centroid_sanity"].description or "").startswith("3 centres apart")
+
+
+def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays(trimmed: Project) -> None:
+    fit(trimmed, FIRST, SECOND)
+    before = report(trimmed)
+    other = trimmed.with_settings(FLYWHEEL_OUTCOME="lead")
+
+    assert (
+        "FLYWHEEL_OUTCOME is 'lead'; expected a feature of the session model: impressions, pageviews, "
+        "detail_pageviews, favorites, shares, leads, distinct_categories, distinct_items"
+    ) in said(fit(other, FIRST, SECOND))
+    assert report(trimmed) == before
+
+
+def tick(project: Project) -> dg.SensorResult | dg.SkipReason:
+    repository = definitions(project.settings).get_repository_def()
+    context = dg.build_sensor_context(project.instance, repository_def=repository)
+    return repository.get_sensor_def("clusters_sensor")(context)
+
+
+def test_once_there_is_a_fit_its_clusters_follow_what_lands(trimmed: Project) -> None:
+    before = tick(trimmed)
+    assert isinstance(before, dg.SkipReason)
+    assert before.skip_message.startswith("there are no segments")
+
+    fit(trimmed, FIRST, SECOND)
+    assign(trimmed, FIRST)
+
+    after = tick(trimmed)
+    assert isinstance(after, dg.SensorResult)
+    assert [request.partition_key for request in after.run_requests or ()] == [SECOND, THIRD]
+
+
+def test_every_session_of_an_interval_gets_its_cluster_and_the_mix_is_counted(trimmed: Project) -> None:
+    fit(trimmed, FIRST, SECOND)
+    first, second, third = (assign(trimmed, key) for key in (FIRST, SECOND, THIRD))
+
+    assert first.success
+    rows = trimmed.rows("session_clusters", THIRD)
+    kinds = {(row["session_id"].rstrip("0123456789."), row["cluster"]) for row in rows}
+    assert kinds == {("bounce", 1), ("reader", 2), ("buyer", 3)}
+    assert {row["converted"] for row in rows if row["cluster"] == 3} == {True}
+    assert max(row["distance"] for row in rows) < 3
+    mix = trimmed.rows("cluster_mix", THIRD)
+    assert [(row["Cluster"], row["Sessions"], row["Conversions"]) for row in mix] == [(1, 5, 0), (2, 40, 0), (3, 6, 6)]
+    assert all(check.passed for check in checks(second, "cluster_mix").values())
+    drift = checks(third, "cluster_mix")["mix_drift"]
+    assert not drift.passed
+    assert (drift.description or "").startswith("major against the previous interval by the same segments: PSI 1.359")
+    assert checks(third, "session_clusters")["contract"].passed
+
+
+def test_clusters_agree_with_those_of_scikit_learn(trimmed: Project) -> None:
+    """What streams by numpy alone is what K-Means would predict."""
+    from sklearn.cluster import KMeans
+
+    fit(trimmed)
+    segments = Segments.from_json(report(trimmed))
+    visits = pq.read_table(folder(trimmed) / "visit_features.parquet").to_pandas()
+    scaled = (visits[list(segments.features)].to_numpy() - segments.means) / segments.scales
+    model = KMeans(len(segments.ids), init=segments.centers, n_init=1, max_iter=1).fit(scaled)
+    model.cluster_centers_ = segments.centers.copy()
+    expected = dict(zip(visits["session_id"], np.array(segments.ids)[model.predict(scaled)], strict=True))
+
+    found: dict[str, int] = {}
+    for key in (FIRST, SECOND, THIRD):
+        assert assign(trimmed, key).success
+        found |= {row["session_id"]: row["cluster"] for row in trimmed.rows("session_clusters", key)}
+    assert found == expected
+
+
+def test_a_refit_keeps_ids_and_a_fit_of_the_same_is_the_same(trimmed: Project) -> None:
+    fit(trimmed, FIRST, FIRST)
+    first = report(trimmed)
+    fit(trimmed, FIRST, FIRST)
+    same = report(trimmed)
+    fit(trimmed, THIRD, THIRD, clusters=3)
+    moved = report(trimmed)
+
+    assert same["version"] == first["version"]
+    assert (same["appeared"], same["vanished"]) == ([], [])
+    outcomes = [{c["id"]: c["conversion_rate"] for c in one["clusters"]} for one in (first, moved)]
+    assert outcomes[0] == outcomes[1] == {1: 0.0, 2: 0.0, 3: 1.0}
+    assert moved["version"] != first["version"]
+
+
+def test_another_fit_makes_clusters_stale_and_its_mix_is_not_compared_with_that_of_the_one_before(
+    trimmed: Project,
+) -> None:
+    fit(trimmed, FIRST, FIRST)
+    assign(trimmed, SECOND)
+    with trimmed.flywheel() as flywheel:
+        assert list(not_assigned(flywheel)) == [FIRST, THIRD]
+    fit(trimmed, SECOND, THIRD)
+    with trimmed.flywheel() as flywheel:
+        assert not_assigned(flywheel)[SECOND].startswith("segments was ")
+
+    drift = checks(assign(trimmed, THIRD), "cluster_mix")["mix_drift"]
+    assert drift.passed
+    assert "not there to compare with" in (drift.description or "")
+
+
+def test_the_setting_decides_how_many_unless_the_run_does_and_what_appeared_is_named(trimmed: Project) -> None:
+    two = trimmed.with_settings(FLYWHEEL_SEGMENT_COUNT="2", FLYWHEEL_SEGMENT_COUNTS="2-2")
+
+    fit(two)
+    assert len(report(two)["clusters"]) == 2
+    fit(two, clusters=3)
+    assert len(report(two)["clusters"]) == 3
+    assert report(two)["appeared"] in ([3], [3, 4])
+    assert report(two)["why"].startswith("3 clusters, as asked for")
+
+
+def test_without_the_outcome_among_the_features_conversion_is_unknown(
+    trimmed: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SETTINGS, "FLYWHEEL_OUTCOME", ("orders", "as if nobody had said which, and it were this"))
+    other = trimmed.with_settings()
+    fit(other)
+    result = assign(other, THIRD)
+
+    assert report(other)["outcome"] is None
+    assert {row["Conversions"] for row in other.rows("cluster_mix", THIRD)} == {None}
+    assert result.success
+    assert "nothing to compare" in (checks(result, "cluster_mix")["conversion_drift"].description or "")
+
+
+def test_clusters_without_a_fit_are_an_error_that_says_what_to_do(trimmed: Project) -> None:
+    result = assign(trimmed, FIRST)
+
+    assert not result.success
+    assert "there are no segments, no file at" in said(result)
+    assert "flywheel segments fit" in said(result)
+    assert last_failures(trimmed.instance) == {}, "the interval itself did not fail"
+
+
+def test_a_report_that_is_none_is_an_error_that_names_it(trimmed: Project) -> None:
+    folder(trimmed).mkdir()
+    (folder(trimmed) / "model_report.json").write_text('{"features": []}')
+    with trimmed.flywheel() as flywheel, pytest.raises(SegmentsError, match=r"model_report.json is no report of a fit"):
+        _ = flywheel.segments
+    assert "is no report of a fit" in said(fit(trimmed))
+
+
+def test_a_range_with_an_interval_that_was_not_materialized_is_an_error_that_names_it(trimmed: Project) -> None:
+    trimmed.path("trimmed_sessions", SECOND).unlink()
+
+    assert f"trimmed_sessions of interval {SECOND}" in said(fit(trimmed))
+    assert fit(trimmed, THIRD, THIRD).success
+
+
+def test_a_fit_that_fails_leaves_the_one_before(trimmed: Project) -> None:
+    assert fit(trimmed).success
+    before = {path.name: path.read_bytes() for path in folder(trimmed).iterdir()}
+    result = fit(trimmed, clusters=200)
+
+    assert "200 clusters need more than 200 different sessions; there are" in said(result)
+    after = {
+        path.name: path.read_bytes() for path in folder(trimmed).iterdir() if path.name != "visit_features.parquet"
+    }
+    assert after == {name: content for name, content in before.items() if name != "visit_features.parquet"}
+
+
+def test_sessions_that_do_not_differ_are_an_error(project: Project) -> None:
+    project.land("same.parquet", sessions_of(FIRST, bounce=1))
+    project.materialize(FIRST, "landed_sessions", "trimmed_sessions")
+
+    assert "every feature is constant over the 1 sessions" in said(fit(project))
+
+
+def test_before_any_run_there_is_nothing_to_cluster(project: Project) -> None:
+    assert "no interval has been materialized, so there are no sessions to cluster: flywheel run" in said(fit(project))
+
+
+@pytest.mark.parametrize(
+    ("job", "assets", "locked"),
+    [
+        (SEGMENTS_JOB, None, True),
+        ("__ASSET_JOB", ["k_diagnostics"], True),
+        ("__ASSET_JOB", ["session_clusters"], False),
+        (CLUSTERS_JOB, None, False),
+    ],
+)
+def test_a_run_that_makes_any_table_of_a_fit_holds_the_segments(
+    job: str, assets: list[str] | None, locked: bool
+) -> None:
+    """By its job or by hand; a second one waits, see the files' own test of the lock."""
+    selection = frozenset(map(dg.AssetKey, assets)) if assets else None
+
+    assert fits_segments(dg.DagsterRun(job_name=job, run_id="r", asset_selection=selection)) is locked

@@ -1,0 +1,206 @@
+from collections.abc import Sequence
+from decimal import Decimal
+
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel_assets.sessions import trimmed_sessions as trimmed
+from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold
+from flywheel_assets.sessions.trimmed_sessions_verdicts import share_removed
+from flywheel_assets.warehouse.engine import DuckDBEngine
+from flywheel_assets_tests.frames import frame, records
+
+QUANTILE = Decimal("0.999")
+SESSIONS = {"session_id": "string", "user_id": "string", "pageviews": "int64", "score": "float64"}
+FEATURES = ["pageviews", "score"]
+
+
+def sessions(*rows: tuple[str, int, float]) -> ir.Table:
+    """user, pageviews, score; the session's id is its place."""
+    return frame(SESSIONS, [(f"s{n}", *row) for n, row in enumerate(rows)])
+
+
+def limits(engine: DuckDBEngine, table: ir.Table, features: Sequence[str], quantile: Decimal) -> tuple[Threshold, ...]:
+    (figures,) = records(engine, trimmed.threshold_aggregates(table, features, quantile))
+    return trimmed.thresholds(figures, features)
+
+
+def ledger(engine: DuckDBEngine, table: ir.Table, found: tuple[Threshold, ...]) -> Ledger:
+    (row,) = records(engine, trimmed.ledger_aggregates(table, found))
+    return trimmed.ledger(len(records(engine, table)), found, row)
+
+
+def kept(engine: DuckDBEngine, table: ir.Table, found: Sequence[Threshold]) -> list[str]:
+    return [row["session_id"] for row in records(engine, trimmed.trimmed_sessions(table, found), "session_id")]
+
+
+def test_a_session_at_the_threshold_stays_and_one_above_goes(engine: DuckDBEngine) -> None:
+    table = sessions(("a", 10, 0.0), ("a", 11, 0.0), ("b", 0, 2.5), ("b", 0, np.nextafter(2.5, 3)))
+    assert kept(engine, table, [Threshold("pageviews", 10.0, 0.0), Threshold("score", 2.5, 0.0)]) == ["s0", "s2"]
+
+
+def test_one_feature_above_its_threshold_is_enough(engine: DuckDBEngine) -> None:
+    table = sessions(("a", 11, 99.0), ("a", 11, 0.0), ("a", 0, 99.0), ("a", 0, 0.0))
+    assert kept(engine, table, [Threshold("pageviews", 10.0, 0.0), Threshold("score", 2.5, 0.0)]) == ["s3"]
+
+
+def test_a_feature_whose_threshold_is_its_minimum_is_not_trimmed_by(engine: DuckDBEngine) -> None:
+    table = sessions(("a", 0, 0.0), ("a", 7, 0.0), ("a", 0, 9.0))
+    rare, common = Threshold("pageviews", 0.0, 0.0), Threshold("score", 2.5, 0.0)
+    assert (rare.guarded, common.guarded) == (True, False)
+    assert kept(engine, table, [rare, common]) == ["s0", "s1"]
+    assert kept(engine, table, [rare]) == ["s0", "s1", "s2"]
+    assert ledger(engine, table, (rare, common)).removed == {"pageviews": 0, "score": 1}
+
+
+@pytest.mark.parametrize(("with_leads", "guarded"), [(1, True), (2, False)])
+def test_a_signal_is_rare_when_fewer_than_a_thousandth_have_it(
+    engine: DuckDBEngine, with_leads: int, guarded: bool
+) -> None:
+    leads = [(f"s{n}", "u", int(n < with_leads), 0.0) for n in range(1001)]
+    (limit,) = limits(engine, frame(SESSIONS, leads), ["pageviews"], QUANTILE)
+    assert limit.guarded == guarded
+
+
+def test_columns_are_unchanged(engine: DuckDBEngine) -> None:
+    table = sessions(("a", 1, 0.0))
+    assert trimmed.trimmed_sessions(table, [Threshold("pageviews", 10.0, 0.0)]).schema() == table.schema()
+
+
+@pytest.mark.parametrize(
+    ("quantile", "least"), [("0.999", 1000), ("0.99", 100), ("0.9995", 2000), ("0.997", 334), ("0.5", 2), ("1", None)]
+)
+def test_trimming_begins_where_the_quantile_leaves_a_whole_session(quantile: str, least: int | None) -> None:
+    assert trimmed.least_sessions(Decimal(quantile)) == least
+
+
+def test_999_sessions_are_too_few_and_1000_are_not() -> None:
+    assert trimmed.too_small(999, QUANTILE)
+    assert not trimmed.too_small(1000, QUANTILE)
+    assert trimmed.too_small(0, QUANTILE)
+
+
+def test_quantile_1_trims_none_however_many_there_are() -> None:
+    assert trimmed.too_small(10**9, Decimal(1))
+
+
+def test_without_the_guard_a_small_interval_would_lose_every_features_maximum(engine: DuckDBEngine) -> None:
+    rng = np.random.default_rng(1)
+    names = [f"feature_{n}" for n in range(8)]
+    counts = rng.lognormal(2, 1.5, (100, 1)) * rng.lognormal(0, 1, (100, 8))
+    table = frame(
+        {"session_id": "string", **dict.fromkeys(names, "float64")}, [(f"s{n}", *c) for n, c in enumerate(counts)]
+    )
+    removed = {f"s{n}" for n in range(100)} - set(kept(engine, table, limits(engine, table, names, QUANTILE)))
+    assert removed == {f"s{n}" for n in counts.argmax(axis=0)}
+    assert len(removed) >= 4, "of 100, where a tenth of one was asked for"
+
+
+def test_of_1001_different_sessions_exactly_one_goes(engine: DuckDBEngine) -> None:
+    table = sessions(*((f"u{n}", n, 0.0) for n in range(1001)))
+    found = limits(engine, table, ["pageviews"], QUANTILE)
+    assert found == (Threshold("pageviews", 999.0, 0.0),)
+    assert set(kept(engine, table, found)) == {f"s{n}" for n in range(1000)}
+
+
+@given(
+    st.lists(st.integers(-1000, 10**9), min_size=1, max_size=60),
+    st.sampled_from(["0.5", "0.9", "0.99", "0.999", "1"]),
+)
+def test_a_threshold_is_the_linearly_interpolated_quantile(
+    engine: DuckDBEngine, values: list[int], quantile: str
+) -> None:
+    table = sessions(*(("u", value, value / 7) for value in values))
+    whole, real = limits(engine, table, FEATURES, Decimal(quantile))
+    assert whole.threshold == pytest.approx(np.quantile(values, float(quantile), method="linear"), rel=1e-12)
+    assert real.threshold == pytest.approx(np.quantile(np.divide(values, 7), float(quantile)), rel=1e-12)
+    assert (whole.minimum, real.minimum) == (min(values), min(values) / 7)
+
+
+@given(
+    st.lists(st.integers(-(10**6), 10**6) | st.integers(0, 3), max_size=200),
+    st.sampled_from(["0.5", "0.9", "0.99", "0.999", "0.3337", "1"]),
+)
+def test_a_threshold_from_counts_is_the_engines_quantile_to_the_last_bit(
+    engine: DuckDBEngine, values: list[int], quantile: str
+) -> None:
+    table = sessions(*(("u", value, value / 7) for value in values))
+    read, counted = (
+        records(engine, trimmed.threshold_aggregates(table, FEATURES, Decimal(quantile), names))
+        for names in ([], FEATURES)
+    )
+    assert read == counted
+
+
+def test_an_interval_without_sessions_has_no_thresholds_and_an_empty_ledger(engine: DuckDBEngine) -> None:
+    found = limits(engine, sessions(), FEATURES, QUANTILE)
+    assert found == (Threshold("pageviews", None, None), Threshold("score", None, None))
+    assert ledger(engine, sessions(), found) == Ledger(0, 0, 0, False, found, {"pageviews": 0, "score": 0})
+    assert ledger(engine, sessions(), found).share_removed == 0.0
+
+
+def test_an_interval_too_small_to_be_trimmed_has_a_ledger_that_says_so() -> None:
+    found = (Threshold("pageviews", 9.5, 0.0),)
+    book = trimmed.ledger(40, found, None)
+    assert book == Ledger(40, 0, 0, True, found, {"pageviews": 0})
+
+
+def test_a_user_vanishes_when_all_of_their_sessions_go(engine: DuckDBEngine) -> None:
+    table = sessions(("bot", 99, 0.0), ("bot", 99, 9.0), ("both", 99, 0.0), ("both", 1, 0.0), ("calm", 1, 0.0))
+    book = ledger(engine, table, (Threshold("pageviews", 10.0, 1.0), Threshold("score", 2.5, 0.0)))
+    assert book.users_vanished == 1
+    assert (book.sessions, book.sessions_removed) == (5, 3)
+    assert book.removed == {"pageviews": 3, "score": 1}
+    assert book.share_removed == pytest.approx(3 / 5)
+
+
+def test_a_ledger_survives_json() -> None:
+    book = Ledger(5, 3, 1, False, (Threshold("pageviews", 9.5, 0.0), Threshold("leads", None, None)), {"pageviews": 3})
+    assert Ledger.from_json(book.to_json()) == book
+
+
+def test_a_ledger_has_a_line_a_feature() -> None:
+    book = Ledger(5, 3, 1, False, (Threshold("leads", 0.0, 0.0),), {"leads": 0})
+    assert book.lines() == [
+        {"feature": "leads", "minimum": 0.0, "threshold": 0.0, "sessions_removed": 0, "guarded": True}
+    ]
+
+
+ROWS = st.lists(
+    st.tuples(st.sampled_from("abcd"), st.integers(0, 12), st.sampled_from([0.0, 0.0, 0.0, 0.1, 0.3, 1e9])),
+    min_size=1,
+    max_size=60,
+)
+QUANTILES = st.sampled_from([Decimal(q) for q in ("0.5", "0.9", "0.95", "0.99", "0.999")])
+
+
+@given(ROWS, QUANTILES)
+def test_no_feature_removes_more_than_the_quantile_explains(
+    engine: DuckDBEngine, rows: list[tuple[str, int, float]], quantile: Decimal
+) -> None:
+    table = sessions(*rows)
+    found = limits(engine, table, FEATURES, quantile)
+    book = ledger(engine, table, found)
+    most = np.ceil(float((1 - quantile) * (len(rows) - 1)))
+    assert all(n <= most for n in book.removed.values())
+    assert share_removed(book, len(kept(engine, table, found)), quantile).passed
+
+
+@given(ROWS, QUANTILES)
+def test_what_stays_and_the_ledger_are_those_of_pandas(
+    engine: DuckDBEngine, rows: list[tuple[str, int, float]], quantile: Decimal
+) -> None:
+    table = sessions(*rows)
+    found = limits(engine, table, FEATURES, quantile)
+    oracle = pd.DataFrame(rows, columns=["user", *FEATURES])
+    above = pd.DataFrame({t.feature: oracle[t.feature] > t.threshold for t in found if t.threshold != t.minimum})
+    stays = ~above.any(axis=1).reindex(oracle.index, fill_value=False)
+    book = ledger(engine, table, found)
+    assert kept(engine, table, found) == sorted(f"s{n}" for n in oracle.index[stays])
+    assert book.sessions_removed == (~stays).sum()
+    assert book.users_vanished == (~stays.groupby(oracle.user).any()).sum()
+    assert book.removed == {f: int(above[f].sum()) if f in above else 0 for f in FEATURES}

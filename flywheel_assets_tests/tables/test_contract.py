@@ -1,0 +1,130 @@
+import pytest
+
+from flywheel_assets.tables.contract import OTHERS, TABLES, Column, expand, reserved_names
+
+LANDED = ["session_id", "user_id", "<feature>", "*", "timestamp_unix", "timestamp_utc"]
+
+CONTRACT = {
+    "landed_sessions": ("session", LANDED),
+    "trimmed_sessions": ("session", LANDED),
+    "session_predictions": (
+        "session",
+        [*LANDED, "session_quality_label", "probability_<session label>", "session_model_version"],
+    ),
+    "user_distributions": ("user", ["user_id", "sessions", "share_<session label>"]),
+    "user_labels": (
+        "user",
+        ["user_id", "sessions", "user_flywheel_label", "probability_<user label>", "user_model_version"],
+    ),
+    "enriched_export": (
+        "session",
+        [
+            "session_id",
+            "user_id",
+            "<feature>",
+            "*",
+            "session_quality_label",
+            "user_flywheel_label",
+            "probability_<session label>",
+            "probability_<user label>",
+            "session_model_version",
+            "user_model_version",
+            "timestamp_unix",
+            "timestamp_utc",
+            "timestamp_mst",
+            "Interval",
+            "Interval_Dates",
+        ],
+    ),
+    "label_transitions": (
+        "label pair",
+        ["From_Label", "To_Label", "User_Count", "From_Interval", "Interval", "Interval_Dates"],
+    ),
+}
+
+DTYPES = {
+    "session_id": "string",
+    "user_id": "string",
+    "<feature>": "float64",
+    "*": "any",
+    "timestamp_unix": "int64",
+    "timestamp_utc": "timestamp('UTC')",
+    "timestamp_mst": "timestamp",
+    "session_quality_label": "string",
+    "user_flywheel_label": "string",
+    "probability_<session label>": "float32",
+    "probability_<user label>": "float32",
+    "session_model_version": "string",
+    "user_model_version": "string",
+    "sessions": "int32",
+    "share_<session label>": "float64",
+    "Interval": "int32",
+    "Interval_Dates": "string",
+    "From_Label": "string",
+    "To_Label": "string",
+    "User_Count": "int64",
+    "From_Interval": "int32",
+}
+
+
+def test_the_contract_has_these_tables_in_the_order_of_the_graph() -> None:
+    assert list(TABLES) == list(CONTRACT)
+
+
+@pytest.mark.parametrize("name", CONTRACT)
+def test_a_table_has_the_grain_columns_and_types_of_the_contract(name: str) -> None:
+    table = TABLES[name]
+    grain, columns = CONTRACT[name]
+    assert (table.grain, [c.name for c in table.columns]) == (grain, columns)
+    assert {c.name: c.dtype for c in table.columns} == {c: DTYPES[c] for c in columns}
+    assert all(c.description for c in table.columns)
+
+
+def test_a_table_is_made_from_landing_or_from_tables_before_it() -> None:
+    made = ["landing"]
+    for table in TABLES.values():
+        assert set(table.sources) <= set(made)
+        made.append(table.name)
+    assert TABLES["label_transitions"].previous == ("user_labels",)
+
+
+def test_placeholders_stand_for_one_column_each_where_they_are() -> None:
+    columns = expand(
+        TABLES["session_predictions"].columns,
+        ["pageviews", "leads"],
+        ["Low Quality", "High Quality"],
+        ["Passive"],
+        [Column("device", "string", "As landed.")],
+    )
+    assert [c.name for c in columns] == [
+        "session_id",
+        "user_id",
+        "pageviews",
+        "leads",
+        "device",
+        "timestamp_unix",
+        "timestamp_utc",
+        "session_quality_label",
+        "probability_low_quality",
+        "probability_high_quality",
+        "session_model_version",
+    ]
+    assert [c.dtype for c in columns if c.name.startswith("probability_")] == ["float32", "float32"]
+
+
+def test_without_other_columns_nothing_stands_for_them() -> None:
+    assert expand([OTHERS], ["leads"], [], []) == []
+
+
+def test_user_labels_fill_the_columns_of_the_user_model() -> None:
+    names = [c.name for c in expand(TABLES["user_labels"].columns, [], ["Low"], ["Highly Engaged", "Passive"])]
+    assert names[3:5] == ["probability_highly_engaged", "probability_passive"]
+
+
+def test_every_column_that_is_ours_is_reserved_and_no_landed_one() -> None:
+    reserved = reserved_names(["Low Quality"], ["Passive"])
+    ours = {c.name for t in TABLES.values() for c in expand(t.columns, [], ["Low Quality"], ["Passive"])}
+    assert ours - {"session_id", "user_id"} <= set(reserved)
+    assert {"share_low_quality", "probability_low_quality", "probability_passive", "reason"} <= set(reserved)
+    assert not {"session_id", "user_id", "<feature>", "*"} & set(reserved)
+    assert len(reserved) == len(set(reserved))

@@ -1,0 +1,173 @@
+"""The graph as a reviewer sees it: `graph.txt` beside this file holds it, and a change of the graph shows there.
+
+After a change that is wanted: python -m flywheel_assets_tests.test_graph"""
+
+import difflib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from flywheel_assets.history.contracts import HISTORY
+from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.orchestration.jobs import JOBS
+from flywheel_assets.segments.contracts import FITS, SEGMENTS
+from flywheel_assets.settings import Settings
+from flywheel_assets.tables.contract import TABLES
+
+SNAPSHOT = Path(__file__).with_name("graph.txt")
+
+WITHOUT_COLUMNS = {"csv_copies", "interval_report", "trained_candidate"}
+"""Assets that are files of several tables."""
+
+
+@pytest.fixture(scope="module")
+def defs() -> dg.Definitions:
+    return shipped()
+
+
+def shipped() -> dg.Definitions:
+    """The definitions under the default settings, whatever the environment says."""
+    return definitions(Settings.read(Path(__file__).parent, {}))
+
+
+def drawn(defs: dg.Definitions) -> Iterator[str]:
+    """The graph, line by line."""
+    specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+    checks = sorted(check_specs(defs), key=lambda check: (check.asset_key, check.name))
+    for name, spec in sorted(specs.items()):
+        yield f"asset {name}: {spec.description}"
+        yield f"  group {spec.group_name}, kinds {', '.join(sorted(spec.kinds))}"
+        yield f"  partitions {in_words(spec.partitions_def)}"
+        for dependency in spec.deps:
+            mapping = dependency.partition_mapping
+            offsets = f", intervals {mapping.start_offset} to {mapping.end_offset}" if mapping else ""
+            yield f"  from {dependency.asset_key.to_user_string()}{offsets}"
+        if "grain" in spec.metadata:
+            yield f"  {spec.metadata['grain']}"
+        for column in columns_of(spec):
+            yield f"    {column.name} {column.type}: {column.description}"
+        for check in checks:
+            if check.asset_key == spec.key:
+                yield f"  check {check.name}{' (blocking)' if check.blocking else ''}: {check.description}"
+        yield ""
+    for job in sorted(defs.jobs or [], key=lambda job: job.name):
+        yield f"job {job.name}: {job.description}"
+        made = defs.resolve_job_def(job.name).asset_layer.selected_asset_keys
+        yield f"  {', '.join(sorted(key.to_user_string() for key in made))}"
+
+
+def check_specs(defs: dg.Definitions) -> list[dg.AssetCheckSpec]:
+    return [spec for checks in defs.asset_checks or [] for spec in checks.check_specs]
+
+
+def columns_of(spec: dg.AssetSpec) -> list[dg.TableColumn]:
+    schema = spec.metadata.get("dagster/column_schema")
+    return list(schema.columns if schema else [])
+
+
+def in_words(partitions: dg.PartitionsDefinition | None) -> str:
+    if not isinstance(partitions, dg.TimeWindowPartitionsDefinition):
+        return "none"
+    keys = partitions.get_partition_keys(datetime(2100, 1, 1, tzinfo=UTC))
+    return f"{len(keys)} from {keys[0]} to {keys[-1]}, {partitions.timezone}"
+
+
+def test_the_graph_is_the_one_that_was_reviewed(defs: dg.Definitions) -> None:
+    reviewed, now = SNAPSHOT.read_text().splitlines(), list(drawn(defs))
+    changes = "\n".join(difflib.unified_diff(reviewed, now, "graph.txt", "now", lineterm=""))
+
+    assert not changes, f"{changes}\nif that is wanted: python -m flywheel_assets_tests.test_graph"
+
+
+def test_there_is_an_asset_a_table_of_the_contract_and_the_landing_folder(defs: dg.Definitions) -> None:
+    assets = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
+
+    assert assets >= {*TABLES, *HISTORY, *SEGMENTS, *FITS, "landing", "csv_copies"}
+
+
+def test_every_job_is_looked_after_when_its_process_dies(defs: dg.Definitions) -> None:
+    assert sorted(job.name for job in defs.jobs or []) == sorted(JOBS)
+
+
+def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
+    for spec in defs.resolve_all_asset_specs():
+        name = spec.key.to_user_string()
+        assert spec.description, name
+        assert spec.kinds, name
+        assert spec.group_name != "default", name
+        assert columns_of(spec) or name in WITHOUT_COLUMNS, name
+        assert all(column.description for column in columns_of(spec)), name
+
+
+def test_every_check_says_what_it_holds_and_has_the_partitions_of_its_asset(defs: dg.Definitions) -> None:
+    partitions = {spec.key: spec.partitions_def for spec in defs.resolve_all_asset_specs()}
+    for check in check_specs(defs):
+        assert check.description, check.name
+        assert check.partitions_def == partitions[check.asset_key], check.name
+
+
+def test_what_blocks_is_what_makes_the_tables_below_wrong(defs: dg.Definitions) -> None:
+    blocking = {f"{check.asset_key.to_user_string()}.{check.name}" for check in check_specs(defs) if check.blocking}
+
+    assert blocking == {
+        "landed_sessions.contract",
+        "session_predictions.probabilities",
+        "session_predictions.no_missing_label",
+        "user_distributions.shares",
+        "user_distributions.conservation",
+        "user_labels.probabilities",
+        "user_labels.no_missing_label",
+        "enriched_export.conservation",
+        "enriched_export.no_missing_label",
+        "label_transitions.conservation",
+        "label_transitions.contract",
+        "growth_accounting.active_users",
+        "growth_accounting.previous_users",
+        "growth_accounting.totals",
+        "growth_accounting.conservation",
+        "label_mix.conservation",
+        "label_mix.shares",
+        "mix_shift.parts",
+        "mix_shift.changes",
+        "transition_forecast.bounds",
+        "transition_causes.conservation",
+        "transition_causes.same_users",
+        "sankey_links.conservation",
+        "sankey_links.forward",
+        "sankey_links.few_links",
+        "session_clusters.contract",
+    }
+
+
+def test_transitions_need_the_users_of_the_interval_and_of_the_one_before(defs: dg.Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    transitions, users = dg.AssetKey("label_transitions"), dg.AssetKey("user_labels")
+    partitions = graph.get(transitions).partitions_def
+    mapping = graph.get_partition_mapping(transitions, users)
+
+    def needed(key: str) -> set[str]:
+        subset = partitions.subset_with_partition_keys([key])
+        found = mapping.get_upstream_mapped_partitions_result_for_partitions(subset, partitions, partitions)
+        return set(found.partitions_subset.get_partition_keys())
+
+    assert needed("2024-02-12") == {"2024-01-29", "2024-02-12"}
+    assert needed("2024-01-01") == {"2024-01-01"}
+
+
+def test_every_other_dependency_is_on_the_same_interval(defs: dg.Definitions) -> None:
+    specs = defs.resolve_all_asset_specs()
+    mapped = {spec.key.to_user_string() for spec in specs for dep in spec.deps if dep.partition_mapping}
+
+    assert mapped == {"label_transitions", "growth_accounting", "transition_causes"}
+
+
+def test_runs_stay_in_one_process(defs: dg.Definitions) -> None:
+    assert defs.resolve_job_def("interval").executor_def is dg.in_process_executor
+    assert defs.resolve_implicit_global_asset_job_def().executor_def is dg.in_process_executor
+
+
+if __name__ == "__main__":
+    SNAPSHOT.write_text("\n".join(drawn(shipped())) + "\n")

@@ -1,0 +1,97 @@
+from collections import Counter
+
+import ibis.expr.types as ir
+import pandas as pd
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flywheel_assets.users.label_transitions import label_transitions, movements
+from flywheel_assets.warehouse.engine import DuckDBEngine
+from flywheel_assets_tests.frames import SECOND, frame, records
+
+LABELS = st.dictionaries(st.sampled_from("abcdefgh"), st.sampled_from(["Engaged", "Exploring", "Passive"]))
+
+
+def transitions(engine: DuckDBEngine, now: dict[str, str], before: dict[str, str] | None) -> dict[tuple[str, str], int]:
+    found = records(engine, label_transitions(labels(now), None if before is None else labels(before), SECOND))
+    counts = {(row["From_Label"], row["To_Label"]): row["User_Count"] for row in found}
+    assert len(counts) == len(found), "a pair has one row"
+    return counts
+
+
+def labels(of_users: dict[str, str]) -> ir.Table:
+    return frame({"user_id": "string", "user_flywheel_label": "string"}, list(of_users.items()))
+
+
+def test_users_are_counted_by_their_label_before_and_now(engine: DuckDBEngine) -> None:
+    before = {"stays": "Engaged", "moves": "Engaged", "leaves": "Passive"}
+    now = {"stays": "Engaged", "moves": "Passive", "arrives": "Passive", "arrives too": "Passive"}
+    assert transitions(engine, now, before) == {
+        ("Engaged", "Engaged"): 1,
+        ("Engaged", "Passive"): 1,
+        ("Passive", "Absent"): 1,
+        ("Absent", "Passive"): 2,
+    }
+
+
+def test_at_the_first_interval_with_data_everyone_comes_from_absent_and_from_interval_is_null(
+    engine: DuckDBEngine,
+) -> None:
+    assert records(engine, label_transitions(labels({"a": "Engaged", "b": "Engaged"}), None, SECOND)) == [
+        {
+            "From_Label": "Absent",
+            "To_Label": "Engaged",
+            "User_Count": 2,
+            "From_Interval": None,
+            "Interval": 2,
+            "Interval_Dates": "2024-01-15 - 2024-01-28",
+        }
+    ]
+
+
+def test_from_interval_is_the_previous_number(engine: DuckDBEngine) -> None:
+    (row,) = records(engine, label_transitions(labels({"a": "Engaged"}), labels({"a": "Passive"}), SECOND))
+    assert (row["From_Interval"], row["Interval"]) == (1, 2)
+
+
+def test_an_empty_interval_after_one_with_users_says_that_all_left(engine: DuckDBEngine) -> None:
+    assert transitions(engine, {}, {"a": "Engaged"}) == {("Engaged", "Absent"): 1}
+
+
+def test_no_users_before_or_now_give_no_rows_of_the_contracts_types(engine: DuckDBEngine) -> None:
+    for before in (None, labels({})):
+        table = engine.collect(label_transitions(labels({}), before, SECOND))
+        assert table.num_rows == 0
+        assert [str(field.type) for field in table.schema] == ["string", "string", "int64", "int32", "int32", "string"]
+
+
+@given(now=LABELS, before=LABELS)
+def test_transitions_conserve_users_both_ways_and_leave_out_pairs_without(
+    engine: DuckDBEngine, now: dict[str, str], before: dict[str, str]
+) -> None:
+    counts = transitions(engine, now, before)
+    to_label, from_label = Counter(), Counter()
+    for (from_, to), users in counts.items():
+        from_label[from_] += users
+        to_label[to] += users
+    del to_label["Absent"], from_label["Absent"]
+    assert to_label == Counter(now.values())
+    assert from_label == Counter(before.values())
+    assert all(users > 0 for users in counts.values())
+    assert ("Absent", "Absent") not in counts
+
+
+@given(now=LABELS, before=LABELS)
+def test_transitions_are_those_of_an_outer_merge(
+    engine: DuckDBEngine, now: dict[str, str], before: dict[str, str]
+) -> None:
+    users = pd.DataFrame({"before": pd.Series(before, dtype=object), "now": pd.Series(now, dtype=object)})
+    oracle = users.fillna("Absent").groupby(["before", "now"]).size()
+    assert transitions(engine, now, before) == oracle.to_dict()
+
+
+def test_movements_sort_users_into_those_who_stayed_moved_arrived_and_left() -> None:
+    pairs = [("Engaged", "Engaged", 1), ("Engaged", "Passive", 2), ("Absent", "Passive", 4), ("Passive", "Absent", 8)]
+    rows = [{"From_Label": a, "To_Label": b, "User_Count": n} for a, b, n in pairs]
+    assert movements(rows) == {"users": 7, "stayed": 1, "moved": 2, "arrived": 4, "left": 8}
+    assert movements([]) == {"users": 0, "stayed": 0, "moved": 0, "arrived": 0, "left": 0}

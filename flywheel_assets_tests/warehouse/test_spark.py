@@ -1,0 +1,543 @@
+"""SparkEngine keeps the contract that DuckDBEngine keeps, and both give the same rows for every domain expression."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flywheel_assets.errors import EngineError
+from flywheel_assets.history.growth_accounting import resurrected
+from flywheel_assets.landing import landed_sessions
+from flywheel_assets.landing import landed_sessions_verdicts as landed_verdicts
+from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.scorer import Scorer, session_scorer
+from flywheel_assets.sessions import session_predictions_verdicts as prediction_verdicts
+from flywheel_assets.sessions import trimmed_sessions
+from flywheel_assets.users import enriched_export, label_transitions
+from flywheel_assets.users import enriched_export_verdicts as export_verdicts
+from flywheel_assets.users import user_distributions as distributions
+from flywheel_assets.users import user_distributions_verdicts as distribution_verdicts
+from flywheel_assets.users import user_labels_verdicts as user_verdicts
+from flywheel_assets.warehouse.engine import BATCH_ROWS, DuckDBEngine, Engine, footer, parquet_schema
+from flywheel_assets.warehouse.spark import SparkEngine
+from flywheel_assets_tests.frames import CALENDAR, SECOND
+from flywheel_assets_tests.projects import MODELS
+
+MARCH = CALENDAR.key("2024-03-25")
+"""The clocks of Berlin go forward in it, on 31 March at 01:00 UTC."""
+
+wall_clock = datetime.fromisoformat
+
+EVERY_TYPE = pa.table(
+    {
+        "word": ["a", None, "ü"],
+        "int32": pa.array([1, None, 3], pa.int32()),
+        "int64": pa.array([2**40, None, -1], pa.int64()),
+        "float32": pa.array([0.1, None, -0.0], pa.float32()),
+        "float64": pa.array([0.1, None, float("inf")], pa.float64()),
+        "flag": [True, None, False],
+        "day": pa.array([date(2024, 1, 1), None, date(1969, 1, 1)], pa.date32()),
+        "price": pa.array([Decimal("1.25"), None, Decimal("-3.00")], pa.decimal128(10, 2)),
+        "at": pa.array([datetime(2024, 1, 1, 12, 0, 0, 7, UTC), None, datetime(1969, 1, 1, tzinfo=UTC)]),
+        "wall": pa.array([wall_clock("2024-03-31 02:30"), None, wall_clock("1969-01-01")], pa.timestamp("us")),
+    }
+)
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkEngine]:
+    pytest.importorskip("pyspark", reason="pyspark is not installed")
+    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
+        pytest.skip("there is no Java")
+    engine = SparkEngine("1GB", 2)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture(params=["duckdb", "spark"])
+def either(request: pytest.FixtureRequest) -> Engine:
+    """Each of the engines in turn."""
+    return request.getfixturevalue("engine" if request.param == "duckdb" else "spark")
+
+
+@pytest.fixture(scope="module")
+def scorer() -> Scorer:
+    return session_scorer(ModelBundle.open(MODELS), MODELS)
+
+
+def written(path: Path, table: pa.Table | dict[str, Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(table), path)
+    return path
+
+
+def rows(engine: Engine, expression: ir.Table) -> list[dict[str, Any]]:
+    """The rows in an order of their own. ``repr`` tells NaN, -0.0 and int from what they equal or don't."""
+    return sorted(engine.collect(expression).to_pylist(), key=repr)
+
+
+# The contract, kept by both
+
+
+def test_every_type_is_written_and_read_as_it_is_with_its_metadata(either: Engine, tmp_path: Path) -> None:
+    source, copy = written(tmp_path / "source.parquet", EVERY_TYPE), tmp_path / "it's a copy.parquet"
+    notes = {"flywheel.ledger": '{"ü": "it\'s \\"quoted\\""}', "it's": "'; DROP TABLE x; --"}
+
+    assert either.write(either.read([source]), copy, notes) == 3
+    assert footer(copy) == (3, notes)
+    assert parquet_schema(copy) == {f.name: str(f.type) for f in EVERY_TYPE.schema}
+    assert sorted(pq.ParquetFile(copy).read().to_pylist(), key=repr) == sorted(EVERY_TYPE.to_pylist(), key=repr)
+    assert {path.name for path in tmp_path.iterdir()} == {"source.parquet", "it's a copy.parquet"}
+    read = either.read([copy])
+    assert read.schema()["at"].timezone == "UTC"
+    assert read.schema()["wall"].timezone is None
+    assert repr(rows(either, read)) == repr(sorted(EVERY_TYPE.to_pylist(), key=repr))
+
+
+def test_an_empty_result_has_its_types_and_metadata(either: Engine, tmp_path: Path) -> None:
+    schema = {"n": "int32", "f": "float32", "at": "timestamp('UTC')", "wall": "timestamp", "word": "string"}
+    path = tmp_path / "empty.parquet"
+
+    assert either.write(either.empty(schema), path, {"k": "v"}) == 0
+    assert footer(path) == (0, {"k": "v"})
+    assert list(parquet_schema(path).values()) == ["int32", "float", "timestamp[us, tz=UTC]", "timestamp[us]", "string"]
+    assert either.collect(either.read([path])).num_rows == 0
+
+
+def test_an_order_is_kept_in_the_file(either: Engine, tmp_path: Path) -> None:
+    numbers = [int(n) for n in np.random.default_rng(1).permutation(1000)]
+    table = either.read([written(tmp_path / "numbers.parquet", {"n": numbers})])
+
+    either.write(table.order_by("n"), tmp_path / "ordered.parquet", {})
+    assert pq.read_table(tmp_path / "ordered.parquet")["n"].to_pylist() == list(range(1000))
+
+
+def test_folders_that_look_like_partitions_add_no_column(either: Engine, tmp_path: Path) -> None:
+    days = ["2024-01-01", "2024-01-15"]
+    paths = [written(tmp_path / f"interval_start={day}" / "part-0.parquet", {"n": [1]}) for day in days]
+
+    assert either.read(paths[:1]).columns == ("n",)
+    assert either.read(paths).columns == ("n",)
+    assert set(either.read_landed(paths).columns) == {"n", FILE, ROW, PRECEDENCE}
+
+
+def test_landed_files_unite_by_name_with_file_place_and_precedence(either: Engine, tmp_path: Path) -> None:
+    first = written(
+        tmp_path / "b.parquet", {"id": ["s1", "s2"], "n": pa.array([1, 2], pa.int8()), "device": ["a", "b"]}
+    )
+    second = written(tmp_path / "a.parquet", {"n": pa.array([2**40], pa.int64()), "id": ["s3"], "score": [0.5]})
+    third = written(tmp_path / "c.parquet", {"id": ["s4"], "n": pa.array([3], pa.int8()), "device": ["c"]})
+
+    none = {"device": None, "score": None}
+    found = either.collect(either.read_landed([first, second, third]).order_by("id"))
+    assert found.to_pylist() == [
+        {"id": "s1", "n": 1, **none, "device": "a", ROW: 0, FILE: str(first), PRECEDENCE: 0},
+        {"id": "s2", "n": 2, **none, "device": "b", ROW: 1, FILE: str(first), PRECEDENCE: 0},
+        {"id": "s3", "n": 2**40, **none, "score": 0.5, ROW: 0, FILE: str(second), PRECEDENCE: 1},
+        {"id": "s4", "n": 3, **none, "device": "c", ROW: 0, FILE: str(third), PRECEDENCE: 2},
+    ]
+    assert found.column_names == ["id", "n", "device", "score", FILE, ROW, PRECEDENCE]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        (pa.array([1], pa.int32()), pa.array([0.5]), [1.0, 0.5]),
+        (pa.array([1]), pa.array(["x"]), ["1", "x"]),
+        (pa.array([True]), pa.array(["x"]), ["true", "x"]),
+        (pa.array([None], pa.null()), pa.array(["x"]), [None, "x"]),
+        (pa.array(["x"]).dictionary_encode(), pa.array(["y"], pa.large_string()), ["x", "y"]),
+        (
+            pa.array([date(2024, 1, 2)]),
+            pa.array([wall_clock("2024-01-01 07:00")]),
+            [wall_clock("2024-01-02"), wall_clock("2024-01-01 07:00")],
+        ),
+    ],
+)
+def test_a_column_of_two_types_becomes_one_that_holds_both(
+    either: Engine, tmp_path: Path, first: pa.Array, second: pa.Array, expected: list[Any]
+) -> None:
+    paths = [written(tmp_path / f"{i}.parquet", {"x": x}) for i, x in enumerate([first, second])]
+
+    found = either.collect(either.read_landed(paths).order_by(PRECEDENCE))
+    assert found["x"].to_pylist() == expected
+
+
+def test_names_that_differ_in_case_are_one_column(either: Engine, tmp_path: Path) -> None:
+    paths = [written(tmp_path / f"{name}.parquet", {name: [name]}) for name in ("Device", "device")]
+
+    found = either.collect(either.read_landed(paths).order_by(PRECEDENCE))
+    assert found["Device"].to_pylist() == ["Device", "device"]
+    assert "device" not in found.column_names
+
+
+def test_a_file_is_read_by_its_name_whatever_that_is(either: Engine, tmp_path: Path) -> None:
+    names = ["s1", "s[1]", "s?", "s*", "a b+c%20ü", "x{a,b}", "it's", "a#b", "a=b"]
+    paths = [written(tmp_path / f"{name}.parquet", {"id": [name]}) for name in names]
+
+    assert rows(either, either.read(paths[1:2])) == [{"id": "s[1]"}]
+    found = either.collect(either.read_landed(paths[1:]).order_by(PRECEDENCE)).to_pylist()
+    assert [(row["id"], row[FILE]) for row in found] == list(zip(names[1:], map(str, paths[1:]), strict=True))
+
+
+def test_a_result_is_scored_in_batches_and_written_with_its_metadata(
+    either: Engine, scorer: Scorer, tmp_path: Path
+) -> None:
+    count = 2 * BATCH_ROWS + 1
+    counts = np.floor(np.random.default_rng(1).lognormal(1, 1, (count, len(scorer.features))))
+    table = pa.table({"id": range(count), **dict(zip(scorer.features, counts.T, strict=True))})
+    source, path = written(tmp_path / "source.parquet", table), tmp_path / "scored.parquet"
+
+    made = either.write_mapped(
+        either.read([source]),
+        lambda batch: scorer.labelled(batch, "label", "version"),
+        lambda schema: scorer.schema(schema, "label", "version"),
+        path,
+        {"k": "it's"},
+    )
+    assert (made, footer(path)[0], footer(path)[1]["k"]) == (count, count, "it's")
+    found = pq.read_table(path).sort_by("id")
+    expected = scorer.labelled(table.combine_chunks().to_batches()[0], "label", "version")
+    assert found.schema.remove_metadata() == expected.schema
+    assert found["label"].to_pylist() == expected["label"].to_pylist()
+    for name in expected.schema.names[-len(scorer.labels) - 1 : -1]:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
+
+
+def test_a_mapped_result_without_rows_has_the_functions_columns(either: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "out.parquet"
+    label = pa.field("label", pa.string())
+    made = either.write_mapped(either.empty({"n": "int64"}), lambda b: b, lambda s: s.append(label), path, {})
+    assert (made, parquet_schema(path)) == (0, {"n": "int64", "label": "string"})
+
+
+def test_what_the_function_raises_is_heard_and_the_engine_goes_on(either: Engine, tmp_path: Path) -> None:
+    def function(batch: pa.RecordBatch) -> pa.RecordBatch:
+        raise RuntimeError("no model")
+
+    table = either.read([written(tmp_path / "a.parquet", {"n": [1]})])
+    with pytest.raises(Exception, match="no model"):
+        either.write_mapped(table, function, lambda schema: schema, tmp_path / "out.parquet", {})
+    assert rows(either, table) == [{"n": 1}]
+    assert not (tmp_path / "out.parquet.parts").exists()
+
+
+# Of Spark alone
+
+
+def test_timestamps_in_nanoseconds_become_microseconds(spark: SparkEngine, tmp_path: Path) -> None:
+    values = pa.array([1705276800_123456789, -1, None], pa.int64())
+    stamps = {"at": values.cast(pa.timestamp("ns", "Asia/Tokyo")), "wall": values.cast(pa.timestamp("ns"))}
+    path = written(tmp_path / "a.parquet", stamps)
+
+    for table in (spark.read([path]), spark.read_landed([path]).order_by(ROW)):
+        found = spark.collect(table)
+        assert [str(found.schema.field(name).type) for name in stamps] == ["timestamp[us, tz=UTC]", "timestamp[us]"]
+        for name in stamps:
+            assert found[name].cast(pa.int64()).to_pylist() == [1705276800_123456, -1, None]
+
+
+def test_a_path_through_a_parent_folder_keeps_its_rows_and_its_name(spark: SparkEngine, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    path = written(tmp_path / "folder" / ".." / "a.parquet", {"n": [1]})
+    assert rows(spark, spark.read_landed([path])) == [{"n": 1, ROW: 0, FILE: str(path), PRECEDENCE: 0}]
+
+
+@pytest.mark.parametrize("name", ["_a.parquet", ".a.parquet", "a:b.parquet"])
+def test_a_file_that_spark_would_pass_over_is_refused(spark: SparkEngine, tmp_path: Path, name: str) -> None:
+    path = written(tmp_path / name, {"n": [1]})
+    with pytest.raises(EngineError, match=r"Spark cannot read .*: it passes over .*; rename it"):
+        spark.read_landed([path])
+
+
+def test_a_type_that_spark_does_not_have_is_an_error_that_names_file_and_type(
+    spark: SparkEngine, tmp_path: Path
+) -> None:
+    path = written(tmp_path / "a.parquet", {"t": pa.array([1], pa.time32("ms"))})
+    with pytest.raises(EngineError, match=r"a\.parquet: .*TIME\(MILLIS.*Leave that column out, or set FLYWHEEL_ENGINE"):
+        spark.read_landed([path])
+
+
+def test_engines_of_a_process_share_spark_and_closing_one_leaves_the_others(spark: SparkEngine, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.parquet", {"n": [1]})
+    other = SparkEngine("1GB", 2)
+    assert rows(other, other.read([path])) == [{"n": 1}]
+    other.close()
+    assert rows(spark, spark.read([path])) == [{"n": 1}]
+
+
+def test_files_of_many_schemas_are_one_scan_a_schema(spark: SparkEngine, tmp_path: Path) -> None:
+    paths = [written(tmp_path / f"{i}.parquet", {"id": [i], f"extra_{i % 2}": ["x"]}) for i in range(40)]
+    table = spark.read_landed(paths)
+
+    plan = spark._frame(table)._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("FileScan parquet") == 2
+    assert [row["id"] for row in spark.collect(table.order_by(PRECEDENCE)).to_pylist()] == list(range(40))
+
+
+def test_without_java_or_pyspark_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr("flywheel_assets.warehouse.spark.shutil.which", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(EngineError, match=r"pyspark is not installed: pip install 'flywheel-assets\[spark\]'"):
+        SparkEngine("1GB", 1)
+    monkeypatch.undo()
+
+    pytest.importorskip("pyspark")
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setattr("flywheel_assets.warehouse.spark.shutil.which", lambda name: None)
+    with pytest.raises(EngineError, match="there is no Java: install a Java runtime, 17 or later, or set JAVA_HOME"):
+        SparkEngine("1GB", 1)
+
+
+# Both engines agree
+
+
+Table = Callable[[Engine], ir.Table]
+Figures = Callable[[ir.Table], dict[str, ir.Scalar]]
+Agree = Callable[[Table], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def agree(engine: DuckDBEngine, spark: SparkEngine) -> Agree:
+    """Makes an expression on both engines, holds their rows and types to be the same, and returns the rows."""
+
+    def compare(make: Table) -> list[dict[str, Any]]:
+        on_duckdb, on_spark = (one.collect(make(one)) for one in (engine, spark))
+        assert on_spark.schema == on_duckdb.schema
+        expected, found = (sorted(map(repr, table.to_pylist())) for table in (on_duckdb, on_spark))
+        assert found == expected
+        return on_duckdb.to_pylist()
+
+    return compare
+
+
+LABELS = ("Low Quality", "High Quality")
+USER_LABELS = ("Passive", "Engaged")
+
+
+def session_ids(random: np.random.Generator, count: int, first: int, last: int) -> list[str | None]:
+    """Ids of a few users: starts in seconds and milliseconds, at the end and not, none at all, and no id."""
+    forms = ["u{}.{}", "u{}.{}000", "u{}.{}.web", "u{}.{}\n", "u{}-{}12", "u{}", "{}{}", "Ü{}.{}999 ", "{}.{}0", None]
+    starts = random.integers(first, last, count)
+    chosen = zip(random.choice(forms, count), starts, strict=True)
+    ids = [form and form.format(random.integers(9), start) for form, start in chosen]
+    return [*ids, "", "1705276800", "u.1705276800123"]
+
+
+def landing(folder: Path) -> list[Path]:
+    """Three files of different columns, with whatever may land."""
+    random = np.random.default_rng(1)
+    paths = []
+    for number, dtype in enumerate([pa.int16(), pa.float64(), pa.uint64()]):
+        ids = session_ids(random, 200, SECOND.start_unix - 86400, SECOND.end_unix + 86400)
+        ids += [*ids[:20], *(f"twice.{SECOND.start_unix + n}" for n in range(20))]
+        users = [random.choice(["u1", "u2", "ü", "", " \t ", "\n"]) for _ in ids]
+        leads = random.integers(-1 if number < 2 else 0, 4, len(ids))
+        scores = random.choice([0.0, -0.0, -1.5, 2.5, np.nan, np.inf, -np.inf, 1e300], len(ids))
+        columns = {
+            "session_id": ids,
+            "user_id": pa.array([None if u == "u2" and i % 7 == 0 else u for i, u in enumerate(users)]),
+            "leads": pa.array([None if i % 31 == 0 else n for i, n in enumerate(leads)], dtype),
+            "score": pa.array([None if i % 37 == 0 else n for i, n in enumerate(scores)], pa.float64()),
+            **({"device": [f"d{i}" for i in range(len(ids))]} if number else {"rank": range(len(ids))}),
+        }
+        paths.append(written(folder / f"{number}.parquet", columns))
+    return paths
+
+
+@pytest.mark.parametrize("pattern", [None, "^([0-9]+)", r"\.(.+)$", r"u(?:[0-9])\.([0-9]*)"])
+def test_on_when_sessions_started(agree: Agree, tmp_path: Path, pattern: str | None) -> None:
+    ids = session_ids(np.random.default_rng(1), 300, 0, 2**31)
+    if pattern:  # where an id ends in a newline, $ is before it for Spark and not for DuckDB
+        ids = [id_ and id_.rstrip("\n") for id_ in ids]
+    path = written(tmp_path / "a.parquet", {"session_id": ids})
+
+    def starts(engine: Engine) -> ir.Table:
+        table = engine.read([path])
+        return table.mutate(start=landed_sessions.session_start(table.session_id, pattern))
+
+    assert any(row["start"] is not None for row in agree(starts))
+
+
+def test_on_which_rows_are_valid_and_which_row_of_a_session_stays(agree: Agree, tmp_path: Path) -> None:
+    paths = landing(tmp_path)
+    features = ("leads", "score")
+
+    def split(engine: Engine) -> tuple[ir.Table, ir.Table]:
+        rows = landed_sessions.canonical(engine.read_landed(paths), features)
+        found = landed_sessions.of_interval(landed_sessions.started(rows, None), SECOND)
+        minimums = dict.fromkeys(features, 0.0)
+        return landed_sessions.valid_rows(found, minimums), landed_sessions.invalid_rows(found, minimums)
+
+    def landed(engine: Engine) -> ir.Table:
+        return landed_sessions.landed_sessions(landed_sessions.one_row_a_session(split(engine)[0]), features)
+
+    reasons = {row["reason"] for row in agree(lambda engine: split(engine)[1])}
+    assert reasons >= {
+        "score is not a finite 32-bit number",
+        "score is null",
+        "leads is null",
+        "user_id is null or empty",
+    }
+    assert len(agree(lambda engine: split(engine)[0])) > len(agree(landed))
+
+
+def test_on_thresholds_the_ledger_and_what_is_trimmed(
+    agree: Agree, engine: DuckDBEngine, spark: SparkEngine, tmp_path: Path
+) -> None:
+    random = np.random.default_rng(2)
+    count = 3000
+    columns = {
+        "user_id": [f"u{n}" for n in random.integers(0, 800, count)],
+        "views": np.floor(random.lognormal(2, 1.5, count)).astype("int64"),
+        "seconds": random.lognormal(3, 1, count),
+        "leads": (random.random(count) < 0.0005).astype("int64"),
+    }
+    path = written(tmp_path / "a.parquet", columns)
+    features = ("views", "seconds", "leads")
+
+    figures = [
+        one.collect(trimmed_sessions.threshold_aggregates(one.read([path]), features, Decimal("0.999"))).to_pylist()[0]
+        for one in (engine, spark)
+    ]
+    assert figures[1] == pytest.approx(figures[0], rel=1e-12)
+    limits = trimmed_sessions.thresholds(figures[0], features)
+    assert [limit.guarded for limit in limits] == [False, False, True]
+    (ledger,) = agree(lambda one: trimmed_sessions.ledger_aggregates(one.read([path]), limits))
+    assert ledger["sessions_removed"] > 0
+    kept = agree(lambda one: trimmed_sessions.trimmed_sessions(one.read([path]), limits))
+    assert len(kept) == count - ledger["sessions_removed"]
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """session_predictions of an interval, user_labels of it and of the one before; some users are in one alone."""
+    random = np.random.default_rng(3)
+    folder = tmp_path_factory.mktemp("labelled")
+    count = 400
+    unix = random.integers(MARCH.start_unix, MARCH.end_unix, count)
+    unix[:4] = [MARCH.start_unix, MARCH.end_unix - 1, 1711846799, 1711846800]
+    low = random.random(count).astype("float32")
+    predictions = {
+        "session_id": [f"s{i}.{n}" for i, n in enumerate(unix)],
+        "user_id": [f"u{n}" for n in random.integers(0, 60, count)],
+        "leads": random.integers(0, 5, count),
+        "timestamp_unix": unix,
+        "timestamp_utc": pa.array(unix, pa.timestamp("s", "UTC")).cast(pa.timestamp("us", "UTC")),
+        "session_quality_label": random.choice(LABELS, count),
+        "probability_low_quality": low,
+        "probability_high_quality": np.where(random.random(count) < 0.1, np.nan, 1 - low).astype("float32"),
+        "session_model_version": ["v1"] * count,
+    }
+    paths = {"predictions": written(folder / "predictions.parquet", predictions)}
+    for name, users in (("now", range(60)), ("before", range(30, 90))):
+        passive = random.random(len(users)).astype("float32")
+        table = {
+            "user_id": [f"u{n}" for n in users],
+            "sessions": pa.array([1] * len(users), pa.int32()),
+            "user_flywheel_label": random.choice(USER_LABELS, len(users)),
+            "probability_passive": passive,
+            "probability_engaged": 1 - passive,
+            "user_model_version": ["v2"] * len(users),
+        }
+        paths[name] = written(folder / f"{name}.parquet", table)
+    return paths
+
+
+@pytest.mark.parametrize("timezone", ["America/Phoenix", "Europe/Berlin", "Asia/Kathmandu"])
+def test_on_the_export_and_its_clock(agree: Agree, labelled: dict[str, Path], timezone: str) -> None:
+    def export(engine: Engine) -> ir.Table:
+        predictions, users = engine.read([labelled["predictions"]]), engine.read([labelled["now"]])
+        return enriched_export.enriched_export(predictions, users, MARCH, LABELS, USER_LABELS, timezone)
+
+    walls = {row["timestamp_unix"]: row["timestamp_mst"] for row in agree(export)}
+    if timezone == "Europe/Berlin":
+        assert walls[1711846799] == wall_clock("2024-03-31 01:59:59")
+        assert walls[1711846800] == wall_clock("2024-03-31 03:00")
+
+
+def test_on_the_types_of_the_export_in_its_file(
+    engine: DuckDBEngine, spark: SparkEngine, labelled: dict[str, Path], tmp_path: Path
+) -> None:
+    for one, name in ((engine, "duckdb"), (spark, "spark")):
+        predictions, users = one.read([labelled["predictions"]]), one.read([labelled["now"]])
+        export = enriched_export.enriched_export(predictions, users, MARCH, LABELS, USER_LABELS, "Europe/Berlin")
+        one.write(export, tmp_path / name, {})
+    found = parquet_schema(tmp_path / "spark")
+    assert found == parquet_schema(tmp_path / "duckdb")
+    assert (found["timestamp_utc"], found["timestamp_mst"]) == ("timestamp[us, tz=UTC]", "timestamp[us]")
+
+
+def test_on_the_mix_of_each_user(agree: Agree, labelled: dict[str, Path]) -> None:
+    def mixes(engine: Engine) -> ir.Table:
+        return distributions.user_distributions(engine.read([labelled["predictions"]]), LABELS)
+
+    assert len(agree(mixes)) > 50
+
+
+@pytest.mark.parametrize("before", ["before", None])
+def test_on_label_transitions(agree: Agree, labelled: dict[str, Path], before: str | None) -> None:
+    def transitions(engine: Engine) -> ir.Table:
+        earlier = engine.read([labelled[before]]) if before else None
+        return label_transitions.label_transitions(engine.read([labelled["now"]]), earlier, MARCH)
+
+    assert sum(row["User_Count"] for row in agree(transitions)) == (90 if before else 60)
+
+
+@pytest.mark.parametrize("earlier", [(), ("before",), ("before", "predictions")])
+def test_on_users_who_came_back(agree: Agree, labelled: dict[str, Path], earlier: tuple[str, ...]) -> None:
+    def came_back(engine: Engine) -> ir.Table:
+        now, before = engine.read([labelled["now"]]), engine.read([labelled["before"]])
+        return resurrected(now, before, [engine.read([labelled[name]]) for name in earlier])
+
+    found = sum(row["User_Count"] for row in agree(came_back))
+    assert found == 0 if "predictions" not in earlier else 20 < found <= 30
+
+
+def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) -> None:
+    baseline = ModelBundle.open(MODELS).baseline
+    assert baseline is not None
+    narrow = type(baseline)(baseline.session_labels, baseline.user_labels, {"leads": baseline.features["leads"]})
+
+    def predictions(one: Engine) -> ir.Table:
+        return one.read([labelled["predictions"]])
+
+    def users(one: Engine) -> ir.Table:
+        return one.read([labelled["now"]])
+
+    def mixes(one: Engine) -> ir.Table:
+        return distributions.user_distributions(predictions(one), LABELS)
+
+    def export(one: Engine) -> ir.Table:
+        return enriched_export.enriched_export(predictions(one), users(one), MARCH, LABELS, USER_LABELS, "UTC")
+
+    def of(table: Table, figures: Figures, limit: int | None) -> Table:
+        def gathered(one: Engine) -> ir.Table:
+            found = table(one).limit(limit)
+            gathered = figures(found)
+            return gathered if isinstance(gathered, ir.Table) else found.aggregate(**gathered)
+
+        return gathered
+
+    checks: list[tuple[Table, Figures]] = [
+        (predictions, lambda t: landed_verdicts.figures(t, MARCH, {"leads": 0.0})),
+        (predictions, lambda t: prediction_verdicts.figures(t, LABELS, narrow)),
+        (mixes, lambda t: distribution_verdicts.figures(t, LABELS)),
+        (users, lambda t: user_verdicts.figures(t, USER_LABELS)),
+        (export, export_verdicts.figures),
+    ]
+    for table, figures in checks:
+        assert agree(of(table, figures, None))[0]["rows"] > 0
+        assert agree(of(table, figures, 0))[0]["rows"] == 0
