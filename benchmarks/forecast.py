@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.history.forecast import FloatArray, History, probabilities
 from flywheel_assets.history.forecast_backtest import backtest
 from flywheel_assets.history.moves import Moves
-from flywheel_assets.history.transition_forecast import FloatArray, History, probabilities
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import session_scorer, user_scorer

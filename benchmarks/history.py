@@ -31,7 +31,7 @@ RUN = """
 import sys
 from pathlib import Path
 import dagster as dg
-from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.definitions import definitions
 from flywheel_assets.settings import Settings
 job = definitions(Settings.read(Path.cwd())).resolve_job_def("reports")
 with dg.DagsterInstance.ephemeral() as instance:

@@ -1,7 +1,35 @@
-"""The code location: settings are read here, once, and the graph is put together. Nothing else belongs here."""
+"""The code location: settings are read here, once, and the graph is put together from the systems."""
 
-from flywheel_assets.orchestration.assembly import definitions
+import warnings
+
+import dagster as dg
+
+from flywheel_assets.history.assets import SYSTEM as HISTORY
+from flywheel_assets.landing.assets import SYSTEM as LANDING
+from flywheel_assets.orchestration.partitions import interval_partitions
+from flywheel_assets.orchestration.resources import flywheel_resource
+from flywheel_assets.segments.assets import SYSTEM as SEGMENTS
+from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
 from flywheel_assets.settings import Settings
+from flywheel_assets.training.assets import SYSTEM as TRAINING
+from flywheel_assets.users.assets import SYSTEM as USERS
+
+SYSTEMS = (LANDING, SESSIONS, USERS, SEGMENTS, HISTORY, TRAINING)
+
+
+def definitions(settings: Settings) -> dg.Definitions:
+    """Assets, checks, jobs, sensors and resources for given settings: a test assembles what the code location does."""
+    partitions = interval_partitions(settings.calendar)
+    with warnings.catch_warnings():
+        # A check's partitions_def is a preview API; without it a check records no partition.
+        warnings.simplefilter("ignore", dg.PreviewWarning)
+        parts = [system.definitions(settings, partitions) for system in SYSTEMS]
+    return dg.Definitions.merge(
+        *parts,
+        # Under the multiprocess executor an interval takes ten times as long: each step would start a process.
+        dg.Definitions(resources={"flywheel": flywheel_resource(settings)}, executor=dg.in_process_executor),
+    )
+
 
 settings = Settings.read()
 defs = definitions(settings)

@@ -13,9 +13,9 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.orchestration.jobs import INTERVAL_JOB
 from flywheel_assets.orchestration.runs import IntervalRun, run_intervals
 from flywheel_assets.settings import Settings

@@ -12,7 +12,7 @@ from benchmarks.compare import graph, script
 from benchmarks.forecast import covers, moves_between, observed_transitions, true_labels
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets
-from flywheel_assets.history.transition_forecast import History, probabilities
+from flywheel_assets.history.forecast import History, probabilities
 from flywheel_assets.simulation.sample import generate, write_sample
 from flywheel_assets.simulation.world import WORLD
 from flywheel_assets_tests.frames import CALENDAR

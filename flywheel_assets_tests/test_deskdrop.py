@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from flywheel_assets.cli.console import CheckLine
-from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.runs import IntervalRun, intervals_to_run
 from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-
 from flywheel_assets.history.contracts import HISTORY
-from flywheel_assets.orchestration.assembly import definitions
-from flywheel_assets.orchestration.jobs import JOBS
 from flywheel_assets.segments.contracts import FITS, SEGMENTS
+
+from flywheel_assets.definitions import definitions
+from flywheel_assets.orchestration.jobs import JOBS
 from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import TABLES
 

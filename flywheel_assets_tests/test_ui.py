@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from flywheel_assets.orchestration.assembly import definitions
+from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB
 from flywheel_assets.simulation.sample import generate
 from flywheel_assets.simulation.world import FEATURES, WORLD

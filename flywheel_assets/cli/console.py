@@ -3,23 +3,14 @@
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flywheel_assets.orchestration.runs import CheckLine
 from flywheel_assets.tables.labels import probability_column, share_column
-
-
-class CheckLine(NamedTuple):
-    """One check of one interval: ``state`` is passed, warned or failed."""
-
-    state: str
-    table: str
-    check: str
-    interval: str
-    summary: str
 
 
 def terminal() -> Console:

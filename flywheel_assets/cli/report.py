@@ -28,12 +28,12 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     import dagster as dg
 
     from flywheel_assets.cli.console import terminal
+    from flywheel_assets.cli.report_runs import in_short, make_reports, reportable
     from flywheel_assets.definitions import defs, settings
     from flywheel_assets.errors import ReportError
     from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.history.assets import reported_findings
     from flywheel_assets.history.report import report_of
-    from flywheel_assets.history.report_runs import in_short, make_reports, reportable
-    from flywheel_assets.orchestration.findings import findings_on_record
     from flywheel_assets.orchestration.jobs import REPORTS_JOB
     from flywheel_assets.orchestration.processes import end_abandoned_runs
     from flywheel_assets.report.interval_report import interval_report
@@ -60,7 +60,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         unpaged = any(run.interval == wanted and not run.paged for run in runs)
         if standalone and not unpaged:
             page = interval_report(
-                report_of(flywheel, wanted, findings_on_record(flywheel, wanted, instance)), standalone=True
+                report_of(flywheel, wanted, reported_findings(flywheel, wanted, instance)), standalone=True
             )
             pages.write_alone(standalone, page)
     click.echo(in_short(len(intervals), runs))

@@ -9,8 +9,8 @@ import click
 if TYPE_CHECKING:
     import dagster as dg
 
-    from flywheel_assets.cli.console import CheckLine
     from flywheel_assets.intervals import Interval
+    from flywheel_assets.orchestration.runs import CheckLine
 
 
 @click.group()
@@ -35,17 +35,24 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.orchestration.jobs import SEGMENTS_JOB
     from flywheel_assets.orchestration.processes import end_abandoned_runs
+    from flywheel_assets.orchestration.runs import run_job
+    from flywheel_assets.ranges import materialized_intervals
     from flywheel_assets.segments.fitting import intervals_to_fit
-    from flywheel_assets.segments.runs import intervals_to_assign, run_fit
 
     with Flywheel.open(settings) as flywheel:
         intervals = intervals_to_fit(flywheel, first or "", last or "")
-        later = intervals_to_assign(flywheel, intervals[0].key, None)
+        later = materialized_intervals(flywheel, intervals[0].key, None)
     console = terminal()
     with dg.DagsterInstance.get() as instance:
         end_abandoned_runs(instance)
         with console.status(f"fitting clusters to {len(intervals)} intervals"):
-            done = run_fit(defs.resolve_job_def(SEGMENTS_JOB), instance, intervals, clusters or 0)
+            keys = intervals[0].key, intervals[-1].key
+            config = {
+                "visit_features": {"config": dict(zip(("first", "last"), keys, strict=True))},
+                "k_diagnostics": {"config": {"clusters": clusters or 0}},
+            }
+            job = defs.resolve_job_def(SEGMENTS_JOB)
+            done = run_job(job, instance, " to ".join(keys), config=config)
         if done.failure:
             raise SegmentsError(f"the fit failed, the one before stays in use: {done.failure}")
         _assign(instance, later, done.checks)
@@ -65,11 +72,12 @@ def assign(first: str | None, last: str | None) -> None:
     from flywheel_assets.definitions import settings
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.orchestration.processes import end_abandoned_runs
-    from flywheel_assets.segments.runs import intervals_to_assign
+    from flywheel_assets.ranges import materialized_intervals
+    from flywheel_assets.segments.files import segments_in_use
 
     with Flywheel.open(settings) as flywheel:
-        version = flywheel.segments.version
-        intervals = intervals_to_assign(flywheel, first, last)
+        version = segments_in_use(flywheel.warehouse).version
+        intervals = materialized_intervals(flywheel, first, last)
     with dg.DagsterInstance.get() as instance:
         end_abandoned_runs(instance)
         _assign(instance, intervals, ())
@@ -86,11 +94,12 @@ def _show() -> None:
     from flywheel_assets.cli.console import terminal
     from flywheel_assets.cli.segment_report import segments_report
     from flywheel_assets.flywheel import Flywheel
-    from flywheel_assets.segments.runs import not_assigned
+    from flywheel_assets.segments.files import SegmentFiles, segments_in_use
+    from flywheel_assets.segments.fitting import not_assigned
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel:
-        found, files = flywheel.segments, flywheel.segment_files
+        found, files = segments_in_use(flywheel.warehouse), SegmentFiles(flywheel.warehouse)
         terminal().print(segments_report(found, files.report() or {}, not_assigned(flywheel)))
         click.echo(f"tables and plots: {files.folder}")
 

@@ -1,113 +1,169 @@
-"""Assets of the group `history`: growth_accounting, label_mix, mix_shift, transition_forecast, sankey_links, and CSV
-copies of these and other small tables."""
+"""The history of labels as assets: growth_accounting, label_mix, mix_shift, transition_forecast, sankey_links,
+transition_causes, the CSV copies of small tables, and the report of an interval."""
 
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 
-from flywheel_assets.catalog import CONTRACTS
+from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history import forecast_backtest as testing
 from flywheel_assets.history import growth_accounting as growth
 from flywheel_assets.history import label_mix as mix
 from flywheel_assets.history import mix_shift as shift
 from flywheel_assets.history import sankey_links as sankey
+from flywheel_assets.history import transition_causes as causes
 from flywheel_assets.history import transition_forecast as forecasting
-from flywheel_assets.history.moves import Moves, Row, all_labels, moves_of, when
+from flywheel_assets.history.earlier_models import by_models_of
+from flywheel_assets.history.forecast import History
+from flywheel_assets.history.moves import Row, all_labels, moves_of, moves_so_far, newest_first, read_moves, when
+from flywheel_assets.history.report import CAUSES, TOLD, report_of, write_report
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.metadata import materialized, records
-from flywheel_assets.tables.generation import Generation
-from flywheel_assets.users.label_transitions import label_transitions
+from flywheel_assets.landing.assets import SYSTEM as LANDING
+from flywheel_assets.orchestration.findings import findings_on_record
+from flywheel_assets.orchestration.frames import frame
+from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.orchestration.metadata import records
+from flywheel_assets.orchestration.step import Made, Step
+from flywheel_assets.orchestration.system import IntervalTable, Partitions, System
+from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.segments import cluster_mix
+from flywheel_assets.sessions import session_predictions
+from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
+from flywheel_assets.settings import Settings
+from flywheel_assets.tables.contract import Table
+from flywheel_assets.tables.verdict import Finding, Verdict
+from flywheel_assets.users import label_transitions, user_labels
+from flywheel_assets.users.assets import SYSTEM as USERS
 from flywheel_assets.warehouse.csv_copies import csv_path, write_csv
 
-BACKTEST, FOLDED = "flywheel.backtest", "flywheel.folded"
-"""Notes: in transition_forecast how good it was so far (`Backtest`), in sankey_links what was folded (`Folded`)."""
+SYSTEM = System("history")
 
 SHOWN_ROWS = 100
 """Rows of a table that the UI shows with its materialization."""
 
-CSV_TABLES = (
-    "label_transitions",
-    "growth_accounting",
-    "label_mix",
-    "mix_shift",
-    "transition_forecast",
-    "sankey_links",
-    "cluster_mix",
-)
-"""The tables that have a CSV copy, where they are there."""
+
+def _growth_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    users = flywheel.warehouse.rows("user_labels", interval) or 0
+    previous = flywheel.previous_with_data(interval)
+    before = flywheel.warehouse.rows("user_labels", previous) if previous else None
+    return growth.verdicts(flywheel.rows(growth.TABLE, interval), users, before or 0)
 
 
-def growth_accounting(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    generation = flywheel.generation("growth_accounting", interval)
-    now, *others = (flywheel.warehouse.read("user_labels", i) for i in _newest_first(flywheel, interval))
+@SYSTEM.table(growth.TABLE, _growth_verdicts, kinds={"looker"})
+def growth_accounting(step: Step) -> Made:
+    flywheel, interval = step.flywheel, step.interval
+    now, *others = (flywheel.warehouse.read("user_labels", i) for i in newest_first(flywheel, interval))
     before, earlier = (others[0], others[1:]) if others else (None, [])
-    moves = moves_of(flywheel.engine.collect(label_transitions(now, before, interval)).to_pylist())
+    transitions = label_transitions.label_transitions(now, before, interval)
+    moves = moves_of(flywheel.engine.collect(transitions).to_pylist())
     came_back = flywheel.engine.collect(growth.resurrected(now, before, earlier)).to_pylist()
     again = {row["Label"]: row["User_Count"] for row in came_back}
     rows = growth.growth_accounting(moves, again, flywheel.models["user"].order, interval)
     numbers = {k: v for k, v in rows[0].items() if k in (*growth.COUNTS, "Retention", "Quick_Ratio") and v is not None}
-    return _made(flywheel, interval, generation, rows, {}, numbers)
+    return Made(step.keep(rows), numbers, _shown(rows, interval))
 
 
-def label_mix(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    generation = flywheel.generation("label_mix", interval)
-    for table in CONTRACTS["label_mix"].sources:
-        flywheel.warehouse.read(table, interval)  # which says what to do where it is not there
-    sessions = flywheel.label_counts("session_predictions", interval) or {}
-    users = flywheel.label_counts("user_labels", interval) or {}
+def _mix_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    sessions, users = (flywheel.warehouse.rows(table.name, interval) or 0 for table in mix.TABLE.sources)
+    return mix.verdicts(flywheel.rows(mix.TABLE, interval), sessions, users)
+
+
+@SYSTEM.table(mix.TABLE, _mix_verdicts, kinds={"looker"})
+def label_mix(step: Step) -> Made:
+    for table in mix.TABLE.sources:
+        step.read(table)  # which says what to do where it is not there
+    sessions = step.flywheel.label_counts(session_predictions.TABLE, step.interval) or {}
+    users = step.flywheel.label_counts(user_labels.TABLE, step.interval) or {}
+    rows = mix.label_mix(sessions, users, step.interval)
     numbers = {"sessions": sum(sessions.values()), "users": sum(users.values())}
-    return _made(flywheel, interval, generation, mix.label_mix(sessions, users, interval), {}, numbers)
+    return Made(step.keep(rows), numbers, _shown(rows, step.interval))
 
 
-def mix_shift(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    generation = flywheel.generation("mix_shift", interval)
-    rows = shift.mix_shift(read_moves(flywheel, interval), flywheel.models["user"].order, interval)
+def _shift_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    return shift.verdicts(flywheel.rows(shift.TABLE, interval))
+
+
+@SYSTEM.table(shift.TABLE, _shift_verdicts, kinds={"looker"})
+def mix_shift(step: Step) -> Made:
+    moves = read_moves(step.flywheel, step.interval)
+    rows = shift.mix_shift(moves, step.flywheel.models["user"].order, step.interval)
     numbers = {"largest_change": max((abs(row["Change"] or 0.0) for row in rows), default=0.0)}
-    return _made(flywheel, interval, generation, rows, {}, numbers)
+    return Made(step.keep(rows), numbers, _shown(rows, step.interval))
 
 
-def transition_forecast(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    generation = flywheel.generation("transition_forecast", interval)
-    moves = moves_so_far(flywheel, interval)
-    history = forecasting.History.of(moves, all_labels(flywheel.models["user"].order, moves[-1]))
-    found = testing.backtest(history)
-    rows = forecasting.transition_forecast(moves, history, found.widening, interval)
-    numbers = {name: value for name, value in vars(found).items() if value is not None}
-    extras = {"headline": testing.headline(found)}
-    return _made(flywheel, interval, generation, rows, {BACKTEST: found.to_json()}, numbers, extras)
+def _forecast_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    note = flywheel.warehouse.note("transition_forecast", interval, testing.BACKTEST) or ""
+    return forecasting.verdicts(flywheel.rows(forecasting.TABLE, interval), testing.Backtest.from_json(note))
 
 
-def sankey_links(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    generation = flywheel.generation("sankey_links", interval)
-    moves = read_moves(flywheel, interval)
-    rows, folded = sankey.sankey_links(moves, flywheel.models["user"].order, interval)
+@SYSTEM.table(forecasting.TABLE, _forecast_verdicts, kinds={"looker"})
+def transition_forecast(step: Step) -> Made:
+    moves = moves_so_far(step.flywheel, step.interval)
+    history = History.of(moves, all_labels(step.flywheel.models["user"].order, moves[-1]))
+    backtest = testing.backtest(history)
+    rows = forecasting.transition_forecast(moves, history, backtest.widening, step.interval)
+    numbers = {name: value for name, value in vars(backtest).items() if value is not None}
+    written = step.keep(rows, {testing.BACKTEST: backtest.to_json()})
+    return Made(written, numbers, {"headline": testing.headline(backtest), **_shown(rows, step.interval)})
+
+
+def _links_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    users = sum(read_moves(flywheel, interval).values())
+    return sankey.verdicts(flywheel.rows(sankey.TABLE, interval), users, interval)
+
+
+@SYSTEM.table(sankey.TABLE, _links_verdicts, kinds={"looker"})
+def sankey_links(step: Step) -> Made:
+    moves = read_moves(step.flywheel, step.interval)
+    rows, folded = sankey.sankey_links(moves, step.flywheel.models["user"].order, step.interval)
+    written = step.keep(rows, {sankey.FOLDED: folded.to_json()})
     numbers = {"links_folded": folded.links, "users_on_folded_links": folded.users}
-    extras = {"folded": folded.summary or "nothing"}
-    return _made(flywheel, interval, generation, rows, {FOLDED: folded.to_json()}, numbers, extras)
+    return Made(written, numbers, {"folded": folded.summary or "nothing", **_shown(rows, step.interval)})
+
+
+def _causes_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    rows = frame(flywheel.engine.collect(flywheel.warehouse.read("transition_causes", interval)))
+    now = flywheel.label_counts(user_labels.TABLE, interval) or {}
+    before = flywheel.label_counts(user_labels.TABLE, flywheel.previous_with_data(interval)) or {}
+    return causes.verdicts(rows, now, before)
+
+
+@SYSTEM.table(causes.TABLE, _causes_verdicts, kinds={"onnx"})
+def transition_causes(step: Step) -> Made:
+    flywheel, interval = step.flywheel, step.interval
+    now, before = step.read(user_labels.TABLE), step.read_previous(user_labels.TABLE)
+    with by_models_of(flywheel, flywheel.previous_with_data(interval), interval) as same_model:
+        written = step.write(causes.transition_causes(now, before, same_model, interval))
+    rows = step.rows(causes.TABLE)
+    numbers = {f"users_{cause}": users for cause, users in causes.users_by_cause(rows).items()}
+    numbers["models_changed"] = int(same_model is not None)
+    return Made(written, numbers, records("causes", _without_when(rows, interval)))
+
+
+CSV_TABLES: tuple[Table, ...] = (
+    label_transitions.TABLE,
+    growth.TABLE,
+    mix.TABLE,
+    shift.TABLE,
+    forecasting.TABLE,
+    sankey.TABLE,
+    cluster_mix.TABLE,
+)
+"""The tables that have a CSV copy, where they are there."""
 
 
 @dg.asset(
     group_name="history",
     kinds={"csv", "looker"},
-    deps=[name for name in CSV_TABLES if name != "cluster_mix"],
+    deps=[table.name for table in CSV_TABLES if table is not cluster_mix.TABLE],
     description="The small tables as CSV, one file each with all intervals, to upload to a BI tool.",
 )
 def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    copied = _copied(flywheel)
-    written = {t: write_csv(flywheel.warehouse, t, paths, contract_schema(t)) for t, paths in copied.items()}
+    written = {t.name: write_csv(flywheel.warehouse, t.name, p, t.schema) for t, p in _copied(flywheel).items()}
     folder = csv_path(flywheel.warehouse, "").parent
     return dg.MaterializeResult(metadata={**written, "path": dg.MetadataValue.path(str(folder))})
 
@@ -115,53 +171,92 @@ def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Fly
 def csv_copies_are_stale(flywheel: Flywheel) -> bool:
     """Whether one is missing, or older than a file that it is of: a run may have ended between both."""
     for table, paths in _copied(flywheel).items():
-        copy = csv_path(flywheel.warehouse, table)
+        copy = csv_path(flywheel.warehouse, table.name)
         if not copy.is_file() or copy.stat().st_mtime_ns < max(path.stat().st_mtime_ns for path in paths):
             return True
     return False
 
 
-def read_moves(flywheel: Flywheel, interval: Interval) -> Moves:
-    """The moves into an interval, of its label_transitions. Raises NotMaterializedError."""
-    return moves_of(flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)).to_pylist())
+REPORTED: tuple[IntervalTable, ...] = tuple(
+    chain.from_iterable(system.tables.values() for system in (LANDING, SESSIONS, USERS, SYSTEM))
+)
+"""The tables whose checks the report of an interval shows."""
 
 
-def moves_so_far(flywheel: Flywheel, interval: Interval) -> list[Moves]:
-    """The moves into each interval from the first with data to this one, oldest first. Raises NotMaterializedError."""
-    return [read_moves(flywheel, i) for i in reversed(_newest_first(flywheel, interval))]
+def reported_findings(flywheel: Flywheel, interval: Interval, instance: dg.DagsterInstance) -> list[Finding]:
+    """What the checks that the report shows found, see :func:`findings_on_record`."""
+    return findings_on_record(flywheel, interval, instance, REPORTED)
 
 
-def contract_schema(table: str) -> pa.Schema:
-    """The columns of a small table, whose contract has no placeholders, by their Arrow types."""
-    types = {"string": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "float64": pa.float64()}
-    return pa.schema([(c.name, pa.date32() if c.dtype == "date" else types[c.dtype]) for c in CONTRACTS[table].columns])
+def interval_report(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
+    """The asset, partitioned as the tables that it reports."""
+
+    @dg.asset(
+        group_name="reports",
+        kinds={"html"},
+        partitions_def=partitions,
+        deps=["user_labels", "session_predictions", *(table.name for table in TOLD), CAUSES.name],
+        description="A page for people who decide: what changed in the interval and why, and how far to trust it. Asks "
+        "nothing of any network; index.html beside it links all of them.",
+        metadata={"grain": "one page per interval"},
+    )
+    def interval_report(
+        context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
+    ) -> dg.MaterializeResult[None]:
+        interval = flywheel.calendar.key(context.partition_key)
+        if not flywheel.warehouse.exists("user_labels", interval):
+            raise NotMaterializedError(
+                f"interval {interval.key} ({interval.dates}) has no user labels yet, so there is nothing to report: "
+                f"flywheel run --from {interval.key} --to {interval.key}"
+            )
+        report = report_of(flywheel, interval, reported_findings(flywheel, interval, context.instance))
+        path = write_report(flywheel, report)
+        states = [finding.state for finding in report.findings]
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "path": dg.MetadataValue.path(str(path)),
+            "open_with": f"xdg-open {shlex.quote(str(path))}",
+            "index": dg.MetadataValue.path(str(path.with_name("index.html"))),
+            "users": report.users,
+            "checks_failed": states.count("failed"),
+            "checks_warned": states.count("warned"),
+            "tables_missing": len(report.missing),
+            "bytes": path.stat().st_size,
+        }
+        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(report.generation))
+
+    return interval_report
 
 
-def _copied(flywheel: Flywheel) -> dict[str, list[Path]]:
+SYSTEM.assets.extend([lambda settings, partitions: csv_copies, interval_report])
+SYSTEM.job(
+    HISTORY_JOB,
+    dg.AssetSelection.groups("history"),
+    "What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. For history_sensor.",
+    priority=-1,  # what waits in the queue beside it goes first
+)
+SYSTEM.job(
+    REPORTS_JOB,
+    dg.AssetSelection.groups("history", "reports"),
+    "The report of an interval, and what is told of the intervals so far. For flywheel report.",
+)
+SYSTEM.sensors.append(
+    lambda settings: table_sensor(
+        settings, "history_sensor", HISTORY_JOB, [one.table for one in SYSTEM.tables.values()], "history"
+    )
+)
+
+
+def _copied(flywheel: Flywheel) -> dict[Table, list[Path]]:
     """Per table that is there for any interval its files, oldest interval first."""
     warehouse, calendar = flywheel.warehouse, flywheel.calendar
-    there = {t: [warehouse.path(t, i) for i in calendar if warehouse.exists(t, i)] for t in CSV_TABLES}
+    there = {t: [warehouse.path(t.name, i) for i in calendar if warehouse.exists(t.name, i)] for t in CSV_TABLES}
     return {table: paths for table, paths in there.items() if paths}
 
 
-def _newest_first(flywheel: Flywheel, interval: Interval) -> list[Interval]:
-    """The interval and, back to the first with data, those before it."""
-    return [interval, *reversed(flywheel.earlier_with_data(interval))]
+def _shown(rows: Sequence[Row], interval: Interval) -> dict[str, dg.TableMetadataValue]:
+    """The rows as the UI shows them with a materialization."""
+    return records("table", _without_when(rows, interval))
 
 
-def _made(
-    flywheel: Flywheel,
-    interval: Interval,
-    generation: Generation,
-    rows: Sequence[Row],
-    notes: Mapping[str, str],
-    numbers: Mapping[str, float],
-    extras: Mapping[str, Any] | None = None,
-) -> dg.MaterializeResult[None]:
-    """Rows at hand as the table of the interval, and what is said of them in the UI."""
-    kept = pa.Table.from_pylist(list(rows), schema=contract_schema(generation.table))
-    written = flywheel.warehouse.keep(generation.table, interval, kept, generation, notes)
-    shown = [{k: v for k, v in row.items() if k not in when(interval)} for row in rows[:SHOWN_ROWS]]
-    return materialized(
-        written, CONTRACTS[generation.table].columns, numbers, {**(extras or {}), **records("table", shown)}
-    )
+def _without_when(rows: Sequence[Row], interval: Interval) -> list[Row]:
+    return [{k: v for k, v in row.items() if k not in when(interval)} for row in rows[:SHOWN_ROWS]]

@@ -1,4 +1,4 @@
-"""The models that labelled an interval, and what those of the interval before say of it: for `transition_causes`."""
+"""The models that labelled an interval, and how those of the previous interval label it: for `transition_causes`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,27 +7,25 @@ import ibis.expr.types as ir
 
 from flywheel_assets.errors import ArtefactError, NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.history import transition_causes_verdicts as transition_causes
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.frames import frame
 from flywheel_assets.registry.shelves import labelled_by
-from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.users.second_opinion import models_of, second_opinion
+from flywheel_assets.users.spine import LABELLED
 
 
 def model_versions(flywheel: Flywheel, interval: Interval) -> tuple[str, str]:
     """The session model and the user model that the interval's footers name. Raises NotMaterializedError."""
-    found = []
-    for table, parameter in (("session_predictions", "session model"), ("user_labels", "user model")):
-        flywheel.warehouse.read(table, interval)  # which says what to do where it is not there
-        made = flywheel.warehouse.generation(table, interval)
-        if made is None:
+    versions = {}
+    for table in LABELLED:
+        flywheel.warehouse.read(table.name, interval)  # which says what to do where it is not there
+        made = flywheel.warehouse.generation(table.name, interval)
+        if made is None or table.labels is None:
             raise NotMaterializedError(
-                f"{table} of interval {interval.key} was not written by Flywheel, so nobody knows which model labelled "
-                f"it: flywheel run --from {interval.key} --to {interval.key}"
+                f"{table.name} of interval {interval.key} was not written by Flywheel, so nobody knows which model "
+                f"labelled it: flywheel run --from {interval.key} --to {interval.key}"
             )
-        found.append(made.parameters[parameter])
-    return found[0], found[1]
+        versions[table.labels.model] = made.parameters[table.labels.parameter]
+    return versions["session"], versions["user"]
 
 
 @contextmanager
@@ -53,13 +51,3 @@ def by_models_of(flywheel: Flywheel, before: Interval | None, interval: Interval
         ) from None
     with second_opinion(flywheel, interval, [models_of(flywheel, bundle)]) as (_, (labelled,)):
         yield labelled
-
-
-def of_transition_causes(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
-    causes = frame(flywheel.engine.collect(flywheel.warehouse.read("transition_causes", interval)))
-    now = flywheel.label_counts("user_labels", interval) or {}
-    before = flywheel.label_counts("user_labels", flywheel.previous_with_data(interval)) or {}
-    return transition_causes.verdicts(causes, now, before)
-
-
-CAUSES_VERDICTS = {"transition_causes": (transition_causes.CHECKS, of_transition_causes)}

@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from flywheel_assets.history.transition_forecast import History, forecast
+from flywheel_assets.history.forecast import History, forecast
+
+BACKTEST = "flywheel.backtest"
+"""The note in transition_forecast that says how good it was so far."""
 
 CHANCE = 1.645
 """Standard errors that a gain must be more than, to be more than chance."""

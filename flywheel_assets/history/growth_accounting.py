@@ -5,12 +5,53 @@ from collections.abc import Mapping, Sequence
 import ibis
 import ibis.expr.types as ir
 
-from flywheel_assets.history.moves import Moves, Row, all_labels, users_before, users_now, when
+from flywheel_assets.history.moves import Moves, Row, all_labels, number_and_labels, users_before, users_now, when
 from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.columns import WHEN
+from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.verdict import Check, Verdict
+from flywheel_assets.users import user_labels
 
 ALL_USERS, OF_LABEL = "All users", "Label"
 """The two kinds of rows, by their Scope."""
+
+ACTIVE = Check("active_users", "Active users are the new, retained and resurrected ones, in every row.", blocking=True)
+PREVIOUS = Check("previous_users", "Previous users are the retained and the churned ones, in every row.", blocking=True)
+TOTALS = Check("totals", "The rows of the labels sum to the row of all users.", blocking=True)
+CONSERVATION = Check(
+    "conservation", "All users are the rows of user_labels, of this interval and of the previous one.", blocking=True
+)
+CHECKS = (ACTIVE, PREVIOUS, TOTALS, CONSERVATION)
+
+SCOPE = Column("Scope", "string", "All users, in one row, or Label: the users of one label.")
+
+
+TABLE = Table(
+    "growth_accounting",
+    "label, and all users",
+    "New, retained, resurrected and churned users of the interval: all of them, and by label.",
+    (user_labels.TABLE,),
+    (
+        SCOPE,
+        Column("Label", "string", "The label; null in the row of all users."),
+        Column("Label_Order", "int32", "The label's place from worst to best, from 1; null for all users."),
+        Column("Active_Users", "int64", "Users with this label in this interval: new, retained, resurrected."),
+        Column("New_Users", "int64", "Of them those seen in no earlier interval since the first with data."),
+        Column("Retained_Users", "int64", "Of them those with a label in the previous interval too."),
+        Column("Resurrected_Users", "int64", "Of them those seen earlier and absent in the previous interval."),
+        Column("Previous_Users", "int64", "Users with this label in the previous interval."),
+        Column("Previous_Retained_Users", "int64", "Of those the ones that have a label now, whichever."),
+        Column("Churned_Users", "int64", "Of those the ones that have none now."),
+        Column("Retention", "float64", "Previous_Retained_Users / Previous_Users; null without any."),
+        Column("Quick_Ratio", "float64", "(New_Users + Resurrected_Users) / Churned_Users; null without churn."),
+        *WHEN,
+    ),
+    previous=(user_labels.TABLE,),
+    earlier=(user_labels.TABLE,),
+    checks=CHECKS,
+    parameters=number_and_labels,
+)
 
 
 def resurrected(now: ir.Table, before: ir.Table | None, earlier: Sequence[ir.Table]) -> ir.Table:
@@ -94,3 +135,30 @@ def _row(scope: str, label: str | None, order: int | None, counts: Mapping[str, 
         "Quick_Ratio": grown / churned if churned else None,
         **when(interval),
     }
+
+
+def verdicts(rows: Sequence[Row], users: int, users_before: int) -> list[Verdict]:
+    """All checks of CHECKS. ``users`` and ``users_before``: rows of user_labels, 0 without a previous interval."""
+    everyone = [row for row in rows if row["Scope"] == ALL_USERS]
+    total: Mapping[str, int] = everyone[0] if len(everyone) == 1 else dict.fromkeys(COUNTS, -1)
+    sums = {name: sum(row[name] for row in rows if row["Scope"] != ALL_USERS) for name in COUNTS}
+    wrong = [f"{name}: {sums[name]:,} by label, {total[name]:,} in all" for name in COUNTS if sums[name] != total[name]]
+    found = {"users": total["Active_Users"], "users_before": total["Previous_Users"]}
+    told = f"{found['users']:,} of {users:,} users now, {found['users_before']:,} of {users_before:,} before"
+    return [
+        _identity(ACTIVE, rows, "Active_Users", ("New_Users", "Retained_Users", "Resurrected_Users")),
+        _identity(PREVIOUS, rows, "Previous_Users", ("Previous_Retained_Users", "Churned_Users")),
+        Verdict(TOTALS.name, not wrong, "; ".join(wrong) or f"{len(rows) - 1} labels sum to all users", numbers=sums),
+        Verdict(CONSERVATION.name, found == {"users": users, "users_before": users_before}, told, numbers=found),
+    ]
+
+
+def _identity(check: Check, rows: Sequence[Row], whole: str, parts: Sequence[str]) -> Verdict:
+    """No count is negative, and in every row the parts sum to the whole."""
+    wrong = [
+        f"{row['Label'] or row['Scope']}: {whole} {row[whole]:,}, its parts {sum(row[part] for part in parts):,}"
+        for row in rows
+        if row[whole] != sum(row[part] for part in parts) or min(row[part] for part in parts) < 0
+    ]
+    words = f"{whole} = {' + '.join(parts)} in {len(rows)} rows"
+    return Verdict(check.name, not wrong, "; ".join(wrong) or words, numbers={"rows_wrong": len(wrong)})

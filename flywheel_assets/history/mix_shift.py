@@ -2,9 +2,51 @@
 
 from collections.abc import Sequence
 
-from flywheel_assets.history.moves import Moves, Row, all_labels, users_before, users_now, when
+from flywheel_assets.history.moves import (
+    LABEL,
+    LABEL_ORDER,
+    Moves,
+    Row,
+    all_labels,
+    number_and_labels,
+    users_before,
+    users_now,
+    when,
+)
 from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.columns import WHEN
+from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.verdict import Check, Verdict
+from flywheel_assets.users import label_transitions
+
+PARTS = Check("parts", "Stayers, entrants and leavers sum to the change of every label.", blocking=True)
+CHANGES = Check("changes", "The changes of all labels sum to 0.", blocking=True)
+CHECKS = (PARTS, CHANGES)
+
+TOLERANCE = 1e-9
+"""Shares are sums and quotients of counts, off by some 1e-16 each."""
+
+
+TABLE = Table(
+    "mix_shift",
+    "user label",
+    "The change of each user label's share since the previous interval, split into who caused it.",
+    (label_transitions.TABLE,),
+    (
+        LABEL,
+        LABEL_ORDER,
+        Column("Previous_Share", "float64", "Share of the previous interval's users; null without any."),
+        Column("Share", "float64", "Share of this interval's users; null without any."),
+        Column("Change", "float64", "Share - Previous_Share, the sum of the three parts; null where either is."),
+        Column("Stayers", "float64", "The part of users of both intervals who changed label; null where Change is."),
+        Column("Entrants", "float64", "The part of users who were not there in the previous interval; as Stayers."),
+        Column("Leavers", "float64", "The part of users who are no longer there; as Stayers."),
+        *WHEN,
+    ),
+    checks=CHECKS,
+    parameters=number_and_labels,
+)
 
 
 def mix_shift(moves: Moves, labels: Sequence[str], interval: Interval) -> list[Row]:
@@ -54,3 +96,24 @@ def mix_shift(moves: Moves, labels: Sequence[str], interval: Interval) -> list[R
             }
         )
     return rows
+
+
+def verdicts(rows: Sequence[Row]) -> list[Verdict]:
+    """All checks of CHECKS. Rows whose change is null have null parts, and nothing to sum."""
+    names = ("Stayers", "Entrants", "Leavers")
+    wrong = []
+    for row in rows:
+        parts = [row[name] for name in names]
+        if row["Change"] is None or None in parts:
+            right = row["Change"] is None and parts == [None] * 3
+        else:
+            right = abs(sum(parts) - row["Change"]) <= TOLERANCE
+        wrong += [] if right else [f"{row['Label']}: {row['Change']} is not the sum of {parts}"]
+    total = sum(row["Change"] or 0.0 for row in rows)
+    off = abs(total) > TOLERANCE * len(rows)
+    words = f"the changes of all labels sum to {total:g}" if off else "what some labels gain others lose"
+    told = f"the changes of {len(rows)} labels are those of stayers, entrants and leavers"
+    return [
+        Verdict(PARTS.name, not wrong, "; ".join(wrong) or told, numbers={"labels_wrong": len(wrong)}),
+        Verdict(CHANGES.name, not off, words, numbers={"change": total}),
+    ]

@@ -2,10 +2,22 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.contract import Column, interval_number
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.users import label_transitions
+
+if TYPE_CHECKING:
+    from flywheel_assets.flywheel import Flywheel
+
+LABEL = Column(
+    "Label", "string", "A label of the model, also one without users; or one that only an earlier model gave."
+)
+LABEL_ORDER = Column(
+    "Label_Order", "int32", "The label's place from worst to best, from 1; then those of earlier models."
+)
 
 Moves = Mapping[tuple[str, str], int]
 """Users by (From_Label, To_Label), Absent included; a pair that is not there has none."""
@@ -17,6 +29,11 @@ Row = dict[str, Any]
 def moves_of(rows: Iterable[Mapping[str, Any]]) -> Moves:
     """Of rows of label_transitions."""
     return {(row["From_Label"], row["To_Label"]): row["User_Count"] for row in rows}
+
+
+def number_and_labels(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    """The parameters of a table that has one row per user label."""
+    return {**interval_number(flywheel, interval), "user labels": ", ".join(flywheel.models["user"].order)}
 
 
 def users_before(moves: Moves) -> Counter[str]:
@@ -37,6 +54,21 @@ def all_labels(order: Sequence[str], moves: Moves) -> list[str]:
 def when(interval: Interval) -> Row:
     """The columns that say which interval a row is of."""
     return {"First_Day": interval.first_day, "Interval": interval.number, "Interval_Dates": interval.dates}
+
+
+def newest_first(flywheel: "Flywheel", interval: Interval) -> list[Interval]:
+    """The interval and, back to the first with data, those before it."""
+    return [interval, *reversed(flywheel.earlier_with_data(interval))]
+
+
+def read_moves(flywheel: "Flywheel", interval: Interval) -> Moves:
+    """The moves into an interval, of its label_transitions. Raises NotMaterializedError."""
+    return moves_of(flywheel.rows(label_transitions.TABLE, interval))
+
+
+def moves_so_far(flywheel: "Flywheel", interval: Interval) -> list[Moves]:
+    """The moves into each interval from the first with data to this one, oldest first. Raises NotMaterializedError."""
+    return [read_moves(flywheel, i) for i in reversed(newest_first(flywheel, interval))]
 
 
 def _summed(counts: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -6,33 +6,37 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.history.assets import BACKTEST
-from flywheel_assets.history.forecast_backtest import Backtest, headline
+from flywheel_assets.history import growth_accounting, label_mix, mix_shift, transition_causes, transition_forecast
+from flywheel_assets.history.forecast_backtest import BACKTEST, Backtest, headline
 from flywheel_assets.history.headlines import headlines
 from flywheel_assets.intervals import Interval
+from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.report.interval_report import GENERATION_META, PLOTLY, interval_report, look, plotly_script
-from flywheel_assets.report.page.content import MOST_INTERVALS, SANKEY_STEPS, Finding, Report
+from flywheel_assets.report.page.content import MOST_INTERVALS, SANKEY_STEPS, Report
 from flywheel_assets.report.pages import Pages
 from flywheel_assets.report.report_index import Entry, report_index
+from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
+from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
+from flywheel_assets.tables.verdict import Finding
+from flywheel_assets.users import label_transitions
+from flywheel_assets.users.spine import LABELLED
 
-TOLD = ("label_mix", "growth_accounting", "mix_shift", "label_transitions", "transition_forecast", "trimmed_sessions")
-"""Tables whose rows or notes the page tells of."""
+TOLD = (
+    label_mix.TABLE,
+    growth_accounting.TABLE,
+    mix_shift.TABLE,
+    label_transitions.TABLE,
+    transition_forecast.TABLE,
+    trimmed_sessions.TABLE,
+)
+"""Tables whose rows or notes are on the page."""
 
-OVER_TIME = ("label_mix", "growth_accounting")
-"""Those of them that it tells of over all of its intervals."""
+OVER_TIME = (label_mix.TABLE, growth_accounting.TABLE)
+"""Those of them that the page has over all of its intervals."""
 
-CAUSES = "transition_causes"
-
-MODEL_PARAMETERS = {"session_predictions": ("session", "session model"), "user_labels": ("user", "user model")}
-"""Per labelled table its model, and what a generation calls that model's version."""
-
-
-def labelled_intervals(flywheel: Flywheel) -> list[Interval]:
-    """The intervals that have user labels, oldest first: those that there can be a report of."""
-    made = set(flywheel.warehouse.keys("user_labels"))
-    return [interval for interval in flywheel.calendar if interval.key in made]
+CAUSES = transition_causes.TABLE
 
 
 def looked_back_on(flywheel: Flywheel, interval: Interval) -> list[Interval]:
@@ -46,11 +50,11 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
     made_from = report_generation(flywheel, interval).digest
     warehouse = flywheel.warehouse
     intervals = looked_back_on(flywheel, interval)
-    unmade = {i.number for i in intervals[:-1] for table in OVER_TIME if not warehouse.exists(table, i)}
+    unmade = {i.number for i in intervals[:-1] for table in OVER_TIME if not warehouse.exists(table.name, i)}
     trimming = warehouse.note("trimmed_sessions", interval, LEDGER)
     backtest = warehouse.note("transition_forecast", interval, BACKTEST)
     previous = intervals[-2] if len(intervals) > 1 else None
-    missing = {table: _what_to_do(interval) for table in TOLD if not warehouse.exists(table, interval)}
+    missing = {table.name: _what_to_do(interval) for table in TOLD if not warehouse.exists(table.name, interval)}
     stale = flywheel.stale_because(CAUSES, interval, flywheel.generation)
     report = Report(
         interval=interval,
@@ -58,11 +62,11 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         closed=interval.closed(flywheel.now()),
         user_order=flywheel.models["user"].order,
         session_order=flywheel.models["session"].order,
-        mix=_rows(flywheel, "label_mix", intervals),
-        growth=_rows(flywheel, "growth_accounting", intervals),
-        shift=_rows(flywheel, "mix_shift", [interval]),
-        transitions=_rows(flywheel, "label_transitions", intervals[-SANKEY_STEPS:]),
-        forecast=_rows(flywheel, "transition_forecast", [interval]),
+        mix=_rows(flywheel, label_mix.TABLE, intervals),
+        growth=_rows(flywheel, growth_accounting.TABLE, intervals),
+        shift=_rows(flywheel, mix_shift.TABLE, [interval]),
+        transitions=_rows(flywheel, label_transitions.TABLE, intervals[-SANKEY_STEPS:]),
+        forecast=_rows(flywheel, transition_forecast.TABLE, [interval]),
         forecast_note=headline(Backtest.from_json(backtest)) if backtest else "",
         findings=findings,
         ledger=Ledger.from_json(trimming) if trimming else None,
@@ -74,18 +78,19 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
     )
     if stale and report.changed_models:
         what = f"it is not of the labels that are there now ({stale}): flywheel report --interval {interval.key}"
-        missing[CAUSES] = what if warehouse.exists(CAUSES, interval) else _what_to_do(interval)
+        missing[CAUSES.name] = what if warehouse.exists(CAUSES.name, interval) else _what_to_do(interval)
     return replace(report, missing=missing)
 
 
 def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
     """What the report is made from if it is made now."""
     intervals = looked_back_on(flywheel, interval)
-    sources = {table: _digest(flywheel, table, [interval]) for table in (*TOLD, *MODEL_PARAMETERS)}
-    sources |= {table: _digest(flywheel, table, intervals) for table in OVER_TIME}
-    sources["label_transitions"] = _digest(flywheel, "label_transitions", intervals[-SANKEY_STEPS:])
+    sources = {table.name: _digest(flywheel, table, [interval]) for table in (*TOLD, *LABELLED)}
+    sources |= {table.name: _digest(flywheel, table, intervals) for table in OVER_TIME}
+    transitions = label_transitions.TABLE
+    sources[transitions.name] = _digest(flywheel, transitions, intervals[-SANKEY_STEPS:])
     stale = flywheel.stale_because(CAUSES, interval, flywheel.generation)
-    sources[CAUSES] = NOTHING if stale else _digest(flywheel, CAUSES, [interval])
+    sources[CAUSES.name] = NOTHING if stale else _digest(flywheel, CAUSES, [interval])
     closed = "yes" if interval.closed(flywheel.now()) else "no"
     labels = ", ".join((*flywheel.models["session"].order, *flywheel.models["user"].order))
     parameters = {"interval number": str(interval.number), "closed": closed, "labels": labels, "look": look()}
@@ -105,9 +110,10 @@ def write_report(flywheel: Flywheel, report: Report) -> Path:
     return pages.write(report.interval, page, PLOTLY, plotly_script(), lambda: _index(flywheel, pages, report.interval))
 
 
-def _rows(flywheel: Flywheel, table: str, intervals: Sequence[Interval]) -> list[dict[str, Any]]:
+def _rows(flywheel: Flywheel, table: Table, intervals: Sequence[Interval]) -> list[dict[str, Any]]:
     """The rows of a table of those intervals that it is there for, oldest first."""
-    paths = [flywheel.warehouse.path(table, i) for i in intervals if flywheel.warehouse.exists(table, i)]
+    there = [i for i in intervals if flywheel.warehouse.exists(table.name, i)]
+    paths = [flywheel.warehouse.path(table.name, i) for i in there]
     if not paths:
         return []
     rows = flywheel.engine.collect(flywheel.engine.read(paths)).to_pylist()
@@ -116,16 +122,16 @@ def _rows(flywheel: Flywheel, table: str, intervals: Sequence[Interval]) -> list
 
 def _versions(flywheel: Flywheel, interval: Interval) -> Mapping[str, Sequence[str]]:
     """By model the versions that its table of the interval is of."""
-    found = {}
-    for table, (model, parameter) in MODEL_PARAMETERS.items():
-        made = flywheel.warehouse.generation(table, interval)
-        if made and flywheel.warehouse.rows(table, interval):
-            found[model] = (made.parameters[parameter],)
-    return found
+    versions = {}
+    for table in LABELLED:
+        made = flywheel.warehouse.generation(table.name, interval)
+        if table.labels and made and flywheel.warehouse.rows(table.name, interval):
+            versions[table.labels.model] = (made.parameters[table.labels.parameter],)
+    return versions
 
 
-def _digest(flywheel: Flywheel, table: str, intervals: Iterable[Interval]) -> str:
-    made = [flywheel.warehouse.generation(table, interval) for interval in intervals]
+def _digest(flywheel: Flywheel, table: Table, intervals: Iterable[Interval]) -> str:
+    made = [flywheel.warehouse.generation(table.name, interval) for interval in intervals]
     return digest_of_all(one.digest if one else NOTHING for one in made)
 
 

@@ -4,14 +4,52 @@ import json
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from flywheel_assets.history.moves import Moves, Row, all_labels, users_before, when
+from flywheel_assets.history.moves import Moves, Row, all_labels, number_and_labels, users_before, when
 from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.columns import WHEN
+from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.verdict import Check, Verdict, same_count
+from flywheel_assets.users import label_transitions
 
 MOST_LINKS = 500
 """Rows an interval, at most: with 22 labels every pair still has its own."""
 
 OTHER = "Other"
+
+FOLDED = "flywheel.folded"
+"""The note in the table that says what was folded."""
+
+CONSERVATION = Check("conservation", "The links carry the users of all transitions.", blocking=True)
+FORWARD = Check(
+    "forward",
+    "Every link leads from the previous interval to this one, and no two alike: no cycle, no self-loop.",
+    blocking=True,
+)
+FEW = Check("few_links", f"At most {MOST_LINKS} links an interval.", blocking=True)
+CHECKS = (CONSERVATION, FORWARD, FEW)
+
+
+TABLE = Table(
+    "sankey_links",
+    "link",
+    "label_transitions as links of a Sankey chart; nodes carry their interval, so that no cycle can arise.",
+    (label_transitions.TABLE,),
+    (
+        Column("source", "string", "Node the users come from, as in I11 Passive; I11 Other of folded links."),
+        Column("target", "string", "Node the users go to, as in I12 Engaged; I12 Other of folded links."),
+        Column("User_Count", "int64", "Users on this link."),
+        Column("share", "float64", "Of the source's users, those of folded links included; 1 of I11 Other."),
+        Column(
+            "order",
+            "int32",
+            "From 1: by source, then by target, worst to best, then Absent, then Other.",
+        ),
+        *WHEN,
+    ),
+    checks=CHECKS,
+    parameters=number_and_labels,
+)
 
 
 @dataclass(frozen=True)
@@ -76,3 +114,25 @@ def _unused(name: str, taken: Collection[str]) -> str:
     while name in taken:
         name += "*"
     return name
+
+
+def verdicts(rows: Sequence[Row], users: int, interval: Interval) -> list[Verdict]:
+    """All checks of CHECKS. ``users``: of all transitions into the interval."""
+    before, now = f"I{interval.number - 1} ", f"I{interval.number} "
+    wrong = [
+        f"{row['source']} to {row['target']}"
+        for row in rows
+        if not (row["source"].startswith(before) and row["target"].startswith(now))
+    ]
+    twice = len(rows) - len({(row["source"], row["target"]) for row in rows})
+    told = f"links that lead elsewhere: {', '.join(wrong[:5])}" if wrong else f"{len(rows)} links from {before}to {now}"
+    return [
+        same_count(CONSERVATION.name, sum(row["User_Count"] for row in rows), users, "users of links and transitions"),
+        Verdict(
+            FORWARD.name,
+            not wrong and not twice,
+            f"{told.strip()}; {twice} there twice" if twice else told.strip(),
+            numbers={"links_wrong": len(wrong), "links_twice": twice},
+        ),
+        Verdict(FEW.name, len(rows) <= MOST_LINKS, f"{len(rows)} links", numbers={"links": len(rows)}),
+    ]

@@ -9,13 +9,53 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
 from flywheel_assets.intervals import Interval
+from flywheel_assets.sessions import trimmed_sessions
+from flywheel_assets.tables.columns import WHEN
+from flywheel_assets.tables.contract import Column, Table, interval_number
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.verdict import Check, Verdict
+from flywheel_assets.users import user_labels
+from flywheel_assets.users.label_transitions import CONSERVATION, conservation
 
 CAUSES = ("none", "behaviour", "model", "both")
 
 COUNTED = ["From_Label", "Same_Model_Label", "To_Label"]
+
+SAME_USERS = Check(
+    "same_users", "The old models labelled the same users as the new ones: both labels or neither.", blocking=True
+)
+CHECKS = (CONSERVATION, SAME_USERS)
+
+
+TABLE = Table(
+    "transition_causes",
+    "triple of labels",
+    "label_transitions with a step in between: what the models of the previous interval say of this one. Tells "
+    "what users did from what a change of model did.",
+    (trimmed_sessions.TABLE, user_labels.TABLE),
+    (
+        Column("From_Label", "string", "Label in the previous interval; Absent for a user who had none."),
+        Column(
+            "Same_Model_Label",
+            "string",
+            "Label in this interval by the models that labelled the previous one; Absent as To_Label is.",
+        ),
+        Column("To_Label", "string", "Label in this interval; Absent for a user who has none."),
+        Column("User_Count", "int64", "Users with these three labels, at least 1."),
+        Column(
+            "Cause",
+            "string",
+            "behaviour where the first two labels differ, model where the last two do, both, or none.",
+        ),
+        *WHEN,
+    ),
+    previous=(user_labels.TABLE,),
+    checks=CHECKS,
+    parameters=interval_number,
+)
 
 
 def transition_causes(
@@ -59,3 +99,15 @@ def users_by_cause(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     for row in rows:
         counts[row["Cause"]] += row["User_Count"]
     return counts
+
+
+def verdicts(causes: pd.DataFrame, now: Mapping[str, int], before: Mapping[str, int]) -> list[Verdict]:
+    """All checks of CHECKS. ``now`` and ``before``: users by label, empty without a previous interval."""
+    one_alone = (causes["Same_Model_Label"] == ABSENT) != (causes["To_Label"] == ABSENT)
+    lone = int(causes[one_alone]["User_Count"].sum())
+    users = int(causes[causes["To_Label"] != ABSENT]["User_Count"].sum())
+    summary = f"{users:,} users, {lone:,} of them with one of both labels alone"
+    return [
+        conservation(causes, now, before),
+        Verdict(SAME_USERS.name, lone == 0, summary, numbers={"users": users, "users_with_one_label": lone}),
+    ]

@@ -1,114 +1,49 @@
 """transition_forecast: how many users each label will have in the next interval, from the transitions so far."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from math import sqrt
 
-import numpy as np
-import numpy.typing as npt
-
-from flywheel_assets.history.moves import Moves, Row, users_now, when
+from flywheel_assets.history.forecast import History, forecast
+from flywheel_assets.history.forecast_backtest import CHANCE, Backtest, headline
+from flywheel_assets.history.moves import Moves, Row, number_and_labels, users_now, when
 from flywheel_assets.intervals import Interval
+from flywheel_assets.tables.columns import WHEN
+from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.verdict import Check, Verdict
+from flywheel_assets.users import label_transitions
 
-HISTORY_INTERVALS = 13
-"""The transitions into so many intervals, the last ones, are pooled: half a year of two-week intervals. On twelve
-samples of 26 intervals, forecasts from 3 of them were off by 12.0 users a label on average, from 6 by 11.2, from 13 by
-10.9 and from all by 10.8, where no change was off by 11.5; on DeskDrop from 3 by 31.8, from 6 by 29.8, from 13 by 32.1
-and from all by 33.7, where no change was off by 28.9."""
+BETTER = Check("better_than_no_change", "Forecasts so far were better than no change, beyond chance (warning).")
+COVERAGE = Check("coverage", "The 90 % intervals so far held what came as often as they claim (warning).")
+BOUNDS = Check("bounds", "Every forecast lies within its interval, and no label has less than 0 users.", blocking=True)
+CHECKS = (BETTER, COVERAGE, BOUNDS)
 
-PRIOR_USERS = 1.0
-"""What is believed before any transition, in users of each label: one, spread evenly over where users can go."""
-
-NORMAL_QUANTILE = 1.6448536269514722
-"""90 % of a normal distribution lie within so many standard deviations."""
-
-FloatArray = npt.NDArray[np.float64]
+NOMINAL = 0.90
 
 
-class Expected(NamedTuple):
-    """Users expected, and the standard deviation of that."""
-
-    mean: float
-    deviation: float
-
-    def bounds(self) -> tuple[float, float]:
-        """The 90 % interval, never below 0."""
-        half = NORMAL_QUANTILE * self.deviation
-        return max(self.mean - half, 0.0), self.mean + half
-
-
-@dataclass(frozen=True)
-class History:
-    """Moves of users into each interval from the first with data, oldest first, as counts: ``moved``
-    ``[interval, from label, to label or, last, Absent]``, ``arrived`` ``[interval, to label]`` from Absent, and
-    ``users`` ``[interval, label]`` with a label."""
-
-    labels: tuple[str, ...]
-    moved: FloatArray
-    arrived: FloatArray
-    users: FloatArray
-
-    @classmethod
-    def of(cls, moves: Sequence[Moves], labels: Sequence[str]) -> "History":
-        to = [*labels, ABSENT]
-        moved = np.array([[[m.get((f, t), 0) for t in to] for f in labels] for m in moves], dtype=float)
-        arrived = np.array([[m.get((ABSENT, t), 0) for t in labels] for m in moves], dtype=float)
-        users = [[now[label] for label in labels] for now in map(users_now, moves)]
-        return cls(tuple(labels), moved, arrived, np.array(users, dtype=float))
-
-    def first(self, intervals: int) -> "History":
-        """As it was after so many intervals."""
-        return History(self.labels, self.moved[:intervals], self.arrived[:intervals], self.users[:intervals])
-
-    def recent(self) -> "History":
-        """The last intervals that somebody could come to with a label, as many as are pooled. At the first with data
-        everyone arrives, which says nothing of how many will."""
-        with_moves = np.flatnonzero(self.moved.sum(axis=(1, 2)))[-HISTORY_INTERVALS:]
-        return History(self.labels, self.moved[with_moves], self.arrived[with_moves], self.users[with_moves])
-
-
-def probabilities(history: History) -> tuple[FloatArray, FloatArray]:
-    """``[from label, to label or, last, Absent]``: the mean of the transition probabilities and, a row a from label,
-    the parameters' sum of the Dirichlet distribution that they have after PRIOR_USERS and these transitions."""
-    pooled = history.moved.sum(axis=0)
-    alphas = pooled + PRIOR_USERS / pooled.shape[1]
-    totals = alphas.sum(axis=1, keepdims=True)
-    return alphas / totals, totals
-
-
-def arrivals(history: History) -> tuple[FloatArray, FloatArray]:
-    """The users who come from Absent to each label in an interval, expected, and the variance of that: a Poisson
-    distribution's, or what was seen between intervals where that is more. One user more than came, spread evenly, is in
-    the mean, so that what never happened is not impossible."""
-    came = history.arrived
-    mean = (came.sum(axis=0) + PRIOR_USERS / came.shape[1]) / len(came)
-    seen = came.var(axis=0, ddof=1) if len(came) > 1 else np.zeros_like(mean)
-    return mean, np.maximum(seen, mean) * (1 + 1 / len(came))
-
-
-def forecast(history: History, widening: float = 1.0) -> dict[str, Expected]:
-    """Users of each label, and of Absent those of the last interval who will have none, in the next; empty before any
-    transition.
-
-    Transitions give Dirichlet posteriors, and each label's users of now a Dirichlet-multinomial distribution over where
-    they go; who comes from Absent is counted, for how many could come is not known. Means and variances of these add up
-    exactly, so there is nothing to simulate: the intervals are a normal distribution's with these moments, which needs
-    no seed, takes the same for 200 labels, and held 90.5 % of 1,152 outcomes of the samples. ``widening`` multiplies
-    the variances, see `forecast_backtest`."""
-    seen = history.recent()
-    if not len(seen.moved):
-        return {}
-    users = history.users[-1][:, np.newaxis]
-    chances, totals = probabilities(seen)
-    came, came_variance = arrivals(seen)
-    mean = (users * chances).sum(axis=0)
-    variance = (users * chances * (1 - chances) * (users + totals) / (1 + totals)).sum(axis=0)
-    mean[:-1] += came
-    variance[:-1] += came_variance
-    deviation = np.sqrt(widening * variance)
-    to = (*history.labels, ABSENT)
-    return {label: Expected(float(m), float(d)) for label, m, d in zip(to, mean, deviation, strict=True)}
+TABLE = Table(
+    "transition_forecast",
+    "user label, and Absent",
+    "How many users each label will have in the next interval, from the transitions so far.",
+    (label_transitions.TABLE,),
+    (
+        Column("Label", "string", "The label; Absent for the users of this interval who will have none."),
+        Column("Label_Order", "int32", "The label's place from worst to best, from 1; 0 for Absent."),
+        Column("User_Count", "int64", "Users with it now (Absent: who left), which is the forecast of no change."),
+        Column(
+            "Forecast_Users",
+            "float64",
+            "Expected users with it in the next interval; null before any transition.",
+        ),
+        Column("Lower_Users", "float64", "Lower end of the forecast's 90 % interval; null as it is."),
+        Column("Upper_Users", "float64", "Upper end of the forecast's 90 % interval; null as it is."),
+        Column("Forecast_Interval", "int32", "The number of the interval that is forecast."),
+        *WHEN,
+    ),
+    earlier=(label_transitions.TABLE,),
+    checks=CHECKS,
+    parameters=number_and_labels,
+)
 
 
 def transition_forecast(moves: Sequence[Moves], history: History, widening: float, interval: Interval) -> list[Row]:
@@ -134,3 +69,34 @@ def transition_forecast(moves: Sequence[Moves], history: History, widening: floa
             }
         )
     return rows
+
+
+def verdicts(rows: Sequence[Row], found: Backtest) -> list[Verdict]:
+    """All checks of CHECKS. A forecast that could not be tested yet is not warned of."""
+    first, second = headline(found).split("\n")
+    tested = {
+        "forecasts": found.forecasts,
+        **({"error": found.error} if found.error is not None else {}),
+        **({"no_change_error": found.no_change_error} if found.no_change_error is not None else {}),
+    }
+    covered = {"covered": found.covered} if found.covered is not None else {}
+    # Labels of an interval are off together, so an interval counts once.
+    least = NOMINAL - CHANCE * sqrt(NOMINAL * (1 - NOMINAL) / found.forecasts) if found.forecasts else 0.0
+    wrong = [
+        row["Label"]
+        for row in rows
+        if row["Forecast_Users"] is not None
+        and not 0 <= row["Lower_Users"] <= row["Forecast_Users"] <= row["Upper_Users"]
+    ]
+    told = f"forecasts outside of their intervals: {', '.join(wrong)}" if wrong else f"{len(rows)} forecasts"
+    return [
+        Verdict(BETTER.name, found.better or not found.forecasts, first, "WARN", tested),
+        Verdict(
+            COVERAGE.name,
+            found.covered is None or found.covered >= least,
+            second,
+            "WARN",
+            {**covered, "nominal": NOMINAL, "widening": found.widening},
+        ),
+        Verdict(BOUNDS.name, not wrong, told, numbers={"labels_wrong": len(wrong)}),
+    ]

@@ -10,8 +10,8 @@ from flywheel_assets.errors import LandingError
 from flywheel_assets.landing.files import damage
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import LandedFile
-from flywheel_assets.landing.landed_sessions import invalid_rows, repeat_figures, started, strays
-from flywheel_assets.tables.contract import QUARANTINE_REASON
+from flywheel_assets.landing.landed_sessions import repeat_figures
+from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, started, strays
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
 
 

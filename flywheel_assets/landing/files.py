@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flywheel_assets.errors import LandingError
-from flywheel_assets.orchestration.requests import FileIdentity
+from flywheel_assets.warehouse.files import FileIdentity
 
 
 def present(folder: Path) -> list[FileIdentity]:

@@ -20,17 +20,10 @@ from flywheel_assets.intervals import QUARTER_HOUR_SECONDS
 from flywheel_assets.landing import files as landing_files
 from flywheel_assets.landing import index as landing_index
 from flywheel_assets.landing.index import LandedFile, LandingIndex
-from flywheel_assets.landing.landed_sessions import (
-    FILE,
-    PRECEDENCE,
-    ROW,
-    canonical,
-    canonical_types,
-    session_start,
-    strays,
-)
+from flywheel_assets.landing.rows import canonical, canonical_types, session_start, strays
 from flywheel_assets.landing.rules import LandingRules, mixed_columns
 from flywheel_assets.tables.generation import digest
+from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 from flywheel_assets.warehouse.warehouse import Warehouse
 
 

@@ -8,9 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.requests import FileIdentity
 from flywheel_assets.tables.generation import digest
-from flywheel_assets.warehouse.files import write_whole
+from flywheel_assets.warehouse.files import FileIdentity, write_whole
 
 _RULES_KEY = b"flywheel.rules"
 

@@ -1,88 +1,75 @@
-"""landed_sessions: when a session started, whether its row is valid, and which of several rows of one session stays."""
+"""landed_sessions: the valid sessions of an interval, one row per session, and whether any is left out."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
+from statistics import median
+from typing import TYPE_CHECKING, Any
 
 import ibis
-import ibis.expr.datatypes as dt
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
-from flywheel_assets.intervals import Calendar, Interval
-from flywheel_assets.tables.contract import QUARANTINE_REASON
+from flywheel_assets.intervals import Interval
+from flywheel_assets.landing.rows import invalid_reason
+from flywheel_assets.tables.columns import FEATURE, LANDED, OTHERS, SESSION_ID, USER_ID
+from flywheel_assets.tables.contract import Column, Table, wrong_columns
+from flywheel_assets.tables.verdict import Check, Verdict, share
+from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 
-FILE, ROW = "_file", "_row"
-"""Columns that a landed row carries until it is written: the path of its file and its position there."""
-
-PRECEDENCE = "_precedence"
-"""A file's place in the order in which files win: the greater wins."""
-
-_LAST_DIGITS = r"([0-9]+)[^0-9]*$"
-
-_LARGEST = 3.4028234e38
-"""The largest number in 32 bits, which is what a network computes in."""
+if TYPE_CHECKING:
+    from flywheel_assets.flywheel import Flywheel
 
 
-def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.IntegerValue:
-    """Unix seconds of a session's start, int64: the last run of digits in its id, exactly 10 (seconds) or 13
-    (milliseconds) long, or what the one group of ``pattern`` matches, as long. Null where there is none."""
-    digits = session_id.re_extract(pattern or _LAST_DIGITS, 1)
-    if pattern:  # which may match anything, and a cast would round 12345.6789
-        digits = digits.re_search("^[0-9]+$").ifelse(digits, "")
-    seconds = ibis.cases((digits.length() == 10, digits), (digits.length() == 13, digits.left(10)))
-    return seconds.cast("int64")
+MADE_FROM = "flywheel.landed_files"
+"""The note in landed_sessions that lists the files it was made from."""
+
+HIGHEST_QUARANTINE_RATE = 0.01
+LOWEST_VOLUME, HIGHEST_VOLUME = 0.5, 2.0
+VOLUME_INTERVALS = 6
+"""Volume is held against the median of at most this many intervals before."""
+
+CONTRACT = Check(
+    "contract", "Columns and types are the contract's, every row is valid, one row a session.", blocking=True
+)
+QUARANTINE_RATE = Check("quarantine_rate", "At most 1 % of the interval's rows were invalid.")
+VOLUME = Check(
+    "volume", "Between half and twice the median sessions of up to six previous intervals with data (warning)."
+)
+INTERVAL_CLOSED = Check("interval_closed", "The interval was over when it was materialized (warning).")
+LANDED_FILES = Check(
+    "landed_files", "No landed file was set aside, and each of their rows belongs to an interval (warning)."
+)
+CHECKS = (CONTRACT, QUARANTINE_RATE, VOLUME, INTERVAL_CLOSED, LANDED_FILES)
+
+LANDING = Table(
+    "landing",
+    "session",
+    "The folder where parquet lands: one row per session, with session_id, user_id, the model's features and whatever "
+    "else. Somebody else writes it; Flywheel only reads.",
+    (),
+    (SESSION_ID, USER_ID, FEATURE, OTHERS),
+    fingerprint=lambda flywheel, interval: flywheel.index.fingerprint(interval),
+)
 
 
-def canonical_types(features: Sequence[str]) -> dict[str, str]:
-    """The dtypes of the columns that every landed file has, in our tables."""
-    return {"session_id": "string", "user_id": "string", **dict.fromkeys(features, "float64")}
+def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    return {
+        "interval": f"{interval.start:%Y-%m-%dT%H:%MZ} to {interval.end:%Y-%m-%dT%H:%MZ}",
+        "features": ", ".join(f"{f} from {m:g}" for f, m in flywheel.minimums.items()),
+        "session id pattern": flywheel.settings.session_id_pattern or "default",
+        "column names": ", ".join(f"{t} is {o}" for t, o in flywheel.landing.rules.names.items()) or "ours",
+    }
 
 
-def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
-    """The rows with ids as strings and features as float64, whatever their files have: who reads the folder of a table
-    takes the first interval's types for all, and would cut 2.5 down to 2."""
-    casts = canonical_types(features)
-    return rows.cast({name: to for name, to in casts.items() if rows[name].type() != dt.dtype(to)})
-
-
-def started(rows: ir.Table, pattern: str | None) -> ir.Table:
-    """The rows with ``timestamp_unix`` added."""
-    return rows.mutate(timestamp_unix=session_start(rows.session_id, pattern))
-
-
-def of_interval(rows: ir.Table, interval: Interval) -> ir.Table:
-    """The rows whose session started in the interval."""
-    return rows.filter(rows.timestamp_unix >= interval.start_unix, rows.timestamp_unix < interval.end_unix)
-
-
-def invalid_reason(rows: ir.Table, minimums: Mapping[str, float]) -> ir.StringValue:
-    """Why a row cannot be used, the first reason that applies, as a string; null for a valid row.
-
-    ``minimums``: the least value of each feature that the model was fitted on; where that is not negative, a negative
-    value is invalid."""
-    return ibis.cases(*_faults(rows, minimums)).cast("string")
-
-
-def valid_rows(rows: ir.Table, minimums: Mapping[str, float]) -> ir.Table:
-    """The rows that have no :func:`invalid_reason`."""
-    return rows.filter(~ibis.or_(*(fault for fault, _ in _faults(rows, minimums))))
-
-
-def invalid_rows(rows: ir.Table, minimums: Mapping[str, float]) -> ir.Table:
-    """The rows that cannot be used, with their ``reason``."""
-    judged = rows.mutate(invalid_reason(rows, minimums).name(QUARANTINE_REASON))
-    return judged.filter(judged[QUARANTINE_REASON].notnull()).drop(PRECEDENCE)
-
-
-def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
-    """The rows that belong to no interval, with the ``reason``."""
-    start = session_start(rows.session_id, pattern)
-    reason = ibis.cases(
-        (_is_blank(rows.session_id), "session_id is null or empty"),
-        (start.isnull(), "session_id ends in no Unix time of 10 or 13 digits"),
-        (start < calendar.number(1).start_unix, "before the first interval"),
-        (start >= calendar.number(calendar.count).end_unix, "after the last interval"),
-    )
-    judged = rows.mutate(reason.name(QUARANTINE_REASON))
-    return judged.filter(judged[QUARANTINE_REASON].notnull())
+TABLE = Table(
+    "landed_sessions",
+    "session",
+    "The sessions of the interval as they landed: valid rows, one a session_id. Invalid rows go to quarantine.",
+    (LANDING,),
+    LANDED,
+    checks=CHECKS,
+    parameters=_parameters,
+)
 
 
 def repeat_figures(rows: ir.Table) -> dict[str, ir.Scalar]:
@@ -114,31 +101,89 @@ def landed_sessions(rows: ir.Table, features: Sequence[str]) -> ir.Table:
     )
 
 
-def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.BooleanValue, str]]:
-    """What a row can lack, never null, with the reason in words."""
-    reasons: list[tuple[ir.BooleanValue, str]] = [
-        (_is_blank(rows.session_id), "session_id is null or empty"),
-        (_is_blank(rows.user_id), "user_id is null or empty"),
-    ]
-    for name, minimum in minimums.items():
-        feature = rows[name]
-        if isinstance(feature, ir.FloatingValue):
-            # Not isinf, isnan, isnull: on Spark Ibis makes the first always false, and the last true of NaN. NaN is
-            # above every number on both engines. Not between: a file's statistics leave NaN out, and DuckDB believes
-            # them before it looks at a row.
-            finite = feature.abs() <= _LARGEST
-            reasons.append((~finite, f"{name} is not a finite 32-bit number"))
-        reasons.append((feature.isnull(), f"{name} is null"))
-        if minimum >= 0:
-            reasons.append((feature < 0, f"{name} is negative"))
-    return reasons
-
-
 def _some_null(column: ir.StringValue) -> ir.IntegerScalar:
     """1 where the column has a null, which counts as no different value; else 0."""
     return column.isnull().any().fill_null(False).cast("int64")
 
 
-def _is_blank(column: ir.StringValue) -> ir.BooleanValue:
-    # What begins with a blank is less than "!", and little else is: stripping all ids took half of the time of landing.
-    return column.isnull() | ibis.cases((column < "!", column.strip() == ""), else_=False)
+def figures(table: ir.Table, interval: Interval, minimums: Mapping[str, float]) -> dict[str, ir.Scalar]:
+    """Aggregates: ``rows``, ``sessions`` (distinct ids), ``invalid`` rows and ``outside`` the interval."""
+    unix = table.timestamp_unix
+    outside = (unix < interval.start_unix) | (unix >= interval.end_unix) | unix.isnull()
+    return {
+        "rows": table.count(),
+        "sessions": table.session_id.nunique(),
+        "invalid": invalid_reason(table, minimums).notnull().sum().coalesce(0),
+        "outside": outside.sum().coalesce(0),
+    }
+
+
+def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Column]) -> Verdict:
+    """Fails on a column missing or of another type, an invalid row, one outside the interval, a session twice."""
+    wrong = wrong_columns(schema, columns)
+    repeated = int(row["rows"]) - int(row["sessions"])
+    faults = [*wrong]
+    faults += [f"{row['invalid']:,} invalid rows"] if row["invalid"] else []
+    faults += [f"{row['outside']:,} rows outside the interval"] if row["outside"] else []
+    faults += [f"{repeated:,} rows of a session that has another"] if repeated else []
+    return Verdict(
+        CONTRACT.name,
+        not faults,
+        "; ".join(faults) or f"{row['rows']:,} valid rows, one a session",
+        numbers={
+            "rows": int(row["rows"]),
+            "wrong_columns": len(wrong),
+            "invalid_rows": int(row["invalid"]),
+            "rows_outside": int(row["outside"]),
+            "repeated_rows": repeated,
+        },
+    )
+
+
+def quarantine_rate(quarantined: int, kept: int) -> Verdict:
+    """Fails when over 1 % of the interval's rows were invalid."""
+    rate = share(quarantined, quarantined + kept)
+    return Verdict(
+        QUARANTINE_RATE.name,
+        rate <= HIGHEST_QUARANTINE_RATE,
+        f"{quarantined:,} of {quarantined + kept:,} rows were invalid ({rate:.2%}) and are in quarantine",
+        numbers={"quarantined_rows": quarantined, "rows": kept, "quarantine_rate": rate},
+    )
+
+
+def volume(rows: int, previous: Sequence[int]) -> Verdict:
+    """Warns when the sessions are under half or over twice the median of the ``previous`` counts (empty intervals
+    aside). Passes, and says so, when there is none."""
+    some = [n for n in previous if n]
+    if not some:
+        return Verdict(
+            VOLUME.name, True, "no previous interval has data, so there is no verdict", "WARN", {"rows": rows}
+        )
+    usual = median(some)
+    return Verdict(
+        VOLUME.name,
+        LOWEST_VOLUME <= rows / usual <= HIGHEST_VOLUME,
+        f"{rows:,} sessions, {rows / usual:.2f} times the median of the {len(some)} intervals before, {usual:,.0f}",
+        "WARN",
+        {"rows": rows, "median_before": float(usual), "ratio": rows / usual},
+    )
+
+
+def interval_closed(interval: Interval, now: datetime) -> Verdict:
+    """Warns when the interval is still open, so that more of its sessions may land."""
+    closed = interval.closed(now)
+    ends = interval.end.isoformat(timespec="minutes")
+    summary = f"the interval ended {ends}" if closed else f"the interval is open until {ends}: more sessions may land"
+    return Verdict(INTERVAL_CLOSED.name, closed, summary, "WARN")
+
+
+def landed_files(used: int, problems: Sequence[str]) -> Verdict:
+    """Warns of landed files that are set aside, or have rows of no interval: whatever interval those are of, they are
+    missing."""
+    return Verdict(
+        LANDED_FILES.name,
+        not problems,
+        "; ".join(problems) or f"all landed files can be used, {used:,} of them for this interval",
+        "WARN",
+        {"files_used": used, "files_with_problems": len(problems)},
+    )

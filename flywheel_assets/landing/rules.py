@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.landing.column_names import nearest
-from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
 from flywheel_assets.tables.generation import digest
+from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 
 _WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "file_index", "_rank", "_user")
 """What rows carry between landing and their tables: a landed column so named would be lost or stop the reading."""

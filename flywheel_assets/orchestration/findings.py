@@ -1,61 +1,64 @@
-"""What the checks of an interval's tables say, for its report: from the record, or computed again."""
+"""What the checks of an interval's tables found: from the record, or computed again."""
+
+from collections.abc import Iterable, Mapping
+from functools import partial
 
 import dagster as dg
-from dagster._core.event_api import PartitionKeyFilter
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecord
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.history.checks import HISTORY_VERDICTS
-from flywheel_assets.history.earlier_models import CAUSES_VERDICTS
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.checks import VERDICTS
-from flywheel_assets.report.page.content import Finding
-from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.orchestration.checks import computed
+from flywheel_assets.orchestration.resources import PARTITION_TAG
+from flywheel_assets.orchestration.runs import check_state
+from flywheel_assets.orchestration.system import IntervalTable
+from flywheel_assets.tables.verdict import Finding
 
-REPORTED = {**VERDICTS, **HISTORY_VERDICTS, **CAUSES_VERDICTS}
+MOST_RUNS = 50
+"""The latest runs of an interval that are searched for what its checks found."""
 
 
-def findings_on_record(flywheel: Flywheel, interval: Interval, instance: dg.DagsterInstance) -> list[Finding]:
-    """What the checks of the interval's tables said when they last ran. Those of a table that have no record, as after
-    the loss of DAGSTER_HOME, or one from before the table was last written, of this interval or of the previous one
-    that drift is measured from, are computed again; tables that are not there have none."""
+def findings_on_record(
+    flywheel: Flywheel, interval: Interval, instance: dg.DagsterInstance, tables: Iterable[IntervalTable]
+) -> list[Finding]:
+    """What the checks of the interval's ``tables`` found when they last ran. Those of a table that have no record, as
+    after the loss of DAGSTER_HOME, or one from before the table was last written, of this interval or of the previous
+    one that drift is measured from, are computed again; tables that are not there have none."""
     concerned = [i for i in (flywheel.previous_with_data(interval), interval) if i]
-    there = {table: of for table, of in REPORTED.items() if flywheel.warehouse.exists(table, interval)}
-    keys = [
-        dg.AssetCheckKey(dg.AssetKey(table), check.name) for table, (checks, _) in there.items() for check in checks
-    ]
-    records = instance.event_log_storage.get_latest_asset_check_execution_by_key(
-        keys, partition_filter=PartitionKeyFilter(key=interval.key)
-    )
-    found: list[Finding] = []
-    for table, (checks, verdicts) in there.items():
-        of_table = [records.get(dg.AssetCheckKey(dg.AssetKey(table), check.name)) for check in checks]
-        paths = [flywheel.warehouse.path(table, i) for i in concerned if flywheel.warehouse.exists(table, i)]
-        written = max(path.stat().st_mtime for path in paths)
-        recorded = [finding for record in of_table if record and (finding := _recorded(record, written))]
-        if len(recorded) == len(checks):
-            found += recorded
+    recorded = _recorded(instance, interval)
+    findings: list[Finding] = []
+    for one in tables:
+        table = one.table
+        if not flywheel.warehouse.exists(table.name, interval):
             continue
-        try:
-            computed = verdicts(flywheel, interval)
-        except Exception as error:  # as when it runs: what cannot be judged is told, and does not stop the report
-            computed = [Verdict(check.name, False, f"could not be computed: {error}") for check in checks]
-        for verdict in computed:
-            state = "passed" if verdict.passed else "warned" if verdict.severity == "WARN" else "failed"
-            found.append(Finding(table, verdict.check, state, verdict.summary, verdict.numbers, verdict.table))
-    return found
+        paths = [flywheel.warehouse.path(table.name, i) for i in concerned if flywheel.warehouse.exists(table.name, i)]
+        written = max(path.stat().st_mtime for path in paths)
+        latest = [recorded.get((table.name, check.name), (0.0, None)) for check in table.checks]
+        kept = [finding for seconds, finding in latest if finding and seconds >= written]
+        if len(kept) < len(table.checks):
+            verdicts = computed(table.checks, partial(one.verdicts, flywheel, interval))
+            kept = [Finding(table.name, v.check, v.state, v.summary, v.numbers, v.table) for v in verdicts]
+        findings += kept
+    return findings
 
 
-def _recorded(record: AssetCheckExecutionRecord, written: float) -> Finding | None:
-    """A record as a finding; None for one of a check that did not come to an end, or did before that time."""
-    event = record.event.dagster_event if record.event and record.event.timestamp >= written else None
-    if event is None or event.event_type != dg.DagsterEventType.ASSET_CHECK_EVALUATION:
-        return None
-    found = event.asset_check_evaluation_data
-    bad = "warned" if found.severity == dg.AssetCheckSeverity.WARN else "failed"
-    entries = {name: entry.value for name, entry in found.metadata.items()}
-    details = found.metadata.get("details")
+def _recorded(instance: dg.DagsterInstance, interval: Interval) -> Mapping[tuple[str, str], tuple[float, Finding]]:
+    """By table and check the time and the finding of the latest evaluation for the interval."""
+    latest: dict[tuple[str, str], tuple[float, Finding]] = {}
+    for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: interval.key}), limit=MOST_RUNS):  # newest first
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            event = entry.dagster_event
+            if event is not None:
+                finding = _finding(event.asset_check_evaluation_data)
+                key = finding.table, finding.check
+                if key not in latest or latest[key][0] < entry.timestamp:
+                    latest[key] = entry.timestamp, finding
+    return latest
+
+
+def _finding(check: dg.AssetCheckEvaluation) -> Finding:
+    values = {name: entry.value for name, entry in check.metadata.items()}
+    details = check.metadata.get("details")
     rows = [dict(r.data) for r in details.records] if isinstance(details, dg.TableMetadataValue) else []
-    numbers = {name: value for name, value in entries.items() if isinstance(value, int | float | str)}
-    state = "passed" if found.passed else bad
-    return Finding(found.asset_key.to_user_string(), found.check_name, state, found.description or "", numbers, rows)
+    numbers = {name: value for name, value in values.items() if isinstance(value, int | float | str)}
+    table = check.asset_key.to_user_string()
+    return Finding(table, check.check_name, check_state(check), check.description or "", numbers, rows)

@@ -8,15 +8,14 @@ import pandas as pd
 import pyarrow as pa
 from dagster_pandas import PandasColumn, StrictColumnsConstraint, create_dagster_pandas_dataframe_type
 
-from flywheel_assets.tables.contract import TABLES
+from flywheel_assets.tables.contract import Table
 
 _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.string(): pd.StringDtype()}
 
 
 @cache
-def label_transitions_type() -> dg.DagsterType:
+def label_transitions_type(table: Table) -> dg.DagsterType:
     """label_transitions: exactly the contract's columns, labels there, at least one user a row."""
-    table = TABLES["label_transitions"]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # all of dagster-pandas is marked so
         return create_dagster_pandas_dataframe_type(

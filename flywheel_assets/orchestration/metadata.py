@@ -20,7 +20,7 @@ def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
 
 def declared(table: Table) -> dict[str, Any]:
     """The metadata of an asset before any materialization: its grain and contract."""
-    return {"grain": f"one row a {table.grain}", "dagster/column_schema": column_schema(table.columns)}
+    return {"grain": f"one row per {table.grain}", "dagster/column_schema": column_schema(table.columns)}
 
 
 def materialized(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import psutil
 
-from flywheel_assets.orchestration.jobs import JOBS
+from flywheel_assets.orchestration.jobs import SYSTEM_TAG
 
 PROCESS_TAG = ".dagster/flywheel_process"
 """Where a run is: machine, process and when that process began, so that its number, given out again, is another's. The
@@ -62,7 +62,7 @@ def _is_abandoned(instance: dg.DagsterInstance, record: dg.RunRecord, now: datet
     if process and not (parent and parent.tags.get(PROCESS_TAG) == process):  # a retry begins with its parent's tags
         return is_gone(process)
     launched = run.remote_job_origin is not None
-    if run.job_name not in JOBS or (launched and run.status in _STILL_DAGSTERS):
+    if SYSTEM_TAG not in run.tags or (launched and run.status in _STILL_DAGSTERS):
         return False
     return now - record.update_timestamp.astimezone(UTC) > TAGGED_AFTER
 

@@ -7,8 +7,7 @@ so replaced nothing, waits for a person or for new data."""
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-FileIdentity = tuple[str, int, int]
-"""Path, size and modification time of a landed file."""
+from flywheel_assets.warehouse.files import FileIdentity
 
 
 @dataclass(frozen=True)

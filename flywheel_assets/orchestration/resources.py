@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
 
 import dagster as dg
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.orchestration.jobs import SEGMENTS_JOB
 from flywheel_assets.orchestration.processes import PROCESS_TAG, this_process
-from flywheel_assets.segments.contracts import FITS
 from flywheel_assets.settings import Settings
 
 PARTITION_TAG = "dagster/partition"
@@ -17,33 +14,23 @@ PARTITION_TAG = "dagster/partition"
 
 def flywheel_resource(settings: Settings) -> dg.ResourceDefinition:
     """The resource. A run of a partition holds that interval's lock, so that a run from the command line and one of the
-    daemon never write the same interval together; one of a fit holds that of the segments."""
+    daemon never write the same interval together."""
 
     @dg.resource(description="Settings, engine, warehouse, landing folder and models of this process.")
     def flywheel(context: dg.InitResourceContext) -> Iterator[Flywheel]:
         key = context.run.tags.get(PARTITION_TAG) if context.run else None
         if context.run and context.instance:
             context.instance.add_run_tags(context.run.run_id, {PROCESS_TAG: this_process()})
+
+        def tell() -> None:
+            if context.log:
+                context.log.info(f"waiting for another run of interval {key} to end")
+
         with ExitStack() as held:
             opened = held.enter_context(Flywheel.open(settings))
             opened.warehouse.sweep()
             if key:
-                held.enter_context(
-                    opened.warehouse.lock(settings.calendar.key(key), partial(_tell, context, f"interval {key}"))
-                )
-            if context.run and fits_segments(context.run):
-                held.enter_context(opened.segment_files.lock(partial(_tell, context, "the segments")))
+                held.enter_context(opened.warehouse.lock(settings.calendar.key(key), tell))
             yield opened
 
     return flywheel
-
-
-def fits_segments(run: dg.DagsterRun) -> bool:
-    """Whether the run makes any table of a fit, by its job or by hand."""
-    selected = {key.to_user_string() for key in run.asset_selection or ()}
-    return run.job_name == SEGMENTS_JOB or bool(selected & set(FITS))
-
-
-def _tell(context: dg.InitResourceContext, what: str) -> None:
-    if context.log:
-        context.log.info(f"waiting for another run of {what} to end")

@@ -2,38 +2,24 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cache
 
 import dagster as dg
 
-from flywheel_assets.catalog import CONTRACTS
 from flywheel_assets.errors import FlywheelError
-from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.flywheel import Flywheel, Glance
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration import sensors
-from flywheel_assets.orchestration.graph import BODIES
-from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, TRANSITIONS_JOB
 from flywheel_assets.orchestration.requests import Request, table_requests
-from flywheel_assets.segments.contracts import SEGMENTS
 from flywheel_assets.settings import Settings
+from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.generation import digest_of_all
 
 
-def table_sensors(settings: Settings) -> list[dg.SensorDefinition]:
-    """One for each job whose tables are made from others."""
-    history = [table for table, (group, _, _) in BODIES.items() if group == "history"]
-    return [
-        _sensor(settings, "transitions_sensor", TRANSITIONS_JOB, ["label_transitions"], "label_transitions"),
-        _sensor(settings, "history_sensor", HISTORY_JOB, history, "history"),
-        _sensor(settings, "clusters_sensor", CLUSTERS_JOB, list(SEGMENTS), "clusters"),  # once there is a fit
-    ]
-
-
-def _sensor(settings: Settings, name: str, job: str, tables: Sequence[str], called: str) -> dg.SensorDefinition:
+def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table], called: str) -> dg.SensorDefinition:
     """Runs of a job where one of its tables is missing, or would have another generation if it were made now.
     ``called``: what it says that there is nothing new of."""
-    sources = sorted({source for table in tables for source in CONTRACTS[table].sources} - {*tables})
+    sources = sorted({source.name for table in tables for source in table.sources if source not in tables})
 
     @dg.sensor(
         name=name,
@@ -44,10 +30,8 @@ def _sensor(settings: Settings, name: str, job: str, tables: Sequence[str], call
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
-            with Flywheel.open(settings) as flywheel:
-                now = flywheel.now()
-                flywheel.look(settled_before=now - timedelta(seconds=sensors.SETTLED_SECONDS), most=0)
-                state = table_state(flywheel, tables, flywheel.to_run(now))
+            with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, 0)) as flywheel:
+                state = table_state(flywheel, tables, flywheel.to_run(flywheel.now()))
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = state.requests(sensors.unfinished(context.instance))
@@ -72,15 +56,15 @@ class TableState:
         return table_requests(self.wanted, self.made, self.concerned, self.written, self.changed, unfinished)
 
 
-def table_state(flywheel: Flywheel, tables: Sequence[str], intervals: Sequence[Interval]) -> TableState:
+def table_state(flywheel: Flywheel, tables: Sequence[Table], intervals: Sequence[Interval]) -> TableState:
     """Of the intervals for which everything that the tables are made from, one another aside, is there. A source that
     rests on several intervals has a sensor like this one, and is waited for until it is what it would be now.
 
     260 intervals of five tables take a second: what a file was made from is read, and made a digest of, once a tick."""
     state, stored, generation = TableState(), cache(flywheel.stored_digest), flywheel.generation
-    there = {source: set(flywheel.warehouse.keys(source)) for table in tables for source in CONTRACTS[table].sources}
+    there = {s: set(flywheel.warehouse.keys(s.name)) for table in tables for s in table.sources}
     for source in there:
-        if CONTRACTS[source].previous or CONTRACTS[source].earlier:
+        if source.previous or source.earlier:
             there[source] &= {i.key for i in intervals if stored(source, i) == generation(source, i, stored).digest}
     for interval in intervals:
         needed = _needed(flywheel, tables, interval)
@@ -88,30 +72,27 @@ def table_state(flywheel: Flywheel, tables: Sequence[str], intervals: Sequence[I
             continue
         key = interval.key
         generations = {table: generation(table, interval, stored) for table in tables}
-        found = {table: flywheel.warehouse.generation(table, interval) for table in tables}
-        state.wanted[key] = digest_of_all(made.digest for made in generations.values())
+        made = {table: flywheel.warehouse.generation(table.name, interval) for table in tables}
+        state.wanted[key] = digest_of_all(wanted.digest for wanted in generations.values())
         state.concerned[key] = set().union(*needed.values())
-        if any(found.values()):
-            state.made[key] = digest_of_all(made.digest if made else "" for made in found.values())
-            why = {t: f.stale_because(generations[t]) if f else "it is not there" for t, f in found.items()}
-            state.changed[key] = "; ".join(f"{table}: {because}" for table, because in why.items() if because)
+        if any(made.values()):
+            state.made[key] = digest_of_all(one.digest if one else "" for one in made.values())
+            why = {t: one.stale_because(generations[t]) if one else "it is not there" for t, one in made.items()}
+            state.changed[key] = "; ".join(f"{table.name}: {because}" for table, because in why.items() if because)
             # Not of the tables that are right: a run that fails at one replaces others, and would be asked for again.
-            replaced = [
-                sensors.written(flywheel, table, [interval]).get(key) for table, because in why.items() if because
-            ]
+            replaced = [sensors.written(flywheel, t, [interval]).get(key) for t, because in why.items() if because]
             state.written.update({key: max(filter(None, replaced))} if any(replaced) else {})
     return state
 
 
-def _needed(flywheel: Flywheel, tables: Iterable[str], interval: Interval) -> Mapping[str, set[str]]:
+def _needed(flywheel: Flywheel, tables: Iterable[Table], interval: Interval) -> Mapping[Table, set[str]]:
     """Per source the keys of the intervals that it is needed of."""
-    needed: dict[str, set[str]] = {}
+    needed: dict[Table, set[str]] = {}
     previous = flywheel.previous_with_data(interval)
     earlier = flywheel.earlier_with_data(interval)
     for table in tables:
-        contract = CONTRACTS[table]
-        for source in contract.sources:
+        for source in table.sources:
             keys = needed.setdefault(source, {interval.key})
-            keys |= {previous.key} if previous and source in contract.previous else set()
-            keys |= {i.key for i in earlier} if source in contract.earlier else set()
+            keys |= {previous.key} if previous and source in table.previous else set()
+            keys |= {i.key for i in earlier} if source in table.earlier else set()
     return needed

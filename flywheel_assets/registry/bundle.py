@@ -10,14 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.files import (
-    ALL_FILES,
-    MANIFEST,
-    check_folder,
-    digest,
-    missing_files,
-    read_trusted,
-)
+from flywheel_assets.registry.files import ALL_FILES, MANIFEST, check_folder, digest, missing_files, read_trusted
 from flywheel_assets.registry.promotions import read_promotions, unfinished
 from flywheel_assets.tables.drift import Baseline
 from flywheel_assets.tables.labels import ABSENT, clashes, share_column

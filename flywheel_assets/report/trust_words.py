@@ -1,8 +1,9 @@
 """How far to trust an interval, in sentences made from the numbers: drift, checks, trimming."""
 
-from flywheel_assets.report.page.content import Finding, Report
+from flywheel_assets.report.page.content import Report
 from flywheel_assets.report.page.numbers import count, decimal, listed, percent, plural
 from flywheel_assets.sessions.trimmed_sessions import Ledger
+from flywheel_assets.tables.verdict import Finding
 
 DRIFT_CHECKS = {
     ("session_predictions", "drift_from_baseline"): "Session labels, against the training data",

@@ -1,96 +1,51 @@
-"""From the centres that K-Means found to segments that people work with: ids that stay, words, order."""
+"""cluster_centers: the centres of the clusters in use, and whether they are sane and stable."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from flywheel_assets.segments.descriptions import descriptions
-from flywheel_assets.segments.matching import Matching, first_ids, matched
-from flywheel_assets.segments.segments import Cluster, Segments
+from flywheel_assets.segments import k_diagnostics
+from flywheel_assets.segments.cluster_count import LEAST_SHARE, LEAST_STABILITY
+from flywheel_assets.segments.segments import Segments
+from flywheel_assets.tables.contract import Column, Table
+from flywheel_assets.tables.verdict import Check, Number, Verdict
 
+APART = 1e-6
+"""Centres nearer than this, in standard deviations, are one centre twice."""
 
-@dataclass(frozen=True)
-class Fitted:
-    """The chosen fit as k_diagnostics leaves it. ``centers``: a row a cluster, in standard deviations. ``conversions``:
-    sessions with the outcome by cluster, None without an outcome. ``jaccards``: stability by cluster. ``fingerprint``:
-    a digest of what it was fitted on. ``why``: why this number of clusters. ``sampling``: which figure rests on which
-    sessions, in words. The rest as in Segments."""
+CENTROID_SANITY = Check(
+    "centroid_sanity", "No two centres are the same, every value is a number, and no cluster is under 0.5 %."
+)
+STABILITY = Check("stability", "Every cluster is found again in resamples: mean Jaccard at least 0.75 (warning).")
+CHECKS = (CENTROID_SANITY, STABILITY)
 
-    features: tuple[str, ...]
-    constant: tuple[str, ...]
-    means: tuple[float, ...]
-    scales: tuple[float, ...]
-    counts: tuple[str, ...]
-    outcome: str | None
-    centers: tuple[tuple[float, ...], ...]
-    sizes: tuple[int, ...]
-    conversions: tuple[int, ...] | None
-    jaccards: tuple[float, ...]
-    first_interval: str
-    last_interval: str
-    fingerprint: str
-    why: str
-    sampling: str
+CLUSTER = Column("cluster", "int32", "The cluster's id, from 1; stable from fit to fit.")
+VERSION = Column("segments_version", "string", "The fit.")
 
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> "Fitted":
-        value: dict[str, Any] = json.loads(text)
-        lists: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in value.items()}
-        return cls(**{**lists, "centers": tuple(map(tuple, value["centers"]))})
-
-
-def segments_of(fitted: Fitted, previous: Segments | None) -> tuple[Segments, Matching]:
-    """The segments, with ids matched to those of the fit before, if there is one."""
-    centers, total = np.array(fitted.centers, dtype=float), sum(fitted.sizes)
-    in_units = centers * np.array(fitted.scales) + np.array(fitted.means)
-    matching = (
-        matched(in_units, fitted.sizes, fitted.features, fitted.scales, previous)
-        if previous
-        else first_ids(fitted.sizes)
-    )
-    converted, rates, overall = fitted.conversions, None, 0.0
-    if converted is not None:
-        rates = [c / n if n else 0.0 for c, n in zip(converted, fitted.sizes, strict=True)]
-        overall = sum(converted) / total
-    texts = descriptions(centers, fitted.means, fitted.scales, fitted.features, fitted.outcome, rates, overall)
-    clusters = [
-        Cluster(
-            id,
-            texts[i],
-            fitted.centers[i],
-            fitted.sizes[i],
-            fitted.sizes[i] / total,
-            rates[i] if rates else None,
-            fitted.jaccards[i],
-        )
-        for i, id in enumerate(matching.ids)
-    ]
-    segments = Segments(
-        fitted.features,
-        fitted.constant,
-        fitted.means,
-        fitted.scales,
-        fitted.counts,
-        fitted.outcome,
-        tuple(sorted(clusters, key=lambda cluster: cluster.id)),
-        matching.ids_given,
-        fitted.first_interval,
-        fitted.last_interval,
-        total,
-    )
-    return segments, matching
+TABLE = Table(
+    "cluster_centers",
+    "cluster and feature",
+    "The centres of the clusters in use, with what their sessions are like.",
+    (k_diagnostics.TABLE,),
+    (
+        CLUSTER,
+        Column("description", "string", "What its sessions are like, in words."),
+        Column("sessions", "int64", "Sessions of the range that it was fitted on."),
+        Column("share", "float64", "Of all sessions of the range."),
+        Column("conversion_rate", "float64", "Share of its sessions with the outcome; null without outcome."),
+        Column("stability", "float64", "Mean Jaccard similarity in resamples, 0 to 1."),
+        Column("feature", "string", "A column of visit_features."),
+        Column("center", "float64", "The centre, in the feature's own unit."),
+        Column("center_in_standard_deviations", "float64", "The same, from the mean of all sessions."),
+        VERSION,
+    ),
+    checks=CHECKS,
+)
 
 
-def cluster_centers(segments: Segments) -> pa.Table:
-    """One row a cluster and feature, see the contract of cluster_centers."""
-    rows = [
+def cluster_centers(segments: Segments) -> list[dict[str, Any]]:
+    """One row per cluster and feature."""
+    return [
         {
             "cluster": cluster.id,
             "description": cluster.description,
@@ -106,38 +61,46 @@ def cluster_centers(segments: Segments) -> pa.Table:
         for i, cluster in enumerate(segments.clusters)
         for j, feature in enumerate(segments.features)
     ]
-    return pa.Table.from_pylist(rows, schema=CENTERS)
 
 
-CENTERS = pa.schema(
-    {
-        "cluster": pa.int32(),
-        "description": pa.string(),
-        "sessions": pa.int64(),
-        "share": pa.float64(),
-        "conversion_rate": pa.float64(),
-        "stability": pa.float64(),
-        "feature": pa.string(),
-        "center": pa.float64(),
-        "center_in_standard_deviations": pa.float64(),
-        "segments_version": pa.string(),
-    }
-)
-"""The schema of cluster_centers."""
+def verdicts(segments: Segments) -> list[Verdict]:
+    """Both of a fit."""
+    return [centroid_sanity(segments), stability(segments)]
 
 
-def report(
-    fitted: Fitted, segments: Segments, matching: Matching, diagnostics: Sequence[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """What model_report.json holds: the segments, and beside them how they were found. ``diagnostics``: the rows of
-    k_diagnostics. ``vanished`` and ``moved`` are by id."""
-    return {
-        **segments.to_json(),
-        "fingerprint": fitted.fingerprint,
-        "why": fitted.why,
-        "sampling": fitted.sampling,
-        "appeared": list(matching.appeared),
-        "vanished": list(matching.vanished),
-        "moved": {str(id): distance for id, distance in matching.distances.items()},
-        "diagnostics": [dict(row) for row in diagnostics],
-    }
+def centroid_sanity(segments: Segments) -> Verdict:
+    """Fails for equal centres, values that are NaN or infinite, and clusters of under 0.5 % of the sessions."""
+    clusters, centers = segments.clusters, segments.centers
+    bad = [c.id for c, center in zip(clusters, centers, strict=True) if not np.isfinite(center).all()]
+    same = [
+        f"{a.id} and {b.id}"
+        for i, a in enumerate(clusters)
+        for j, b in enumerate(clusters)
+        if i < j and float(np.sqrt(((centers[i] - centers[j]) ** 2).sum())) < APART
+    ]
+    small = [c for c in clusters if c.share < LEAST_SHARE]
+    faults = [f"the centre of {id} is not finite" for id in bad]
+    faults += [f"{pair} have the same centre" for pair in same]
+    faults += [f"{c.id} ({c.description}) holds {c.share:.2%} of the sessions, {c.sessions:,}" for c in small]
+    return Verdict(
+        CENTROID_SANITY.name,
+        not faults,
+        "; ".join(faults) or f"{len(clusters)} centres apart, the smallest with {min(c.share for c in clusters):.1%}",
+        numbers={"not_finite": len(bad), "same": len(same), "too_small": len(small)},
+    )
+
+
+def stability(segments: Segments) -> Verdict:
+    """Warns of clusters whose mean Jaccard similarity in resamples is under 0.75, naming them."""
+    found = [(c, c.stability) for c in segments.clusters if c.stability is not None]
+    weak = [(c, value) for c, value in found if value < LEAST_STABILITY]
+    table: list[dict[str, Number]] = [{"cluster": c.id, "description": c.description, "stability": v} for c, v in found]
+    told = "; ".join(f"{c.id} ({c.description}) {value:.2f}" for c, value in weak)
+    return Verdict(
+        STABILITY.name,
+        not weak,
+        f"found again in resamples by less than {LEAST_STABILITY}: {told}" if weak else "every cluster is stable",
+        "WARN",
+        {"unstable": len(weak), "least": min((value for _, value in found), default=0.0)},
+        table,
+    )

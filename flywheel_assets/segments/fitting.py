@@ -10,8 +10,11 @@ import numpy as np
 from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.segments.cluster_centers import Fitted
+from flywheel_assets.ranges import intervals_between
+from flywheel_assets.segments import session_clusters
 from flywheel_assets.segments.exploration import Exploration, explore
+from flywheel_assets.segments.files import SegmentFiles, segments_in_use
+from flywheel_assets.segments.fit import Fitted
 from flywheel_assets.segments.segments import Segments, matrix
 from flywheel_assets.segments.visit_features import columns_of, visit_features
 from flywheel_assets.settings import SETTINGS
@@ -19,9 +22,6 @@ from flywheel_assets.tables.generation import digest_of_all
 
 RANGE = "flywheel.range"
 """The note in visit_features that says which intervals it is of, and of which features."""
-
-FITTED = "flywheel.fitted"
-"""The note in k_diagnostics that holds the chosen fit."""
 
 
 def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval]:
@@ -34,10 +34,7 @@ def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval
     if not made and not (first and last):
         raise SegmentsError("no interval has been materialized, so there are no sessions to cluster: flywheel run")
     with_data = flywheel.first_key or (made[0] if made else "")
-    start, end = flywheel.interval(first or with_data), flywheel.interval(last or made[-1])
-    if start.number > end.number:
-        raise SettingsError(f"from {start.key} to {end.key} there is no interval: the first comes after the last")
-    intervals = flywheel.calendar.between(start, end)
+    intervals = intervals_between(flywheel, first or with_data, last or made[-1])
     for interval in intervals:
         flywheel.warehouse.read("trimmed_sessions", interval)
     return intervals
@@ -71,9 +68,10 @@ def range_note(flywheel: Flywheel, intervals: list[Interval]) -> dict[str, str]:
 def explored(flywheel: Flywheel, clusters: int, tell: Callable[[str], None]) -> tuple[Exploration, Fitted]:
     """Every number of clusters fitted to visit_features, and the chosen fit. ``clusters`` overrides the rule, and so
     does the setting; 0 and none leave it to the rule. Raises SegmentsError as :func:`explore` does."""
-    settings, note = flywheel.settings, json.loads(flywheel.segment_files.note("visit_features", RANGE))
+    settings, files = flywheel.settings, SegmentFiles(flywheel.warehouse)
+    note = json.loads(files.note("visit_features", RANGE))
     # In a fixed order, so that a sample by position is the same sample when the fit is made again.
-    rows = flywheel.segment_files.read("visit_features").sort_by("session_id")
+    rows = files.read("visit_features").sort_by("session_id")
     counts = tuple(note["features"])
     names = columns_of(counts)
     numbers = range(settings.segment_counts[0], settings.segment_counts[1] + 1)
@@ -118,13 +116,13 @@ def outcome_among(outcome: str, features: Sequence[str]) -> str | None:
 def previous_segments(flywheel: Flywheel) -> Segments | None:
     """The fit in use, which a new one is matched to; None when there is none. Raises SegmentsError for one that cannot
     be read, rather than giving its ids to other clusters."""
-    return flywheel.segments if flywheel.segment_files.report() is not None else None
+    there = SegmentFiles(flywheel.warehouse).report() is not None
+    return segments_in_use(flywheel.warehouse) if there else None
 
 
-def visits_to_cluster(flywheel: Flywheel, interval: Interval) -> ir.Table:
-    """visit_features of the interval as the fit in use needs it. Raises SegmentsError when nothing has been fitted and
-    when a feature of the fit has no column, NotMaterializedError."""
-    segments = flywheel.segments
+def visits_to_cluster(flywheel: Flywheel, segments: Segments, interval: Interval) -> ir.Table:
+    """visit_features of the interval as a fit needs it. Raises SegmentsError when a feature of the fit has no column,
+    NotMaterializedError."""
     sessions = flywheel.warehouse.read("trimmed_sessions", interval)
     missing = [name for name in segments.counts if name not in sessions.columns]
     if missing:
@@ -133,3 +131,11 @@ def visits_to_cluster(flywheel: Flywheel, interval: Interval) -> ir.Table:
             f"segments of version {segments.version} were fitted on: fit again, flywheel segments fit"
         )
     return visit_features(sessions, segments.counts)
+
+
+def not_assigned(flywheel: Flywheel) -> dict[str, str]:
+    """Per key of a materialized interval whose clusters are not those of the fit in use, why."""
+    made = set(flywheel.warehouse.keys("trimmed_sessions"))
+    intervals = [interval for interval in flywheel.calendar if interval.key in made]
+    reasons = {i.key: flywheel.stale_because(session_clusters.TABLE, i, flywheel.generation) for i in intervals}
+    return {key: why for key, why in reasons.items() if why}

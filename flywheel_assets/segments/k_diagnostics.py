@@ -1,30 +1,39 @@
 """k_diagnostics: the figures of every number of clusters as a table."""
 
 from collections.abc import Sequence
+from typing import Any
 
-import pyarrow as pa
-
+from flywheel_assets.segments import visit_features
 from flywheel_assets.segments.cluster_count import Choice, Diagnostics, elbow
+from flywheel_assets.tables.contract import Column, Table
 
-SCHEMA = pa.schema(
-    {
-        "clusters": pa.int32(),
-        "chosen": pa.bool_(),
-        "inertia": pa.float64(),
-        "elbow": pa.float64(),
-        "silhouette": pa.float64(),
-        "davies_bouldin": pa.float64(),
-        "calinski_harabasz": pa.float64(),
-        "smallest_share": pa.float64(),
-        "mean_rank": pa.float64(),
-        "stability": pa.float64(),
-        "stability_by_cluster": pa.list_(pa.float64()),
-        "adjusted_rand": pa.float64(),
-    }
+TABLE = Table(
+    "k_diagnostics",
+    "number of clusters",
+    "How good each number of clusters is, and which one is chosen.",
+    (visit_features.TABLE,),
+    (
+        Column("clusters", "int32", "The number of clusters."),
+        Column("chosen", "boolean", "Whether it is the chosen one."),
+        Column("inertia", "float64", "Sum of squared distances to the own centre, in standard deviations squared."),
+        Column(
+            "elbow",
+            "float64",
+            "How far inertia lies below a straight fall, as a part of the fall; null for a number that is out.",
+        ),
+        Column("silhouette", "float64", "-1 to 1, more is better; of a sample."),
+        Column("davies_bouldin", "float64", "From 0, less is better."),
+        Column("calinski_harabasz", "float64", "From 0, more is better."),
+        Column("smallest_share", "float64", "Share of the sessions in the smallest cluster."),
+        Column("mean_rank", "float64", "Mean place by the four; null for a number that is out."),
+        Column("stability", "float64", "Mean Jaccard similarity of clusters in resamples; null if not resampled."),
+        Column("stability_by_cluster", "array<float64>", "The same of each cluster, the least stable first."),
+        Column("adjusted_rand", "float64", "Mean adjusted Rand index in resamples; null if not resampled."),
+    ),
 )
 
 
-def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> pa.Table:
+def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> list[dict[str, Any]]:
     """One row a number of clusters, see the contract of k_diagnostics. The elbow is among the numbers in the running,
     which were ranked by it."""
     bend = elbow([d for d in found if d.clusters in choice.mean_ranks])
@@ -42,4 +51,4 @@ def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> pa.Table:
                 "adjusted_rand": stability.adjusted_rand if stability else None,
             }
         )
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return rows

@@ -17,11 +17,6 @@ from flywheel_assets.tables.generation import digest
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
-ADDED = pa.schema(
-    {"cluster": pa.int32(), "distance": pa.float64(), "converted": pa.bool_(), "segments_version": pa.string()}
-)
-"""The columns of session_clusters that :meth:`Segments.clustered` adds."""
-
 
 @dataclass(frozen=True)
 class Cluster:
@@ -110,26 +105,6 @@ class Segments:
         squares = (z * z).sum(axis=1)[:, None] - 2 * z @ self.centers.T + (self.centers * self.centers).sum(axis=1)
         position = squares.argmin(axis=1)
         return position, np.sqrt(((z - self.centers[position]) ** 2).sum(axis=1))
-
-    def clustered(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """``session_id`` and ``user_id`` of a batch of visit_features, then the columns of ADDED. Raises KeyError when
-        a feature has no column."""
-        values = matrix(batch, self.features)
-        position, distance = self.nearest(values)
-        converted = batch.column(self.outcome).to_numpy(zero_copy_only=False) > 0 if self.outcome else None
-        arrays = [
-            batch.column("session_id"),
-            batch.column("user_id"),
-            pa.array(np.array(self.ids, dtype=np.int32)[position]),
-            pa.array(distance),
-            pa.nulls(batch.num_rows, pa.bool_()) if converted is None else pa.array(converted),
-            pa.repeat(self.version, batch.num_rows),
-        ]
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema(batch.schema))
-
-    def schema(self, schema: pa.Schema) -> pa.Schema:
-        """The columns of :meth:`clustered`, from those of its batch."""
-        return pa.schema([schema.field("session_id"), schema.field("user_id"), *ADDED])
 
 
 def matrix(rows: pa.RecordBatch | pa.Table, features: Sequence[str]) -> FloatArray:

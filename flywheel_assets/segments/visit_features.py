@@ -6,6 +6,24 @@ from dataclasses import dataclass
 import ibis
 import ibis.expr.types as ir
 
+from flywheel_assets.sessions import trimmed_sessions
+from flywheel_assets.tables.columns import FEATURE, SESSION_ID, USER_ID
+from flywheel_assets.tables.contract import Column, Table
+
+TABLE = Table(
+    "visit_features",
+    "session",
+    "What the sessions of a range of intervals are clustered by: counts as they are, and rates.",
+    (trimmed_sessions.TABLE,),
+    (
+        SESSION_ID,
+        USER_ID,
+        Column("interval_start", "string", "The key of the session's interval."),
+        FEATURE,
+        Column("<rate>", "float64", "One feature by another, as favorites per detail view; 0 where it is 0 / 0."),
+    ),
+)
+
 
 @dataclass(frozen=True)
 class Rate:

@@ -1,74 +1,38 @@
-"""Assets of the group `sessions`: landed_sessions, trimmed_sessions, session_predictions."""
+"""Trimmed and labelled sessions as assets: trimmed_sessions, session_predictions."""
 
-import json
+from collections.abc import Sequence
 
-import dagster as dg
+import ibis.expr.types as ir
+import pyarrow as pa
 
-from flywheel_assets.errors import LandingError
-from flywheel_assets.flywheel import LANDED_FILES, Flywheel
-from flywheel_assets.landing import landed_sessions as landed
-from flywheel_assets.landing.index import identities
-from flywheel_assets.orchestration.metadata import label_numbers, materialized, records
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.intervals import Interval
+from flywheel_assets.landing import landed_sessions
+from flywheel_assets.orchestration.metadata import label_numbers, records
+from flywheel_assets.orchestration.step import Made, Step
+from flywheel_assets.orchestration.system import System
+from flywheel_assets.sessions import session_predictions as predictions
 from flywheel_assets.sessions import trimmed_sessions as trimmed
-from flywheel_assets.sessions.changes import Comparison
+from flywheel_assets.sessions.changes import Replacement
 from flywheel_assets.sessions.repetition import repeating, repetition_figures
-from flywheel_assets.tables.contract import PARTITION
+from flywheel_assets.tables.contract import LabelledRows
+from flywheel_assets.tables.verdict import Verdict
 
-FORGET_MISSING_TAG = "flywheel/forget_missing"
-"""A run with this tag gives up the sessions of landed files that vanished."""
-
-
-def landed_sessions(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    index = flywheel.index
-    for file in index.set_aside:
-        context.log.warning(f"set aside: {file.problem}")
-    missing = index.missing(flywheel.landed_from(interval) or ())
-    if missing and FORGET_MISSING_TAG not in context.run.tags:
-        raise LandingError(
-            f"{', '.join(missing)} had sessions of interval {interval.key} and is gone or can no longer be used: put "
-            f"it back, or give them up: flywheel run --from {interval.key} --to {interval.key} --forget-missing"
-        )
-    files = index.of_interval(interval)
-    rows = flywheel.landing.read(files) if files else flywheel.landing.empty(index)
-    started = landed.started(rows, flywheel.settings.session_id_pattern)
-    of_interval = started if index.only(interval) else landed.of_interval(started, interval)
-    valid = landed.valid_rows(of_interval, flywheel.minimums)
-    with flywheel.landing.unchanged(files):
-        repeats = flywheel.figures(rows, landed.repeat_figures(rows))
-        once = valid if repeats["rows"] == repeats["ids"] else landed.one_row_a_session(valid)
-        written = flywheel.warehouse.write(
-            "landed_sessions",
-            interval,
-            landed.landed_sessions(once, flywheel.models["session"].features),
-            flywheel.generation("landed_sessions", interval),
-            notes={LANDED_FILES: json.dumps(identities(files))},
-            before_replacing=lambda: flywheel.landing.verify(files),
-        )
-        left_out = index.rows(interval) - written.rows
-        invalid = landed.invalid_rows(of_interval, flywheel.minimums) if left_out else None
-        quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
-    numbers = {
-        "quarantined": quarantined,
-        "repeated": left_out - quarantined,
-        "files": len(files),
-        "files_set_aside": len(index.set_aside),
-    }
-    extras = {
-        "fingerprint": index.fingerprint(interval),
-        "interval": interval.dates,
-        "interval_closed": interval.closed(flywheel.now()),
-    }
-    return materialized(written, flywheel.columns("landed_sessions"), numbers, extras)
+SYSTEM = System("sessions")
 
 
-def trimmed_sessions(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    sessions = flywheel.warehouse.read("landed_sessions", interval)
+def _trimming_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    ledger = trimmed.Ledger.from_json(flywheel.warehouse.note("trimmed_sessions", interval, trimmed.LEDGER) or "")
+    quantile = flywheel.settings.trim_quantile
+    return [
+        trimmed.share_removed(ledger, flywheel.warehouse.rows("trimmed_sessions", interval) or 0, quantile),
+        trimmed.guards(ledger, trimmed.least_sessions(quantile)),
+    ]
+
+
+@SYSTEM.table(trimmed.TABLE, _trimming_verdicts)
+def trimmed_sessions(step: Step) -> Made:
+    flywheel, sessions = step.flywheel, step.read(landed_sessions.TABLE)
     features, quantile = flywheel.models["session"].features, flywheel.settings.trim_quantile
     counted = repeating(flywheel.row(repetition_figures(sessions, features)), features)
     figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, counted))
@@ -77,10 +41,7 @@ def trimmed_sessions(
     kept = sessions if small else trimmed.trimmed_sessions(sessions, limits)
     removed = None if small else flywheel.row(trimmed.ledger_aggregates(sessions, limits))
     ledger = trimmed.ledger(figures["sessions"], limits, removed)
-    generation = flywheel.generation("trimmed_sessions", interval)
-    written = flywheel.warehouse.write(
-        "trimmed_sessions", interval, kept, generation, {trimmed.LEDGER: ledger.to_json()}
-    )
+    written = step.write(kept, {trimmed.LEDGER: ledger.to_json()})
     numbers = {
         "trimmed": ledger.sessions_removed,
         "share_trimmed": ledger.share_removed,
@@ -88,27 +49,40 @@ def trimmed_sessions(
         "features_guarded": sum(limit.guarded for limit in limits),
         "interval_too_small": int(small),
     }
-    return materialized(written, flywheel.columns("trimmed_sessions"), numbers, records("ledger", ledger.lines()))
+    return Made(written, numbers, records("ledger", ledger.lines()))
 
 
-def session_predictions(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    scorer = flywheel.scorer("session")
-    generation = flywheel.generation("session_predictions", interval)
-    comparison = Comparison(flywheel, "session_predictions", interval, generation)
-    written = flywheel.warehouse.write_mapped(
-        "session_predictions",
-        interval,
-        flywheel.warehouse.read("trimmed_sessions", interval),
-        lambda batch: scorer.labelled(batch, "session_quality_label", "session_model_version"),
-        lambda schema: scorer.schema(schema, "session_quality_label", "session_model_version"),
-        generation,
-        comparison,
-    )
-    counts = flywheel.label_counts("session_predictions", interval) or {}
-    baseline = flywheel.models.baseline
-    numbers = label_numbers(counts, baseline.session_labels if baseline else None) | comparison.numbers
-    extras = {"session_model_version": scorer.version, **records("relabelled", comparison.relabelled)}
-    return materialized(written, flywheel.columns("session_predictions"), numbers, extras)
+def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read("session_predictions", interval)
+    labels, baseline = flywheel.models["session"].order, flywheel.models.baseline
+    features = list(baseline.features) if baseline else []
+    counted = repeating(flywheel.row(repetition_figures(table, features)), features)
+    row = flywheel.row(predictions.figures(table, labels, baseline, counted))
+    previous = flywheel.label_counts(predictions.TABLE, flywheel.previous_with_data(interval))
+    return predictions.verdicts(row, labels, baseline, previous)
+
+
+@SYSTEM.table(predictions.TABLE, _prediction_verdicts, kinds={"keras", "onnx"})
+def session_predictions(step: Step) -> Made:
+    return labelled(step, predictions.LABELS, step.read(trimmed.TABLE))
+
+
+def labelled(step: Step, labels: LabelledRows, rows: ir.Table, columns: Sequence[str] | None = None) -> Made:
+    """The step's table: rows with what the model says of each, and what that changed of the table before. ``columns``:
+    those that are kept, all by default."""
+    flywheel, scorer = step.flywheel, step.flywheel.scorer(labels.model)
+    replacement = Replacement(flywheel, step.table, labels, step.interval, step.generation)
+
+    def scored(batch: pa.RecordBatch) -> pa.RecordBatch:
+        batch = scorer.labelled(batch, labels.label, labels.version)
+        return batch.select(columns) if columns else batch
+
+    def schema(unlabelled: pa.Schema) -> pa.Schema:
+        whole = scorer.schema(unlabelled, labels.label, labels.version)
+        return pa.schema([whole.field(name) for name in columns or whole.names])
+
+    written = step.write_mapped(rows, scored, schema, replacement)
+    counts, baseline = flywheel.label_counts(step.table, step.interval) or {}, flywheel.models.baseline
+    expected = {"session": baseline.session_labels, "user": baseline.user_labels}[labels.model] if baseline else None
+    numbers = label_numbers(counts, expected) | replacement.numbers
+    return Made(written, numbers, {labels.version: scorer.version, **records("relabelled", replacement.relabelled)})

@@ -1,7 +1,6 @@
-"""What a re-run changed: a table compared with the one that it is about to replace, and the notes kept of that.
+"""What a re-run changed: a labelled table compared with the one that it is about to replace, and the notes of that.
 
-Not here: what counts as a change (``domain.changes``). Knows nothing of Dagster, so that `flywheel status` reads the
-notes without a record of runs."""
+Not here: what counts as a change (`tables.changes`)."""
 
 import time
 from dataclasses import asdict
@@ -12,7 +11,8 @@ import pyarrow as pa
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.tables.changes import COMPARED, Changes, changes, happened, moves
+from flywheel_assets.tables.changes import Changes, changes, happened, moves
+from flywheel_assets.tables.contract import LabelledRows, Table
 from flywheel_assets.tables.generation import Generation
 
 NOTES = "changes"
@@ -35,16 +35,19 @@ SCHEMA = pa.schema(
 """Counts and pairs are null where the tables could not be compared; ``because`` then says why."""
 
 
-class Comparison:
+class Replacement:
     """Compares a new file of a table with the one in its place, when called with it just before it goes there.
 
     The first file of an interval is compared with nothing. One of the generation that is there already has the same
     rows by construction, which is not read but known, and no re-run to speak of. A table that cannot be read is not
     compared and says so: to make it anew is the cure, and must not fail of it."""
 
-    def __init__(self, flywheel: Flywheel, table: str, interval: Interval, generation: Generation) -> None:
+    def __init__(
+        self, flywheel: Flywheel, table: Table, labels: LabelledRows, interval: Interval, generation: Generation
+    ) -> None:
         self._flywheel = flywheel
-        self._table = table
+        self._table = table.name
+        self._labels = labels
         self._interval = interval
         self._changes: Changes | None = None
         self._seconds = 0.0
@@ -72,7 +75,7 @@ class Comparison:
         """``sessions_added`` and so on, and how long it took to find out; none where nothing was replaced."""
         if self._changes is None:
             return {}
-        counts = {f"{COMPARED[self._table].rows}_{kind}": getattr(self._changes, kind) for kind in _COUNTS[:3]}
+        counts = {f"{self._labels.rows}_{kind}": getattr(self._changes, kind) for kind in _COUNTS[:3]}
         return {**counts, "seconds_comparing": round(self._seconds, 3)}
 
     @property
@@ -81,10 +84,11 @@ class Comparison:
         return [asdict(pair) for pair in self._changes.pairs] if self._changes else []
 
     def _compared(self, staged: Path) -> Changes:
-        of = COMPARED[self._table]
         before = self._flywheel.warehouse.read(self._table, self._interval)
         after = self._flywheel.engine.read([staged])
-        return changes(self._flywheel.engine.collect(moves(before, after, of.key, of.label)).to_pylist())
+        return changes(
+            self._flywheel.engine.collect(moves(before, after, self._labels.key, self._labels.label)).to_pylist()
+        )
 
     def _note(self, before: Generation | None, because: str) -> None:
         note = {
@@ -104,7 +108,7 @@ def history(flywheel: Flywheel, interval: Interval) -> list[dict[str, Any]]:
     if not flywheel.warehouse.exists(NOTES, interval):
         return []
     notes = flywheel.engine.collect(flywheel.warehouse.read(NOTES, interval)).to_pylist()
-    made = {table: _generation(flywheel, table, interval) for table in COMPARED}
+    made = {table: _generation(flywheel, table, interval) for table in {note["table_name"] for note in notes}}
     digests = {table: generation.digest if generation else None for table, generation in made.items()}
     return happened(sorted(notes, key=lambda note: note["changed_at"]), digests)[::-1]
 

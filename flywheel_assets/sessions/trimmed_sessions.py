@@ -11,13 +11,42 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.types as ir
 
+from flywheel_assets.intervals import Interval
+from flywheel_assets.landing import landed_sessions
+from flywheel_assets.tables.columns import LANDED
+from flywheel_assets.tables.contract import Table
+from flywheel_assets.tables.verdict import Check, Verdict
+
+if TYPE_CHECKING:
+    from flywheel_assets.flywheel import Flywheel
+
+
 LEDGER = "flywheel.ledger"
 """The note in the table's file that holds the ledger."""
+
+SHARE_REMOVED = Check("share_removed", "No more sessions went than the quantile can explain.")
+GUARDS = Check("guards", "No guard held: every feature was trimmed by, and the interval was large enough (warning).")
+CHECKS = (SHARE_REMOVED, GUARDS)
+
+
+def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    return {"trim quantile": str(flywheel.settings.trim_quantile.normalize())}
+
+
+TABLE = Table(
+    "trimmed_sessions",
+    "session",
+    "The landed sessions less the outliers: those above the trimming quantile of any feature.",
+    (landed_sessions.TABLE,),
+    LANDED,
+    checks=CHECKS,
+    parameters=_parameters,
+)
 
 
 @dataclass(frozen=True)
@@ -164,3 +193,41 @@ def _thresholds_from_counts(sessions: ir.Table, feature: str, quantile: float) -
     )
     between = found.lower * (1.0 - found.beyond) + found.upper * found.beyond
     return found.select(**{f"threshold_{feature}": between, f"minimum_{feature}": found.minimum})
+
+
+def share_removed(ledger: Ledger, rows: int, quantile: Decimal) -> Verdict:
+    """Fails when ``rows`` is not what the ledger leaves, or when a feature removed more than the quantile allows: of n
+    values at most ceil((1 - q) * (n - 1)) lie above their linearly interpolated q-quantile."""
+    most = math.ceil((1 - Fraction(quantile)) * max(ledger.sessions - 1, 0))
+    over = {name: n for name, n in ledger.removed.items() if n > most}
+    lost = ledger.sessions - ledger.sessions_removed - rows
+    faults = [f"{name} removed {n:,}, the quantile explains at most {most:,}" for name, n in over.items()]
+    faults += [f"{lost:+,} sessions that the ledger does not account for"] if lost else []
+    return Verdict(
+        SHARE_REMOVED.name,
+        not faults,
+        "; ".join(faults)
+        or f"{ledger.sessions_removed:,} of {ledger.sessions:,} sessions removed ({ledger.share_removed:.2%}), by no "
+        f"feature more than {most:,}",
+        numbers={
+            "sessions_removed": ledger.sessions_removed,
+            "share_removed": ledger.share_removed,
+            "most_by_one_feature": most,
+        },
+    )
+
+
+def guards(ledger: Ledger, least: int | None) -> Verdict:
+    """Warns when a guard held, naming it."""
+    held = [t.feature for t in ledger.thresholds if t.guarded]
+    if ledger.too_small:
+        wanted = "trimming is off (quantile 1)" if least is None else f"trimming begins at {least:,}"
+        summary = f"{ledger.sessions:,} sessions: {wanted}, so none was trimmed"
+    elif held:
+        summary = f"not trimmed by {', '.join(held)}: the threshold equals the minimum"
+    else:
+        summary = "every feature was trimmed by"
+    passed = not held and not ledger.too_small
+    return Verdict(
+        GUARDS.name, passed, summary, "WARN", {"features_guarded": len(held), "too_small": int(ledger.too_small)}
+    )

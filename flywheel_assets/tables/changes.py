@@ -1,28 +1,12 @@
 """changes: what a re-run changed of a table, key by key: rows added, removed, and given another label.
 
-Not here: where the history of changes is kept (``storage``) and when a table is compared (``defs``)."""
+Not here: when a table is compared and where notes of it are kept (`sessions.changes`)."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import ibis.expr.types as ir
-
-
-@dataclass(frozen=True)
-class Compared:
-    """How the rows of a table are told apart, and what they are called in numbers."""
-
-    rows: str
-    key: str
-    label: str
-
-
-COMPARED: Mapping[str, Compared] = {
-    "session_predictions": Compared("sessions", "session_id", "session_quality_label"),
-    "user_labels": Compared("users", "user_id", "user_flywheel_label"),
-}
-"""The tables that are compared with what they replace."""
 
 
 @dataclass(frozen=True)

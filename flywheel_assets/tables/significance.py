@@ -1,6 +1,7 @@
-"""Whether a change of a share is more than chance gives: what is worth a sentence."""
+"""Whether a change is more than chance gives: what is worth a sentence, or a warning."""
 
 import math
+from collections.abc import Sequence
 
 CRITICAL_95 = 1.959964
 """Two-sided 95 % point of the normal distribution."""
@@ -15,3 +16,21 @@ def beyond_chance(before: float, now: float, users_before: int, users_now: int) 
     pooled = (before * users_before + now * users_now) / (users_before + users_now)
     error = math.sqrt(pooled * (1 - pooled) * (1 / users_before + 1 / users_now))
     return abs(now - before) > CRITICAL_95 * error
+
+
+def exact_p(a: int, n: int, b: int, m: int) -> float:
+    """The two-sided p-value that a of n and b of m are of one proportion: Fisher's exact test, which also holds for
+    small samples. Neither n nor m is 0."""
+    from scipy.stats import fisher_exact  # a second to import, and only checks need it
+
+    return float(fisher_exact([[a, n - a], [b, m - b]]).pvalue)
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Holm's adjusted p-values (Holm 1979), in the order given."""
+    adjusted = [0.0] * len(values)
+    highest = 0.0
+    for place, i in enumerate(sorted(range(len(values)), key=lambda i: values[i])):
+        highest = max(highest, min(1.0, (len(values) - place) * values[i]))
+        adjusted[i] = highest
+    return adjusted

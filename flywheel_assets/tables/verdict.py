@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Severity = Literal["ERROR", "WARN"]
+State = Literal["passed", "warned", "failed"]
 Number = int | float | str
 
 
@@ -27,6 +28,22 @@ class Verdict:
     severity: Severity = "ERROR"
     numbers: Mapping[str, Number] = field(default_factory=dict)
     table: Sequence[Mapping[str, Number]] = ()
+
+    @property
+    def state(self) -> State:
+        return "passed" if self.passed else "warned" if self.severity == "WARN" else "failed"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check of a table found in an interval; the rest is as in a verdict."""
+
+    table: str
+    check: str
+    state: State
+    summary: str
+    numbers: Mapping[str, Number] = field(default_factory=dict)
+    details: Sequence[Mapping[str, Any]] = ()
 
 
 def none_of(check: str, what: str, count: int, of: int) -> Verdict:

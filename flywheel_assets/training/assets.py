@@ -3,7 +3,11 @@
 import dagster as dg
 
 from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.orchestration.jobs import TRAINING_JOB
+from flywheel_assets.orchestration.system import System
+from flywheel_assets.training.comparison_asset import model_comparison
 from flywheel_assets.training.files import TrainingFiles
+from flywheel_assets.training.labels_assets import label_assets
 
 
 def trained_candidate(
@@ -45,3 +49,19 @@ def training_assets() -> list[dg.AssetsDefinition]:
             deps=["session_labels", "user_labels_for_training"],
         )(trained_candidate)
     ]
+
+
+SYSTEM = System("training")
+SYSTEM.assets.extend(
+    [
+        lambda settings, _: label_assets(settings.engine)[0],
+        lambda settings, _: label_assets(settings.engine)[1],
+        lambda settings, _: training_assets()[0],
+        lambda settings, _: model_comparison,
+    ]
+)
+SYSTEM.job(
+    TRAINING_JOB,
+    dg.AssetSelection.groups("training"),
+    "Labels of a range of intervals and a candidate trained on them. The models in use stay.",
+)

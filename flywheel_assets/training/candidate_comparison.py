@@ -4,7 +4,7 @@
 import ibis.expr.types as ir
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.flywheel import LABEL_COLUMNS, Flywheel
+from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.comparison import Flips, ModelComparison
@@ -46,7 +46,7 @@ def latest_interval(flywheel: Flywheel) -> Interval | None:
 def _flips(flywheel: Flywheel, interval: Interval, champion: Models, candidate: Models) -> list[Flips]:
     with second_opinion(flywheel, interval, (champion, candidate)) as (sessions, (before, after)):
         by_label = sessions.group_by(from_label="label_0", to_label="label_1").aggregate(count=sessions.count())
-        by_user = moves(before, after, "user_id", LABEL_COLUMNS["user_labels"])
+        by_user = moves(before, after, "user_id", "user_flywheel_label")
         return [
             Flips("sessions", interval.key, True, _pairs(flywheel, by_label)),
             Flips("users", interval.key, True, _pairs(flywheel, by_user)),

@@ -12,8 +12,9 @@ import pyarrow as pa
 from flywheel_assets.errors import LabelError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.segments.files import SegmentFiles
+from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.segments import Segments
+from flywheel_assets.segments.session_clusters import session_clusters
 from flywheel_assets.segments.visit_features import visit_features
 from flywheel_assets.training.label_orders import order_of_labels
 from flywheel_assets.training.labelled_data import in_intervals, in_labelled_intervals, training_intervals
@@ -104,7 +105,7 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
             f"nothing labels sessions: put parquet with session_id and session_quality_label into "
             f"{folder / 'sessions'}, or make segments, which labels are proposed from: flywheel segments fit"
         )
-    segments, path, order = flywheel.segments, folder / SEGMENT_LABELS, _order(flywheel, "sessions")
+    segments, path, order = segments_in_use(flywheel.warehouse), folder / SEGMENT_LABELS, _order(flywheel, "sessions")
     sessions = pd.concat([_clustered(flywheel, segments, interval) for interval in intervals], ignore_index=True)
     if sessions.empty:
         raise LabelError(f"from {intervals[0].key} to {intervals[-1].key} there are no sessions: take another range")
@@ -149,7 +150,7 @@ def _clustered(flywheel: Flywheel, segments: Segments, interval: Interval) -> pd
     features = flywheel.models["session"].features
     visits = visit_features(flywheel.warehouse.read("trimmed_sessions", interval), features)
     rows = flywheel.engine.collect(visits).combine_chunks()
-    clusters = segments.clustered(pa.RecordBatch.from_struct_array(rows.to_struct_array().combine_chunks()))
+    clusters = session_clusters(segments, pa.RecordBatch.from_struct_array(rows.to_struct_array().combine_chunks()))
     frame: pd.DataFrame = rows.select(["session_id", "user_id", *features]).to_pandas()
     frame.insert(2, "interval_start", interval.key)
     return frame.assign(cluster=clusters["cluster"].to_numpy(), converted=clusters["converted"].to_pandas())

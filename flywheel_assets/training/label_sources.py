@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.runs import intervals_to_run
+from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets.training.label_rows import (
     Labelling,
     Warn,

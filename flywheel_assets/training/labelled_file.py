@@ -10,7 +10,7 @@ from pyarrow import ArrowInvalid
 
 from flywheel_assets.errors import LabelError
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.landing import landed_sessions as landed
+from flywheel_assets.landing import rows as landed
 from flywheel_assets.training.label_rows import Warn, order_in_use
 from flywheel_assets.training.labelled_data import in_labelled_intervals
 from flywheel_assets.warehouse.engine import parquet_schema

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.metadata import declared, materialized, records
-from flywheel_assets.orchestration.runs import intervals_to_run
+from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets.training import label_sources as labelled
 from flywheel_assets.training.contracts import TRAINING
 from flywheel_assets.training.files import TrainingFiles
@@ -56,7 +56,7 @@ def label_assets(engine: str) -> list[dg.AssetsDefinition]:
             kinds={"parquet", engine},
             description=TRAINING[name].description,
             metadata=declared(TRAINING[name]),
-            deps=TRAINING[name].sources,
+            deps=[source.name for source in TRAINING[name].sources],
         )(body)
         for name, body in bodies.items()
     ]

@@ -1,67 +1,134 @@
-"""Assets of the group `users`: user_distributions, user_labels, label_transitions."""
+"""Users of an interval as assets: user_distributions, user_labels, label_transitions, enriched_export; and the jobs of
+the whole spine."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 
 import dagster as dg
-import pyarrow as pa
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.orchestration.metadata import label_numbers, materialized, records
-from flywheel_assets.sessions.changes import Comparison
+from flywheel_assets.intervals import Interval
+from flywheel_assets.orchestration.frames import frame, label_transitions_type, type_fault
+from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB, RESCORE_JOB, TRANSITIONS_JOB
+from flywheel_assets.orchestration.metadata import records
+from flywheel_assets.orchestration.step import Made, Step
+from flywheel_assets.orchestration.system import System
+from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.sessions import session_predictions
+from flywheel_assets.sessions.assets import labelled
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users import enriched_export as export
 from flywheel_assets.users import label_transitions as transitions
 from flywheel_assets.users import user_distributions as distributions
+from flywheel_assets.users import user_labels as labels
+from flywheel_assets.users.spine import SPINE
+
+SYSTEM = System("users")
 
 
-def user_distributions(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    predictions = flywheel.warehouse.read("session_predictions", interval)
-    table = distributions.user_distributions(predictions, flywheel.models["session"].labels)
-    generation = flywheel.generation("user_distributions", interval)
-    written = flywheel.warehouse.write("user_distributions", interval, table, generation)
-    sessions = flywheel.warehouse.rows("session_predictions", interval) or 0
-    numbers = {"users": written.rows, "sessions_per_user": sessions / written.rows if written.rows else 0.0}
-    return materialized(written, flywheel.columns("user_distributions"), numbers)
+def _distribution_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read("user_distributions", interval)
+    row = flywheel.figures(table, distributions.figures(table, flywheel.models["session"].labels))
+    return distributions.verdicts(row, flywheel.warehouse.rows("session_predictions", interval) or 0)
 
 
-def user_labels(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    scorer = flywheel.scorer("user")
-    generation = flywheel.generation("user_labels", interval)
-    comparison = Comparison(flywheel, "user_labels", interval, generation)
-    names = [column.name for column in flywheel.columns("user_labels")]
-    written = flywheel.warehouse.write_mapped(
-        "user_labels",
-        interval,
-        flywheel.warehouse.read("user_distributions", interval),
-        lambda batch: scorer.labelled(batch, "user_flywheel_label", "user_model_version").select(names),
-        lambda schema: _only(names, scorer.schema(schema, "user_flywheel_label", "user_model_version")),
-        generation,
-        comparison,
-    )
-    counts = flywheel.label_counts("user_labels", interval) or {}
-    baseline = flywheel.models.baseline
-    shares = label_numbers(counts, baseline.user_labels if baseline else None)
-    numbers = {"users": written.rows, **shares, **comparison.numbers}
-    extras = {"user_model_version": scorer.version, **records("relabelled", comparison.relabelled)}
-    return materialized(written, flywheel.columns("user_labels"), numbers, extras)
+@SYSTEM.table(distributions.TABLE, _distribution_verdicts)
+def user_distributions(step: Step) -> Made:
+    predictions = step.read(session_predictions.TABLE)
+    written = step.write(distributions.user_distributions(predictions, step.flywheel.models["session"].labels))
+    sessions = step.flywheel.warehouse.rows("session_predictions", step.interval) or 0
+    per_user = sessions / written.rows if written.rows else 0.0
+    return Made(written, {"users": written.rows, "sessions_per_user": per_user})
 
 
-def label_transitions(
-    context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-) -> dg.MaterializeResult[None]:
-    interval = flywheel.calendar.key(context.partition_key)
-    now = flywheel.warehouse.read("user_labels", interval)
+def _label_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read("user_labels", interval)
+    order, baseline = flywheel.models["user"].order, flywheel.models.baseline
+    row = flywheel.figures(table, labels.figures(table, order))
+    previous = flywheel.label_counts(labels.TABLE, flywheel.previous_with_data(interval))
+    return labels.verdicts(row, order, baseline.user_labels if baseline else None, previous)
+
+
+@SYSTEM.table(labels.TABLE, _label_verdicts, kinds={"keras", "onnx"})
+def user_labels(step: Step) -> Made:
+    names = [column.name for column in step.flywheel.columns(labels.TABLE)]
+    made = labelled(step, labels.LABELS, step.read(distributions.TABLE), names)
+    return replace(made, numbers={"users": made.written.rows, **made.numbers})
+
+
+def _transition_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    moves = frame(flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)))
     previous = flywheel.previous_with_data(interval)
-    before = flywheel.warehouse.read("user_labels", previous) if previous else None
-    table = transitions.label_transitions(now, before, interval)
-    generation = flywheel.generation("label_transitions", interval)
-    written = flywheel.warehouse.write("label_transitions", interval, table, generation)
-    moves = flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)).to_pylist()
-    numbers = transitions.movements(moves)
-    return materialized(written, flywheel.columns("label_transitions"), numbers, records("transitions", moves))
+    now = flywheel.label_counts(labels.TABLE, interval) or {}
+    before = flywheel.label_counts(labels.TABLE, previous) or {}
+    return [
+        transitions.conservation(moves, now, before),
+        transitions.same_model_version(_versions(flywheel, interval), _versions(flywheel, previous)),
+        transitions.contract(type_fault(moves, label_transitions_type(transitions.TABLE))),
+    ]
 
 
-def _only(names: Sequence[str], schema: pa.Schema) -> pa.Schema:
-    return pa.schema([schema.field(name) for name in names])
+def _versions(flywheel: Flywheel, interval: Interval | None) -> list[str]:
+    """The versions of the user model in the table of an interval."""
+    if interval is None:
+        return []
+    version = labels.LABELS.version
+    users = flywheel.warehouse.read("user_labels", interval)
+    return flywheel.engine.collect(users.select(version).distinct())[version].to_pylist()
+
+
+@SYSTEM.table(transitions.TABLE, _transition_verdicts)
+def label_transitions(step: Step) -> Made:
+    now, before = step.read(labels.TABLE), step.read_previous(labels.TABLE)
+    written = step.write(transitions.label_transitions(now, before, step.interval))
+    moves = step.rows(transitions.TABLE)
+    return Made(written, transitions.movements(moves), records("transitions", moves))
+
+
+def _export_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read("enriched_export", interval)
+    row = flywheel.figures(table, export.figures(table))
+    upstream = [one for one in SPINE if one is not transitions.TABLE]
+    reasons = {one.name: flywheel.stale_because(one, interval, flywheel.generation) for one in upstream}
+    stale = {name: why for name, why in reasons.items() if why}
+    return export.verdicts(row, flywheel.warehouse.rows("trimmed_sessions", interval) or 0, stale)
+
+
+@SYSTEM.table(export.TABLE, _export_verdicts, kinds={"looker"}, group="exports")
+def enriched_export(step: Step) -> Made:
+    flywheel, interval, users = step.flywheel, step.interval, step.read(labels.TABLE)
+    session, user = flywheel.models["session"], flywheel.models["user"]
+    predictions, timezone = step.read(session_predictions.TABLE), flywheel.settings.reporting_timezone
+    written = step.write(export.enriched_export(predictions, users, interval, session.labels, user.labels, timezone))
+    extras = {"open_with": f"duckdb -c \"from '{written.path}' limit 10\""}
+    if flywheel.settings.user_export:
+        rows = export.user_export(users, interval)
+        extras["users_path"] = str(flywheel.warehouse.write("user_export", interval, rows, step.generation).path)
+    else:  # one of an earlier setting would be of another generation than the export beside it
+        flywheel.warehouse.remove("user_export", interval)
+    return Made(written, {"users": flywheel.warehouse.rows("user_labels", interval) or 0}, extras)
+
+
+_EVERYTHING = dg.AssetSelection.groups("sessions", "users", "exports")
+_TRANSITIONS = dg.AssetSelection.assets(transitions.TABLE.name)
+
+SYSTEM.job(
+    INTERVAL_JOB,
+    _EVERYTHING,
+    "All tables of one interval, from landed_sessions to label_transitions, with their checks.",
+)
+SYSTEM.job(
+    LABELS_JOB,
+    _EVERYTHING - _TRANSITIONS,
+    "From landed_sessions to enriched_export: what needs no other interval. For landing_sensor.",
+)
+SYSTEM.job(TRANSITIONS_JOB, _TRANSITIONS, "label_transitions alone, which needs two intervals. For transitions_sensor.")
+SYSTEM.job(
+    RESCORE_JOB,
+    _EVERYTHING - dg.AssetSelection.assets("landed_sessions", "trimmed_sessions"),
+    "What models label, from trimmed_sessions on, and what follows. For flywheel run --rescore.",
+)
+SYSTEM.sensors.append(
+    lambda settings: table_sensor(
+        settings, "transitions_sensor", TRANSITIONS_JOB, [transitions.TABLE], "label_transitions"
+    )
+)

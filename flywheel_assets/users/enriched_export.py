@@ -1,12 +1,66 @@
 """enriched_export: sessions with both labels and the times that people read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.types as ir
 
 from flywheel_assets.intervals import Interval, utc_offsets
+from flywheel_assets.sessions import session_predictions
+from flywheel_assets.sessions.session_predictions import SESSION_LABEL, SESSION_PROBABILITY, SESSION_VERSION
+from flywheel_assets.tables.columns import FEATURE, INTERVAL, INTERVAL_DATES, OTHERS, SESSION_ID, UNIX, USER_ID, UTC
+from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.labels import probability_column
+from flywheel_assets.tables.verdict import Check, Verdict, none_of, same_count
+from flywheel_assets.users import user_labels
+from flywheel_assets.users.user_labels import USER_LABEL, USER_PROBABILITY, USER_VERSION
+
+if TYPE_CHECKING:
+    from flywheel_assets.flywheel import Flywheel
+
+
+CONSERVATION = Check("conservation", "One row a trimmed session.", blocking=True)
+NO_MISSING_LABEL = Check("no_missing_label", "Every session has its own label and its user's.", blocking=True)
+SAME_GENERATION = Check(
+    "same_generation", "The export and all it rests on were made from the tables that are there now (warning)."
+)
+CHECKS = (CONSERVATION, NO_MISSING_LABEL, SAME_GENERATION)
+
+
+def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    return {
+        "interval number": str(interval.number),
+        "reporting timezone": flywheel.settings.reporting_timezone,
+        "user export": str(flywheel.settings.user_export).lower(),
+    }
+
+
+TABLE = Table(
+    "enriched_export",
+    "session",
+    "One file an interval for the dashboard: each session with its label, its user's label and readable times.",
+    (session_predictions.TABLE, user_labels.TABLE),
+    (
+        SESSION_ID,
+        USER_ID,
+        FEATURE,
+        OTHERS,
+        SESSION_LABEL,
+        USER_LABEL,
+        SESSION_PROBABILITY,
+        USER_PROBABILITY,
+        SESSION_VERSION,
+        USER_VERSION,
+        UNIX,
+        UTC,
+        Column("timestamp_mst", "timestamp", "Wall clock of the reporting timezone at the start, without a zone."),
+        INTERVAL,
+        INTERVAL_DATES,
+    ),
+    checks=CHECKS,
+    parameters=_parameters,
+)
 
 
 def enriched_export(
@@ -52,3 +106,27 @@ def wall_clock(unix: ir.IntegerValue, interval: Interval, timezone: str) -> ir.T
         seconds = (unix >= from_unix).ifelse(offset, seconds)
     # Not as_timestamp: Ibis takes it to have no zone, DuckDB gives it one, and the file would have UTC.
     return ibis.timestamp("1970-01-01") + (unix + seconds).as_interval("s")
+
+
+def figures(table: ir.Table) -> dict[str, ir.Scalar]:
+    """Aggregates: ``rows`` and ``missing_labels``."""
+    missing = table.session_quality_label.isnull() | table.user_flywheel_label.isnull()
+    return {"rows": table.count(), "missing_labels": missing.sum().coalesce(0)}
+
+
+def verdicts(row: Mapping[str, Any], trimmed_sessions: int, stale: Mapping[str, str]) -> list[Verdict]:
+    """All checks; ``stale``: per table that is not of the generation of its sources, why."""
+    rows = int(row["rows"])
+    return [
+        same_count(CONSERVATION.name, rows, trimmed_sessions, "sessions here and in trimmed_sessions"),
+        none_of(
+            NO_MISSING_LABEL.name, "sessions without their own or their user's label", int(row["missing_labels"]), rows
+        ),
+        Verdict(
+            SAME_GENERATION.name,
+            not stale,
+            "; ".join(f"{table}: {why}" for table, why in stale.items()) or "all tables are of one generation",
+            "WARN",
+            {"stale_tables": len(stale)},
+        ),
+    ]

@@ -8,14 +8,16 @@ from pathlib import Path
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from flywheel_assets.flywheel import LABEL_COLUMNS, Flywheel
+from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.holdout import Models
+from flywheel_assets.sessions import session_predictions
+from flywheel_assets.users import user_labels
 from flywheel_assets.users.user_distributions import user_distributions
 from flywheel_assets.warehouse.files import staging
 
-_SESSION, _USER = LABEL_COLUMNS["session_predictions"], LABEL_COLUMNS["user_labels"]
+_SESSION, _USER = session_predictions.LABELS.label, user_labels.LABELS.label
 
 
 def models_of(flywheel: Flywheel, bundle: ModelBundle) -> Models:

@@ -16,7 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
+FILE, ROW = "_file", "_row"
+"""Columns that a landed row carries until it is written: the path of its file and its position there."""
+
+PRECEDENCE = "_precedence"
+"""A file's place in the order in which files win: the greater wins."""
 
 BatchFunction = Callable[[pa.RecordBatch], pa.RecordBatch]
 

@@ -20,8 +20,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flywheel_assets.errors import EngineError
-from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
-from flywheel_assets.warehouse.engine import BATCH_ROWS, COMPRESSION, COMPRESSION_LEVEL, BatchFunction
+from flywheel_assets.warehouse.engine import (
+    BATCH_ROWS,
+    COMPRESSION,
+    COMPRESSION_LEVEL,
+    FILE,
+    PRECEDENCE,
+    ROW,
+    BatchFunction,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession

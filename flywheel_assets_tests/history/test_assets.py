@@ -11,12 +11,12 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from flywheel_assets.catalog import CONTRACTS
+
+from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.history import mix_shift
 from flywheel_assets.history.assets import BACKTEST, FOLDED, contract_schema
-from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.tables.contract import TABLES as SPINE
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata, sessions

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-
 from flywheel_assets.history.report_runs import make_reports
-from flywheel_assets.orchestration.assembly import definitions
+
+from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
 from flywheel_assets.orchestration.runs import run_failure
 from flywheel_assets.registry.lifecycle import promote

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from flywheel_assets.history.forecast import History, forecast
 from flywheel_assets.history.forecast_backtest import Backtest, backtest, headline
 from flywheel_assets.history.moves import Moves, users_now
-from flywheel_assets.history.transition_forecast import History, forecast
 
 ORDER = ["Passive", "Engaged"]
 

@@ -6,8 +6,7 @@ import ibis.expr.types as ir
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.history.growth_accounting import COUNTS, growth_accounting, resurrected
-from flywheel_assets.history.growth_accounting_verdicts import verdicts
+from flywheel_assets.history.growth_accounting import COUNTS, growth_accounting, resurrected, verdicts
 from flywheel_assets.history.moves import moves_of
 from flywheel_assets.users.label_transitions import label_transitions
 from flywheel_assets.warehouse.engine import DuckDBEngine

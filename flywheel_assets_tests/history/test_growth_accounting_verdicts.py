@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_assets.history.growth_accounting import growth_accounting
-from flywheel_assets.history.growth_accounting_verdicts import CHECKS, verdicts
+from flywheel_assets.history.growth_accounting import CHECKS, growth_accounting, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 MOVES = {("Passive", "Engaged"): 2, ("Passive", "Absent"): 1, ("Absent", "Passive"): 4}

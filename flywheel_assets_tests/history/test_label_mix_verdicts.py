@@ -1,5 +1,4 @@
-from flywheel_assets.history.label_mix import label_mix
-from flywheel_assets.history.label_mix_verdicts import verdicts
+from flywheel_assets.history.label_mix import label_mix, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 

@@ -1,8 +1,8 @@
 import pytest
 
+from flywheel_assets.history.forecast import History
 from flywheel_assets.history.levers import AHEAD_INTERVALS, Lever, levers
 from flywheel_assets.history.moves import Moves
-from flywheel_assets.history.transition_forecast import History
 
 ORDER = ["Passive", "Engaged"]
 FIRST: Moves = {("Absent", "Passive"): 1_000_000}

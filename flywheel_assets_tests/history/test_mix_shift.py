@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.history.mix_shift import mix_shift
-from flywheel_assets.history.mix_shift_verdicts import verdicts
+from flywheel_assets.history.mix_shift import mix_shift, verdicts
 from flywheel_assets.history.moves import Moves
 from flywheel_assets_tests.frames import SECOND
 

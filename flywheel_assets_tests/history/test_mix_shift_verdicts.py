@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_assets.history.mix_shift import mix_shift
-from flywheel_assets.history.mix_shift_verdicts import verdicts
+from flywheel_assets.history.mix_shift import mix_shift, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 MOVES = {("Passive", "Engaged"): 2, ("Passive", "Passive"): 1, ("Absent", "Passive"): 4}

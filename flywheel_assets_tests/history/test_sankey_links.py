@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.history.moves import Moves
-from flywheel_assets.history.sankey_links import MOST_LINKS, sankey_links
-from flywheel_assets.history.sankey_links_verdicts import verdicts
+from flywheel_assets.history.sankey_links import MOST_LINKS, sankey_links, verdicts
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 
 ORDER = ["Passive", "Engaged"]

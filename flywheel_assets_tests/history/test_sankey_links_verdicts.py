@@ -2,8 +2,7 @@ from typing import Any
 
 import pytest
 
-from flywheel_assets.history.sankey_links import sankey_links
-from flywheel_assets.history.sankey_links_verdicts import CHECKS, verdicts
+from flywheel_assets.history.sankey_links import CHECKS, sankey_links, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 MOVES = {("Passive", "Engaged"): 2, ("Passive", "Passive"): 1, ("Absent", "Passive"): 4}

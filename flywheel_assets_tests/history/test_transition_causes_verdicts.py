@@ -1,6 +1,6 @@
 import pandas as pd
 
-from flywheel_assets.history import transition_causes_verdicts as transition_causes
+from flywheel_assets.history import transition_causes as transition_causes
 
 CAUSES = pd.DataFrame(
     [("Engaged", "Engaged", "Passive", 3), ("Engaged", "Absent", "Absent", 2), ("Absent", "Passive", "Passive", 4)],

@@ -3,18 +3,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.history.forecast_backtest import backtest
-from flywheel_assets.history.moves import Moves
-from flywheel_assets.history.transition_forecast import (
+from flywheel_assets.history.forecast import (
     HISTORY_INTERVALS,
     NORMAL_QUANTILE,
     History,
     arrivals,
     forecast,
     probabilities,
-    transition_forecast,
 )
-from flywheel_assets.history.transition_forecast_verdicts import BOUNDS, verdicts
+from flywheel_assets.history.forecast_backtest import backtest
+from flywheel_assets.history.moves import Moves
+from flywheel_assets.history.transition_forecast import BOUNDS, transition_forecast, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 ORDER = ["Passive", "Engaged"]

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
+from flywheel_assets.history.forecast import History
 from flywheel_assets.history.forecast_backtest import Backtest
 from flywheel_assets.history.moves import Moves
-from flywheel_assets.history.transition_forecast import History, transition_forecast
-from flywheel_assets.history.transition_forecast_verdicts import CHECKS, verdicts
+from flywheel_assets.history.transition_forecast import CHECKS, transition_forecast, verdicts
 from flywheel_assets_tests.frames import SECOND
 
 BETTER = Backtest(10, error=8.0, no_change_error=10.0, gain_error=0.6, covered=0.9, widening=1.0)

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.landing import landed_sessions as landed
-from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
-from flywheel_assets.warehouse.engine import DuckDBEngine
+from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW, DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, frame, records
 
 NAN, INFINITY = float("nan"), float("inf")

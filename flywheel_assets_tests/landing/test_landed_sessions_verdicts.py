@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import ibis
 import pytest
 
-from flywheel_assets.landing import landed_sessions_verdicts as landed
+from flywheel_assets.landing import landed_sessions as landed
 from flywheel_assets.tables.contract import TABLES, Column, expand
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, figures, frame

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.landing.landed_sessions import session_start
+from flywheel_assets.landing.rows import session_start
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import frame, records
 

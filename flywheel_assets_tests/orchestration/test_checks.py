@@ -9,7 +9,7 @@ import pytest
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.checks import VERDICTS
 from flywheel_assets.registry.scorer import Scorer
-from flywheel_assets.sessions import session_predictions_verdicts as session_predictions
+from flywheel_assets.sessions import session_predictions as session_predictions
 from flywheel_assets.tables.contract import TABLES
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST

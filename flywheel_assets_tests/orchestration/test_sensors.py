@@ -10,9 +10,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration import sensors
-from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.orchestration.processes import PROCESS_TAG
 from flywheel_assets.tables.contract import TABLES
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST

@@ -7,11 +7,11 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pytest
+from flywheel_assets.orchestration.graph import BODIES
 
+from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration import sensors
-from flywheel_assets.orchestration.assembly import definitions
-from flywheel_assets.orchestration.graph import BODIES
 from flywheel_assets.orchestration.table_sensors import table_state
 from flywheel_assets.tables.contract import TABLES
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST

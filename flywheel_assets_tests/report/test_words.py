@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import replace
 
 from flywheel_assets.report import trust_words, words
-from flywheel_assets.report.page.content import Finding, Report
+from flywheel_assets.report.page.content import Report
 from flywheel_assets.sessions.trimmed_sessions import Ledger
+from flywheel_assets.tables.verdict import Finding
 from flywheel_assets_tests.reports import FOUR, report_of
 
 

@@ -9,13 +9,13 @@ import dagster as dg
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-
-from flywheel_assets.errors import SegmentsError
-from flywheel_assets.orchestration.assembly import definitions
-from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
-from flywheel_assets.orchestration.resources import fits_segments
 from flywheel_assets.orchestration.status import last_failures
 from flywheel_assets.segments.runs import not_assigned
+
+from flywheel_assets.definitions import definitions
+from flywheel_assets.errors import SegmentsError
+from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
+from flywheel_assets.orchestration.resources import fits_segments
 from flywheel_assets.segments.segments import Segments
 from flywheel_assets.settings import SETTINGS, Settings
 from flywheel_assets_tests.fits import sessions_of

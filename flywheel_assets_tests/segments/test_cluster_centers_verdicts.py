@@ -1,6 +1,6 @@
 import pytest
 
-from flywheel_assets.segments.cluster_centers_verdicts import centroid_sanity, stability, verdicts
+from flywheel_assets.segments.cluster_centers import centroid_sanity, stability, verdicts
 from flywheel_assets_tests.fits import segments_of
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
-from flywheel_assets.segments.cluster_mix_verdicts import conversion_drift, exact_p, holm, verdicts
+from flywheel_assets.segments.cluster_mix import conversion_drift, exact_p, holm, verdicts
 
 
 def rows(*counts: tuple[int, int | None]) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 import pyarrow as pa
 import pytest
-
 from flywheel_assets.segments.contracts import SEGMENTS
-from flywheel_assets.segments.session_clusters_verdicts import contract, figures
+
+from flywheel_assets.segments.session_clusters import contract, figures
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests import frames

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.sessions import session_predictions_verdicts as predictions
+from flywheel_assets.sessions import session_predictions as predictions
 from flywheel_assets.tables.drift import Baseline, FeatureBaseline, bin_counts, compare
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import frame, records

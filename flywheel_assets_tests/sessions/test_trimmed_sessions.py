@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.sessions import trimmed_sessions as trimmed
-from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold
-from flywheel_assets.sessions.trimmed_sessions_verdicts import share_removed
+from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold, share_removed
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import frame, records
 

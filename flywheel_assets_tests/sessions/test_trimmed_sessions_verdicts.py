@@ -2,8 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold
-from flywheel_assets.sessions.trimmed_sessions_verdicts import CHECKS, guards, share_removed
+from flywheel_assets.sessions.trimmed_sessions import CHECKS, Ledger, Threshold, guards, share_removed
 
 QUANTILE = Decimal("0.999")
 COMMON, RARE = Threshold("pageviews", 90.0, 1.0), Threshold("leads", 0.0, 0.0)

@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.lifecycle import promote, rollback
 from flywheel_assets.registry.promotions import read_promotions

@@ -1,7 +1,7 @@
 import pytest
 
 from flywheel_assets.tables.verdict import Verdict
-from flywheel_assets.users import enriched_export_verdicts as export
+from flywheel_assets.users import enriched_export as export
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import figures, frame
 

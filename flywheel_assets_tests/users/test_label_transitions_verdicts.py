@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from flywheel_assets.users import label_transitions_verdicts as transitions
+from flywheel_assets.users import label_transitions as transitions
 
 MOVES = pd.DataFrame(
     [("Engaged", "Engaged", 3), ("Engaged", "Absent", 2), ("Absent", "Passive", 4)],

@@ -1,7 +1,7 @@
 import pytest
 
 from flywheel_assets.tables.verdict import Verdict
-from flywheel_assets.users import user_distributions_verdicts as distributions
+from flywheel_assets.users import user_distributions as distributions
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import figures, frame
 

@@ -1,7 +1,7 @@
 import pytest
 
 from flywheel_assets.tables import label_verdicts as labelled
-from flywheel_assets.users import user_labels_verdicts as user_labels
+from flywheel_assets.users import user_labels as user_labels
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import figures, frame
 

@@ -6,8 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
-from flywheel_assets.warehouse.engine import BATCH_ROWS, DuckDBEngine, footer, parquet_schema
+from flywheel_assets.warehouse.engine import BATCH_ROWS, FILE, PRECEDENCE, ROW, DuckDBEngine, footer, parquet_schema
 from flywheel_assets_tests.frames import records
 
 NUMBERS = pa.table({"n": pa.array([1, 2, 3], pa.int32()), "word": ["a", None, "c"]})

@@ -10,25 +10,13 @@ from flywheel_assets.history.model_shift import model_shift
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report.folding import Folding, fold
 from flywheel_assets.sessions.trimmed_sessions import Ledger
-from flywheel_assets.tables.verdict import Number
+from flywheel_assets.tables.verdict import Finding
 
 MOST_INTERVALS = 52
 """As many as a page looks back on: two years of two weeks. More would be bars too thin to tell apart."""
 
 SANKEY_STEPS = 3
 """Over how many transitions the paths of users are drawn: more columns leave no room to see any."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check of the interval found: ``state`` is passed, warned or failed; the rest is as in a verdict."""
-
-    table: str
-    check: str
-    state: str
-    summary: str
-    numbers: Mapping[str, Number] = field(default_factory=dict)
-    details: Rows = ()
 
 
 @dataclass(frozen=True)

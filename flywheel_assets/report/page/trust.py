@@ -4,10 +4,11 @@ from flywheel_assets.history.transition_causes import users_by_cause
 from flywheel_assets.report import trust_words as words
 from flywheel_assets.report import words as sentences
 from flywheel_assets.report.page import numbers as n
-from flywheel_assets.report.page.content import Finding, Report
+from flywheel_assets.report.page.content import Report
 from flywheel_assets.report.page.html import Html, element
 from flywheel_assets.report.page.parts import absent, lead, paragraph, section
 from flywheel_assets.report.page.tables import folded, table
+from flywheel_assets.tables.verdict import Finding
 
 CAUSE_WORDS = {
     "none": "no move",

@@ -1,20 +1,50 @@
-"""Verdicts on session_predictions: those on labels, and drift a feature."""
+"""session_predictions: the quality label of each session, and the checks of labels and of drift per feature."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis.expr.types as ir
 
+from flywheel_assets.intervals import Interval
+from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.tables import label_verdicts as labelled
+from flywheel_assets.tables.columns import LANDED, SESSION_ID
+from flywheel_assets.tables.contract import Column, LabelledRows, Table
 from flywheel_assets.tables.drift import Baseline, FeatureBaseline, compare, cumulative_bin_counts
 from flywheel_assets.tables.label_verdicts import LabelCounts, in_words, numbers_of
 from flywheel_assets.tables.verdict import Check, Number, Verdict
+
+if TYPE_CHECKING:
+    from flywheel_assets.flywheel import Flywheel
+
 
 FEATURE_DRIFT = Check(
     "feature_drift", "PSI of each feature against the training baseline is stable or within noise (warning)."
 )
 CHECKS = (*labelled.CHECKS, FEATURE_DRIFT)
+
+SESSION_LABEL = Column("session_quality_label", "string", "The most probable label of the session.")
+SESSION_PROBABILITY = Column("probability_<session label>", "float32", "The session model's probability, 0 to 1.")
+SESSION_VERSION = Column("session_model_version", "string", "The session model that gave label and probabilities.")
+
+LABELS = LabelledRows("session", "sessions", SESSION_ID.name, SESSION_LABEL.name, SESSION_VERSION.name)
+
+
+def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    return {LABELS.parameter: flywheel.models[LABELS.model].version}
+
+
+TABLE = Table(
+    "session_predictions",
+    "session",
+    "Each trimmed session with its quality label and the model's probabilities.",
+    (trimmed_sessions.TABLE,),
+    (*LANDED, SESSION_LABEL, SESSION_PROBABILITY, SESSION_VERSION),
+    checks=CHECKS,
+    labels=LABELS,
+    parameters=_parameters,
+)
 
 
 def figures(

@@ -1,0 +1,27 @@
+"""`flywheel check`. Imports stand inside, as in `main`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """A dry run of landing FILE: columns, rows per interval, what would be quarantined and why. Writes nothing."""
+    from flywheel_assets.cli.console import dry_run_report, terminal
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.landing.dry_run import dry_run
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read(), to_write=False) as flywheel:
+        found = dry_run(file, flywheel.landing, flywheel.engine, flywheel.minimums)
+        dates = {i.key: i.dates + ("" if i.closed(flywheel.now()) else ", open") for i in flywheel.calendar}
+    rules = flywheel.landing.rules
+    ours = {name: rules.names.get(name, name) for name in found.columns}
+    needed = {name: our if our in rules.needed else "passes through" for name, our in ours.items()}
+    columns = [(name, dtype, needed[name]) for name, dtype in found.columns.items()]
+    intervals = [(dates[key], rows) for key, rows in sorted(found.file.rows.items(), key=str) if key]
+    terminal().print(dry_run_report(columns, intervals, found.quarantined, found.may_repeat, found.file.problem))
+    sys.exit(1 if found.file.problem else 0)

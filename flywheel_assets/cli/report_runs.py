@@ -1,0 +1,73 @@
+"""What `flywheel report` runs: tables of history and pages that are missing or stale, as ordinary Dagster runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import dagster as dg
+
+from flywheel_assets.errors import NotMaterializedError
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.history.assets import SYSTEM, csv_copies_are_stale
+from flywheel_assets.history.report import is_stale
+from flywheel_assets.intervals import Interval
+from flywheel_assets.orchestration.runs import run_job
+from flywheel_assets.ranges import labelled_intervals
+
+
+@dataclass(frozen=True)
+class ReportRun:
+    """What came of making a report: ``failure`` is empty when the page and all ``tables`` were made; ``paged`` is
+    whether the page shows what is there now, which it does too where only a table could not be made."""
+
+    interval: Interval
+    tables: Sequence[str]
+    seconds: float
+    failure: str
+    paged: bool = True
+
+
+def in_short(total: int, runs: Sequence[ReportRun]) -> str:
+    """How many of so many reports were made, of the runs that it took."""
+    parts = {
+        "not in full": sum(run.paged and bool(run.failure) for run in runs),
+        "up to date already": total - len(runs),
+        "could not be made": sum(not run.paged for run in runs),
+    }
+    others = "".join(f", {count} {words}" for words, count in parts.items() if count)
+    return f"{sum(run.paged for run in runs)} of {total} {'report' if total == 1 else 'reports'} made{others}"
+
+
+def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Interval]:
+    """The intervals that there can be a report of, and the one asked for, by default the last.
+
+    Raises SettingsError for a key that is no interval, NotMaterializedError for one without labels, and without any."""
+    intervals = labelled_intervals(flywheel)
+    if not intervals:
+        raise NotMaterializedError("no interval has been run yet, so there is nothing to report: flywheel run")
+    wanted = flywheel.interval(key) if key else intervals[-1]
+    if wanted not in intervals:
+        raise NotMaterializedError(
+            f"interval {wanted.key} ({wanted.dates}) has not been run, so there is nothing to report: "
+            f"flywheel run --from {wanted.key} --to {wanted.key}"
+        )
+    return intervals, wanted
+
+
+def make_reports(
+    flywheel: Flywheel, job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
+) -> Iterator[ReportRun | None]:
+    """One per interval, in order: None for one whose tables of history and page are what they should be. A table that
+    cannot be made fails its run and does not stop the page, which shows what is there."""
+    history = [one.table for one in SYSTEM.tables.values()]
+    for interval in intervals:
+        tables = [t.name for t in history if flywheel.stale_because(t, interval, flywheel.generation)]
+        if interval == intervals[-1] and (tables or csv_copies_are_stale(flywheel)):
+            tables.append("csv_copies")
+        if not tables and not is_stale(flywheel, interval):
+            yield None
+            continue
+        run = run_job(job, instance, interval.key, interval.key, [*tables, "interval_report"])
+        if run.failure and tables and is_stale(flywheel, interval):
+            run_job(job, instance, interval.key, interval.key, ["interval_report"])
+        paged = not (run.failure and is_stale(flywheel, interval))
+        yield ReportRun(interval, tables, run.seconds, run.failure, paged)

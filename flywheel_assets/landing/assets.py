@@ -1,0 +1,167 @@
+"""The landing folder and landed_sessions as assets, and the sensor that runs an interval when parquet of it lands."""
+
+import json
+
+import dagster as dg
+
+from flywheel_assets.errors import FlywheelError, LandingError
+from flywheel_assets.flywheel import Flywheel, Glance
+from flywheel_assets.intervals import Interval
+from flywheel_assets.landing import landed_sessions as landed
+from flywheel_assets.landing import rows as landed_rows
+from flywheel_assets.landing.index import LandingIndex, identities
+from flywheel_assets.orchestration.jobs import LABELS_JOB
+from flywheel_assets.orchestration.metadata import column_schema
+from flywheel_assets.orchestration.processes import end_abandoned_runs
+from flywheel_assets.orchestration.requests import landing_requests
+from flywheel_assets.orchestration.runs import FORGET_MISSING_TAG
+from flywheel_assets.orchestration.sensors import (
+    SETTLED_SECONDS,
+    TICK_SECONDS,
+    new_requests,
+    unfinished,
+    waiting,
+    written,
+)
+from flywheel_assets.orchestration.step import Made, Step
+from flywheel_assets.orchestration.system import System
+from flywheel_assets.settings import Settings
+from flywheel_assets.tables.contract import PARTITION
+from flywheel_assets.tables.generation import digest
+from flywheel_assets.tables.verdict import Verdict
+
+MOST_FILES = 500
+"""New files read in one tick; the rest goes on at the next, so that no tick takes a minute."""
+
+SYSTEM = System("landing")
+
+LANDING = dg.AssetSpec(
+    landed.LANDING.name,
+    metadata={"dagster/column_schema": column_schema(landed.LANDING.columns)},
+    group_name="landing",
+    kinds={"parquet", "file"},
+    description=landed.LANDING.description,
+)
+SYSTEM.assets.append(lambda settings, partitions: LANDING)
+
+
+def _verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read("landed_sessions", interval)
+    row = flywheel.figures(table, landed.figures(table, interval, flywheel.minimums))
+    before = [flywheel.calendar.number(n) for n in range(1, interval.number)][-landed.VOLUME_INTERVALS :]
+    index = flywheel.index
+    return [
+        landed.contract(row, table.schema(), flywheel.columns(landed.TABLE)),
+        landed.quarantine_rate(flywheel.warehouse.quarantined_rows(interval), int(row["rows"])),
+        landed.volume(int(row["rows"]), [flywheel.warehouse.rows("landed_sessions", i) or 0 for i in before]),
+        landed.interval_closed(interval, flywheel.now()),
+        landed.landed_files(len(index.of_interval(interval)), index.problems()),
+    ]
+
+
+@SYSTEM.table(landed.TABLE, _verdicts, group="sessions")
+def landed_sessions(step: Step) -> Made:
+    flywheel, interval = step.flywheel, step.interval
+    landing, index = flywheel.landing, flywheel.index
+    for file in index.set_aside:
+        step.log.warning(f"set aside: {file.problem}")
+    missing = index.missing(flywheel.landed_from(interval) or ())
+    if missing and FORGET_MISSING_TAG not in step.tags:
+        raise LandingError(
+            f"{', '.join(missing)} had sessions of interval {interval.key} and is gone or can no longer be used: put "
+            f"it back, or give them up: flywheel run --from {interval.key} --to {interval.key} --forget-missing"
+        )
+    files = index.of_interval(interval)
+    rows = landing.read(files) if files else landing.empty(index)
+    started = landed_rows.started(rows, flywheel.settings.session_id_pattern)
+    of_interval = started if index.only(interval) else landed_rows.of_interval(started, interval)
+    valid = landed_rows.valid_rows(of_interval, flywheel.minimums)
+    with landing.unchanged(files):
+        repeats = flywheel.figures(rows, landed.repeat_figures(rows))
+        once = valid if repeats["rows"] == repeats["ids"] else landed.one_row_a_session(valid)
+        made = step.write(
+            landed.landed_sessions(once, flywheel.models["session"].features),
+            {landed.MADE_FROM: json.dumps(identities(files))},
+            lambda: landing.verify(files),
+        )
+        left_out = index.rows(interval) - made.rows
+        invalid = landed_rows.invalid_rows(of_interval, flywheel.minimums) if left_out else None
+        quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
+    numbers = {
+        "quarantined": quarantined,
+        "repeated": left_out - quarantined,
+        "files": len(files),
+        "files_set_aside": len(index.set_aside),
+    }
+    extras = {
+        "fingerprint": index.fingerprint(interval),
+        "interval": interval.dates,
+        "interval_closed": interval.closed(flywheel.now()),
+    }
+    return Made(made, numbers, extras)
+
+
+def landing_sensor(settings: Settings) -> dg.SensorDefinition:
+    """Runs of the closed intervals whose landed files are not those that their tables were made from."""
+
+    @dg.sensor(
+        job_name=LABELS_JOB,
+        minimum_interval_seconds=TICK_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Runs an interval, up to its export, when parquet of it has landed and it is closed.",
+    )
+    def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        end_abandoned_runs(context.instance)
+        try:
+            with Flywheel.open(settings, glance=Glance(SETTLED_SECONDS, MOST_FILES)) as flywheel:
+                intervals = flywheel.to_run(flywheel.now())
+                made_from = {i.key: flywheel.landed_from(i) for i in intervals}
+                replaced = written(flywheel, landed.TABLE, intervals)
+                index = flywheel.index
+        except FlywheelError as error:
+            return dg.SkipReason(str(error))
+        requests = landing_requests(
+            [interval.key for interval in intervals],
+            {interval.key: identities(index.of_interval(interval)) for interval in intervals},
+            identities(index.usable),
+            {key: files for key, files in made_from.items() if files is not None},
+            {interval.key: index.fingerprint(interval) for interval in intervals},
+            replaced,
+            unfinished(context.instance),
+        )
+        new = new_requests(context.instance, requests)
+        seen = digest(repr((index.files, index.young, index.unread)))
+        if seen != context.cursor:
+            for file in index.set_aside:
+                context.log.warning(f"set aside: {file.problem}")
+        return dg.SensorResult(
+            run_requests=new,
+            skip_reason=None if new else "; ".join(_seen(index) + waiting(requests)),
+            cursor=seen,
+            asset_events=[_observation(index)] if seen != context.cursor else [],
+        )
+
+    return landing_sensor
+
+
+SYSTEM.sensors.append(landing_sensor)
+
+
+def _seen(index: LandingIndex) -> list[str]:
+    """What a tick found, in words."""
+    parts = [f"{len(index.usable):,} files, nothing new"]
+    parts += [f"{len(index.young)} still being written: {index.young[0]}"] if index.young else []
+    parts += [f"{len(index.unread):,} left for the next tick"] if index.unread else []
+    return parts + [f"set aside: {file.problem}" for file in index.set_aside]
+
+
+def _observation(index: LandingIndex) -> dg.AssetObservation:
+    metadata: dict[str, dg.MetadataValue | int | str] = {
+        "files": len(index.files),
+        "rows": sum(sum(file.rows.values()) for file in index.files),
+        "files_set_aside": len(index.set_aside),
+        "files_waiting": len(index.young) + len(index.unread),
+    }
+    if index.set_aside:
+        metadata["set_aside"] = "; ".join(file.problem or "" for file in index.set_aside)
+    return dg.AssetObservation("landing", metadata=metadata)

@@ -1,0 +1,35 @@
+"""The runs that failed last, for `flywheel status`."""
+
+from collections.abc import Collection
+
+import dagster as dg
+
+from flywheel_assets.orchestration.jobs import SPINE_JOBS
+from flywheel_assets.orchestration.resources import PARTITION_TAG
+from flywheel_assets.orchestration.runs import step_failure
+from flywheel_assets.tables.contract import Table
+
+
+def last_failures(instance: dg.DagsterInstance, spine: Collection[Table]) -> dict[str, str]:
+    """Per key of an interval whose last run of the spine failed, where it failed and what it said. Runs of what stands
+    beside it, clusters, history and reports, are not among them: an interval is done without."""
+    last: dict[str, dg.DagsterRun] = {}
+    for run in instance.get_runs():  # newest first
+        key = run.tags.get(PARTITION_TAG)
+        if key and run.is_finished and _of_the_spine(run, spine):
+            last.setdefault(key, run)
+    return {key: _failure(instance, run) for key, run in last.items() if run.is_failure}
+
+
+def _of_the_spine(run: dg.DagsterRun, spine: Collection[Table]) -> bool:
+    """By its job, and for one by hand of a few assets by these."""
+    chosen = {key.to_user_string() for key in run.asset_selection or ()}
+    return run.job_name in SPINE_JOBS or bool(chosen & {table.name for table in spine})
+
+
+def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
+    for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
+        event = record.dagster_event
+        if event is not None:
+            return step_failure(event)
+    return f"run {run.run_id} failed before its first step"

@@ -1,0 +1,29 @@
+"""The spine: the tables from what landed to the transitions of labels, in the order in which they are made."""
+
+from collections.abc import Sequence
+
+from flywheel_assets.landing import landed_sessions
+from flywheel_assets.landing.rows import QUARANTINE_REASON
+from flywheel_assets.sessions import session_predictions, trimmed_sessions
+from flywheel_assets.tables.columns import FEATURE, OTHERS, SESSION_ID, USER_ID
+from flywheel_assets.tables.contract import PARTITION, Table, expand
+from flywheel_assets.users import enriched_export, label_transitions, user_distributions, user_labels
+
+SPINE: tuple[Table, ...] = (
+    landed_sessions.TABLE,
+    trimmed_sessions.TABLE,
+    session_predictions.TABLE,
+    user_distributions.TABLE,
+    user_labels.TABLE,
+    enriched_export.TABLE,
+    label_transitions.TABLE,
+)
+
+LABELLED: tuple[Table, ...] = (session_predictions.TABLE, user_labels.TABLE)
+"""Those that a model labels."""
+
+
+def reserved_names(session_labels: Sequence[str], flywheel_labels: Sequence[str]) -> list[str]:
+    """Column names that are ours: a landed column may not have one, in whatever case."""
+    ours = {c.name: c for t in SPINE for c in t.columns if c not in (SESSION_ID, USER_ID, FEATURE, OTHERS)}
+    return [c.name for c in expand(ours.values(), (), session_labels, flywheel_labels)] + [QUARANTINE_REASON, PARTITION]
