@@ -1,9 +1,11 @@
 """The rules of the tree, read from its import statements and seen in fresh processes."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,19 +16,34 @@ PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow")
 
-MAY_IMPORT = {
-    "domain": {"domain", "errors"},
-    "learning": {"learning", "domain", "errors"},
-    "storage": {"storage", "domain", "errors"},
-    "reporting": {"reporting", "domain", "errors"},
-    "defs": {"defs", "learning", "storage", "reporting", "domain", "errors", "settings"},
-    "settings": {"domain", "errors"},
-    "errors": set(),
-    "definitions": {"defs", "settings", "errors"},
-}
-"""What of the package each part of it may import; the command line, being outermost, anything."""
+BASE = {"errors", "intervals", "settings", "tables", "warehouse"}
 
-OUTERMOST = {"__init__", "cli", "cli_history", "cli_lifecycle", "cli_models", "cli_report", "cli_segments"}
+MAY_USE = {
+    "errors": set(),
+    "intervals": set(),
+    "settings": {"intervals", "errors"},
+    "tables": {"intervals", "errors"},
+    "warehouse": {"tables", "intervals", "errors"},
+    "registry": BASE,
+    "report": BASE,
+    "landing": BASE,
+    "sessions": BASE | {"registry", "landing"},
+    "users": BASE | {"registry", "landing", "sessions"},
+    "flywheel": BASE | {"registry", "landing", "sessions", "users"},
+    "ranges": {"flywheel", "intervals", "errors"},
+    "segments": BASE | {"landing", "sessions", "users"},
+    "history": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
+    "training": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
+    "simulation": BASE | {"registry", "sessions", "users", "training"},
+    "orchestration": BASE | {"flywheel"},
+}
+"""What each folder or module of the package may use of the others, itself aside; `cli` and `definitions`, the
+outermost, may use all."""
+
+SYSTEMS = {"landing", "sessions", "users", "segments", "history", "training"}
+"""Those have an ``assets.py``, which may use orchestration, and modules that work on a whole flywheel."""
+
+OUTERMOST = {"__init__", "cli", "definitions"}
 
 
 def name(module: Path) -> str:
@@ -50,6 +67,8 @@ def imports(module: Path, only_at_import: bool = False) -> Iterator[str]:
             yield from (f"{base}{node.module or ''}.{alias.name}" for alias in node.names)
         elif only_at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
             continue
+        elif only_at_import and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
         waiting.extend(ast.iter_child_nodes(node))
 
 
@@ -64,30 +83,61 @@ def run(code: str, folder: Path) -> str:
 
 def test_the_import_reader_sees_through_every_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path)
-    (tmp_path / "storage").mkdir()
-    module = tmp_path / "storage" / "m.py"
+    (tmp_path / "warehouse").mkdir()
+    module = tmp_path / "warehouse" / "m.py"
     module.write_text(
-        "import a.b as c\nfrom d import e\nfrom . import f\nfrom ..defs import g\ndef h():\n    import i\n"
+        "import a.b as c\nfrom d import e\nfrom . import f\nfrom ..users import g\ndef h():\n    import i\n"
     )
-    expected = {"a.b", "d.e", "flywheel_assets.storage..f", "flywheel_assets.defs.g"}
+    expected = {"a.b", "d.e", "flywheel_assets.warehouse..f", "flywheel_assets.users.g"}
     assert {n.replace("..", ".") for n in imports(module)} == {n.replace("..", ".") for n in expected} | {"i"}
     assert "i" not in set(imports(module, only_at_import=True))
 
 
+def may_use(module: Path) -> set[str]:
+    of = part(module)
+    flywheel = {"flywheel", "ranges"} if of in SYSTEMS else set()
+    orchestration = {"orchestration"} if of in SYSTEMS and module.name == "assets.py" else set()
+    return MAY_USE[of] | {of} | flywheel | orchestration
+
+
 def test_every_part_of_the_package_has_its_rule() -> None:
-    assert {part(m) for m in MODULES} - OUTERMOST <= set(MAY_IMPORT)
+    assert {part(m) for m in MODULES} - OUTERMOST == set(MAY_USE)
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if part(m) in MAY_IMPORT], ids=name)
-def test_imports_go_one_way(module: Path) -> None:
+@pytest.mark.parametrize("module", [m for m in MODULES if part(m) in MAY_USE], ids=name)
+def test_imports_go_down(module: Path) -> None:
     ours = {n.split(".")[1] for n in imports(module) if n.startswith("flywheel_assets.")}
-    assert ours <= MAY_IMPORT[part(module)]
+    assert ours <= may_use(module)
+
+
+def test_a_module_that_others_load_never_waits_for_one_of_them() -> None:
+    """Imports at import, of modules, have no cycle."""
+    dotted = {".".join(["flywheel_assets", *m.relative_to(PACKAGE).with_suffix("").parts]): m for m in MODULES}
+    needs = {
+        dotted_name: {
+            n if n in dotted else n.rpartition(".")[0]
+            for n in imports(module, only_at_import=True)
+            if n in dotted or n.rpartition(".")[0] in dotted
+        }
+        for dotted_name, module in dotted.items()
+    }
+    assert list(TopologicalSorter(needs).static_order())
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name)
-def test_only_the_definitions_import_dagster(module: Path) -> None:
+def test_only_assets_orchestration_definitions_and_commands_import_dagster(module: Path) -> None:
     dagster = {n for n in imports(module) if n.split(".")[0].startswith("dagster")}
-    assert not dagster or part(module) in {"defs", "definitions", *OUTERMOST}
+    assert not dagster or module.name == "assets.py" or part(module) in {"orchestration", *OUTERMOST}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=name)
+def test_nothing_private_of_dagster_is_imported(module: Path) -> None:
+    assert not [n for n in imports(module) if n.startswith("dagster") and "._" in n]
+
+
+@pytest.mark.parametrize("system", sorted(SYSTEMS))
+def test_every_system_has_its_assets(system: str) -> None:
+    assert (PACKAGE / system / "assets.py").is_file()
 
 
 @pytest.mark.parametrize("module", MODULES, ids=name)
@@ -96,14 +146,38 @@ def test_nothing_heavy_is_imported_outside_of_a_function(module: Path) -> None:
     assert not roots & set(HEAVY)
 
 
-def test_the_domain_touches_no_clock_file_engine_or_environment() -> None:
+PURE = {"errors", "intervals", "tables"}
+
+
+def is_pure(module: Path) -> bool:
+    """Whether it holds what a table is: of `tables`, or the module of a table, named as it."""
+    return part(module) in PURE or (part(module) in SYSTEMS and "TABLE = Table(" in module.read_text())
+
+
+def test_tables_touch_no_clock_file_engine_or_environment() -> None:
     banned_imports = {"os", "pathlib", "time", "random", "duckdb", "subprocess", "tempfile", "io", "shutil"}
     banned_calls = {"now", "today", "utcnow", "time", "open", "getenv", "read_text", "write_text", "execute"}
-    for module in (m for m in MODULES if part(m) == "domain"):
+    for module in filter(is_pure, MODULES):
         assert not {n.split(".")[0] for n in imports(module)} & banned_imports, name(module)
         calls = [n.func for n in ast.walk(ast.parse(module.read_text())) if isinstance(n, ast.Call)]
         called = {f.attr if isinstance(f, ast.Attribute) else getattr(f, "id", "") for f in calls}
         assert not called & banned_calls, name(module)
+
+
+def test_the_contract_of_a_table_stands_in_a_module_named_as_it() -> None:
+    for module in MODULES:
+        declared = re.findall(r'^TABLE = Table\(\n    "(\w+)"', module.read_text(), re.MULTILINE)
+        assert declared in ([], [module.stem]), name(module)
+
+
+def test_whole_files_and_locks_have_one_module() -> None:
+    """`os.replace`, `Path.replace` of one argument, `fcntl` and `fsync` are in `warehouse/files.py` alone."""
+    for module in MODULES:
+        tree = ast.parse(module.read_text())
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)]
+        replaces = [n for n in calls if n.func.attr == "replace" and len(n.args) == 1 and not n.keywords]
+        elsewhere = name(module) != "warehouse/files.py"
+        assert not (elsewhere and (replaces or "fcntl" in set(imports(module)))), name(module)
 
 
 def test_bounds_of_intervals_never_come_from_dagster() -> None:
