@@ -9,9 +9,10 @@ from flywheel_assets.history.growth_accounting import growth_accounting
 from flywheel_assets.history.label_mix import label_mix
 from flywheel_assets.history.mix_shift import mix_shift
 from flywheel_assets.history.moves import moves_of
+from flywheel_assets.history.report_content import SANKEY_STEPS, Report
 from flywheel_assets.history.transition_forecast import History, transition_forecast
-from flywheel_assets.report.page.content import SANKEY_STEPS, Finding, Report
 from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold
+from flywheel_assets.tables.finding import Finding
 from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets_tests.frames import CALENDAR
 

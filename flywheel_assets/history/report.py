@@ -9,12 +9,13 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.assets import BACKTEST
 from flywheel_assets.history.forecast_backtest import Backtest, headline
 from flywheel_assets.history.headlines import headlines
+from flywheel_assets.history.page import Entry, interval_report, look, report_index
+from flywheel_assets.history.report_content import MOST_INTERVALS, SANKEY_STEPS, Report
 from flywheel_assets.intervals import Interval
-from flywheel_assets.report.interval_report import GENERATION_META, PLOTLY, interval_report, look, plotly_script
-from flywheel_assets.report.page.content import MOST_INTERVALS, SANKEY_STEPS, Finding, Report
+from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
 from flywheel_assets.report.pages import Pages
-from flywheel_assets.report.report_index import Entry, report_index
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
+from flywheel_assets.tables.finding import Finding
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
 
 TOLD = ("label_mix", "growth_accounting", "mix_shift", "label_transitions", "transition_forecast", "trimmed_sessions")

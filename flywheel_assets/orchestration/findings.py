@@ -9,7 +9,7 @@ from flywheel_assets.history.checks import HISTORY_VERDICTS
 from flywheel_assets.history.earlier_models import CAUSES_VERDICTS
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.checks import VERDICTS
-from flywheel_assets.report.page.content import Finding
+from flywheel_assets.tables.finding import Finding
 from flywheel_assets.tables.verdict import Verdict
 
 REPORTED = {**VERDICTS, **HISTORY_VERDICTS, **CAUSES_VERDICTS}
