@@ -14,21 +14,22 @@ from flywheel_assets.history.report_content import Report
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report import page as shell
-from flywheel_assets.report.blocks import Cell, Table
+from flywheel_assets.report.blocks import Cell, Section, Table
 from flywheel_assets.report.palette import colours
 
 SECTIONS = (
-    changes,
-    mix,
-    growth,
-    paths,
-    forecast,
-    trust.drift,
-    trust.checks,
-    trust.trimming,
-    trust.models,
-    trust.reading,
+    ("changes", "What changed", "What changed", changes),
+    ("mix", "Label mix", "Label mix over time", mix),
+    ("growth", "Growth", "Who came, stayed and left", growth),
+    ("paths", "Where users went", "Where users went", paths),
+    ("forecast", "Forecast", "What the next interval may bring", forecast),
+    ("drift", "Drift", "Has the data drifted?", trust.drift),
+    ("checks", "Checks", "Checks", trust.checks),
+    ("trimming", "Outliers", "Sessions removed as outliers", trust.trimming),
+    ("models", "Models", "Models", trust.models),
+    ("reading", "How to read it", "How to read this page", trust.reading),
 )
+"""Per section its identity, its name in the list of contents, its heading, and what makes its blocks."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def interval_report(report: Report, standalone: bool = False) -> str:
         warning="" if report.closed else "This interval is still open: its numbers will change.",
         headlines=[] if "label_mix" in report.missing else [headline(report, one) for one in report.headlines],
         note=sentences.compared_with(report),
-        sections=[section(report) for section in SECTIONS],
+        sections=[Section(identity, name, title, blocks(report)) for identity, name, title, blocks in SECTIONS],
         footer=f"Made from the warehouse's tables of {n.plural(len(report.intervals), 'interval')}, up to "
         f"{report.interval.key}. This page makes no network requests.",
         colours={**colours(report.user_folding), **colours(report.session_folding), **GROWTH_COLOURS},

@@ -7,7 +7,7 @@ from flywheel_assets.history.headlines import Rows
 from flywheel_assets.history.page_parts import not_available
 from flywheel_assets.history.report_content import Report
 from flywheel_assets.report import numbers as n
-from flywheel_assets.report.blocks import Block, Cell, Section, Table, Text
+from flywheel_assets.report.blocks import Blocks, Cell, Table, Text
 from flywheel_assets.report.palette import variables
 
 THREE_PARTS = (
@@ -16,12 +16,8 @@ THREE_PARTS = (
 )
 
 
-def changes(report: Report) -> Section:
+def changes(report: Report) -> Blocks:
     """The share of each label, and what its change comes from."""
-    return Section("changes", "What changed", "What changed", _blocks(report))
-
-
-def _blocks(report: Report) -> list[Block | None]:
     if gone := not_available(report, "mix_shift"):
         return [gone]
     if report.previous is None:
@@ -31,20 +27,17 @@ def _blocks(report: Report) -> list[Block | None]:
         return [Text("One of the two intervals has no users, so there is no change to show.")]
     title, note = _caption(report)
     rows = sorted(report.model_shift or known, key=lambda row: -row["Label_Order"])
+    lead = Text(" ".join(filter(None, (sentences.models_changed(report), sentences.why(report)))))
     whole = _table(report, rows, title)
-    blocks: list[Block | None] = [
-        Text(" ".join(filter(None, (sentences.models_changed(report), sentences.why(report)))))
+    if not report.user_folding.folded:
+        return [lead, whole, Text(note, "note")]
+    return [
+        lead,
+        _table(report, [row for row in rows if row["Label"] in report.user_folding.shown], title),
+        Text(f"The full table also has the {n.count(len(report.user_folding.folded))} smaller labels.", "note"),
+        replace(whole, caption=f"{title}, all labels", folded="All labels"),
+        Text(note, "note"),
     ]
-    if report.user_folding.folded:
-        shown = [row for row in rows if row["Label"] in report.user_folding.shown]
-        blocks += [
-            _table(report, shown, title),
-            Text(f"The full table also has the {n.count(len(report.user_folding.folded))} smaller labels.", "note"),
-            replace(whole, caption=f"{title}, all labels", folded="All labels"),
-        ]
-    else:
-        blocks.append(whole)
-    return [*blocks, Text(note, "note")]
 
 
 def _caption(report: Report) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from flywheel_assets.history.page_parts import folded_note, not_available, span
 from flywheel_assets.history.report_content import MOST_INTERVALS, Report
 from flywheel_assets.report import blocks
 from flywheel_assets.report import numbers as n
-from flywheel_assets.report.blocks import Block, Cell, Chart, Pair, Section, Table, Text
+from flywheel_assets.report.blocks import Blocks, Cell, Chart, Pair, Table, Text
 from flywheel_assets.report.folding import Folding
 from flywheel_assets.tables.labels import ABSENT
 
@@ -32,17 +32,8 @@ def headline(report: Report, one: Headline) -> blocks.Headline:
     return blocks.Headline(one.name, value(one), _change(report, one), one.meaning, one.history)
 
 
-def mix(report: Report) -> Section:
+def mix(report: Report) -> Blocks:
     """Label mix over time, of users and of sessions."""
-    return Section("mix", "Label mix", "Label mix over time", _mix(report))
-
-
-def forecast(report: Report) -> Section:
-    """The next interval's users by label, with what the forecast says about itself."""
-    return Section("forecast", "Forecast", "What the next interval may bring", _forecast(report))
-
-
-def _mix(report: Report) -> list[Block | None]:
     if gone := not_available(report, "label_mix"):
         return [gone]
     charted = [
@@ -100,7 +91,8 @@ NUMBERS = "The numbers of this chart"
 """What the closed table of a chart is called."""
 
 
-def _forecast(report: Report) -> list[Block | None]:
+def forecast(report: Report) -> Blocks:
+    """The next interval's users by label, with what the forecast says about itself."""
     if gone := not_available(report, "transition_forecast"):
         return [gone]
     known = [row for row in report.forecast if row["Forecast_Users"] is not None]

@@ -10,7 +10,7 @@ from flywheel_assets.history.page_labels import NUMBERS
 from flywheel_assets.history.page_parts import folded_note, not_available, span
 from flywheel_assets.history.report_content import SANKEY_STEPS, Report
 from flywheel_assets.report import numbers as n
-from flywheel_assets.report.blocks import Block, Chart, Heading, Section, Table, Text, square
+from flywheel_assets.report.blocks import Blocks, Chart, Heading, Table, Text, square
 from flywheel_assets.report.sankey import sankey
 from flywheel_assets.tables.labels import ABSENT
 
@@ -18,17 +18,8 @@ COUNTS = ("Active_Users", "Retained_Users", "Resurrected_Users", "New_Users", "C
 COLUMNS = ("Active", "Stayed", "Came back", "New", "Left", "Retention", "Quick ratio")
 
 
-def growth(report: Report) -> Section:
+def growth(report: Report) -> Blocks:
     """Who came, stayed and left, over time."""
-    return Section("growth", "Growth", "Who came, stayed and left", _growth(report))
-
-
-def paths(report: Report) -> Section:
-    """The ways users took over the last intervals, and the transitions of this one with their sums."""
-    return Section("paths", "Where users went", "Where users went", _paths(report))
-
-
-def _growth(report: Report) -> list[Block | None]:
     if gone := not_available(report, "growth_accounting"):
         return [gone]
     now = report.growth_now
@@ -64,7 +55,8 @@ def _counts(name: str, row: Mapping[str, Any]) -> list[str]:
     return [name, *counts, n.percent(row["Retention"]), n.ratio(row["Quick_Ratio"])]
 
 
-def _paths(report: Report) -> list[Block | None]:
+def paths(report: Report) -> Blocks:
+    """The ways users took over the last intervals, and the transitions of this one with their sums."""
     if gone := not_available(report, "label_transitions"):
         return [gone]
     if not report.moves(report.interval.number):

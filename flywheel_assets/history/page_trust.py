@@ -5,12 +5,12 @@ from flywheel_assets.history.page_parts import not_available
 from flywheel_assets.history.report_content import Report
 from flywheel_assets.history.transition_causes import users_by_cause
 from flywheel_assets.report import numbers as n
-from flywheel_assets.report.blocks import Block, Cell, Findings, Section, Table, Terms, Text
+from flywheel_assets.report.blocks import Blocks, Cell, Findings, Table, Terms, Text
 
 CAUSE_WORDS = {"none": "no move", "behaviour": "what users did", "model": "the new model", "both": "both"}
 
 
-def drift(report: Report) -> Section:
+def drift(report: Report) -> Blocks:
     """Verdicts on drift, in words with their numbers, labels first, then features."""
     by_check = {(finding.table, finding.check): finding for finding in report.findings}
     items = [
@@ -25,11 +25,10 @@ def drift(report: Report) -> Section:
         "PSI, the population stability index, measures how far two distributions differ: under 0.10 is stable, up to "
         "0.25 moderate, above that major. An alert also needs a PSI above what chance alone gives for that many rows."
     )
-    blocks = [Text(trust_sentences.drift_in_short(report)), Findings(items) if items else None, Text(note, "note")]
-    return Section("drift", "Drift", "Has the data drifted?", blocks)
+    return [Text(trust_sentences.drift_in_short(report)), Findings(items) if items else None, Text(note, "note")]
 
 
-def checks(report: Report) -> Section:
+def checks(report: Report) -> Blocks:
     """The checks that did not pass, failed ones first, and all of them in a table."""
     bad = sorted((f for f in report.findings if f.state != "passed"), key=lambda f: (f.state != "failed", f.table))
     items = [(f.state, f"{_in_words(f.check)} ({f.table})", trust_sentences.check_sentence(f)) for f in bad]
@@ -39,15 +38,11 @@ def checks(report: Report) -> Section:
     columns = ("Check", "Table", "Result", "Details")
     every = Table("All checks of this interval", columns, rows, 4, folded=f"All {len(rows)} checks")
     lead = Text(trust_sentences.checks_sentence(report))
-    return Section("checks", "Checks", "Checks", [lead, Findings(items) if items else None, every if rows else None])
+    return [lead, Findings(items) if items else None, every if rows else None]
 
 
-def trimming(report: Report) -> Section:
+def trimming(report: Report) -> Blocks:
     """What trimming removed, and by which feature."""
-    return Section("trimming", "Outliers", "Sessions removed as outliers", _trimming(report))
-
-
-def _trimming(report: Report) -> list[Block | None]:
     if gone := not_available(report, "trimmed_sessions"):
         return [gone]
     ledger = report.ledger
@@ -75,7 +70,7 @@ def _trimming(report: Report) -> list[Block | None]:
     return [lead, table, Text(note, "note") if guarded else None]
 
 
-def models(report: Report) -> Section:
+def models(report: Report) -> Blocks:
     """Which models gave the labels, and what a change of models did."""
     now, before = (report.versions.get(report.interval.number - back, {}) for back in (0, 1))
     rows = [
@@ -85,10 +80,10 @@ def models(report: Report) -> Section:
     table = Table("Versions of the models", ("Model", "This interval", "Previous interval"), rows, 3)
     causes = _causes(report) if report.changed_models else []
     lead = Text(trust_sentences.models_sentence(report))
-    return Section("models", "Models", "Models", [lead, table if rows else None, *causes])
+    return [lead, table if rows else None, *causes]
 
 
-def _causes(report: Report) -> list[Block | None]:
+def _causes(report: Report) -> Blocks:
     """What the moves between labels come from, users by cause; where no table knows, that."""
     if not report.causes:
         return [not_available(report, "transition_causes")]
@@ -108,7 +103,7 @@ def _causes(report: Report) -> list[Block | None]:
     ]
 
 
-def reading(report: Report) -> Section:
+def reading(report: Report) -> Blocks:
     """How to read the page."""
     best = report.user_order[-1] if report.user_order else "the best"
     worst = report.user_order[0] if report.user_order else "the worst"
@@ -126,7 +121,7 @@ def reading(report: Report) -> Section:
         ("Points", "The difference between two shares, in percentage points: from 10% to 12% is +2.0."),
         ("Share of the best label", f"How many of 100 users are {best}."),
     )
-    return Section("reading", "How to read it", "How to read this page", [Terms(terms)])
+    return [Terms(terms)]
 
 
 def _in_words(name: str) -> str:

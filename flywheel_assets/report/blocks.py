@@ -121,16 +121,18 @@ class Terms:
 
 
 Block = Text | Heading | Table | Square | Chart | Pair | Findings | Terms
+Blocks = Sequence[Block | None]
+"""None is a block that is left out."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """A section of a page: ``name`` is what the list of contents calls it; blocks that are None are left out."""
+    """A section of a page: ``name`` is what the list of contents calls it."""
 
     identity: str
     name: str
     title: str
-    blocks: Sequence[Block | None]
+    blocks: Blocks
 
 
 @dataclass(frozen=True)
