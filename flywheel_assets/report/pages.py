@@ -52,8 +52,8 @@ class Pages:
         return html.unescape(found[1]) if found else None
 
     def write(self, interval: Interval, page: str, beside: str, script: str, index: Callable[[], str]) -> Path:
-        """Put the script ``beside`` all pages unless it is there already, the page in its place, and then the index. It is
-        made while no other page is being written, so that the last one names them all.
+        """Put the script ``beside`` all pages unless it is there already, the page in its place, and then the index.
+        It is made while no other page is being written, so that the last one names them all.
 
         Raises ReportError when that cannot be; what was there before is then still there."""
         path = self.path(interval)
