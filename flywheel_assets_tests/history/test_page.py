@@ -100,7 +100,7 @@ def test_it_says_what_changed_with_the_headline_numbers(page: Page) -> None:
     assert "4 users were active, 1 more than in the previous interval (+33.3%)" in page.text
     for name in ("Active users", "Sessions", "Highly Engaged", "Retention", "Quick ratio"):
         assert name in page.text
-    assert "Not better than no change" in page.text
+    assert "Not better than assuming no change" in page.text
     assert "User labels, compared with the training data" in page.text
     assert "2 of 2,000 sessions (0.1%) were removed" in page.text
 
