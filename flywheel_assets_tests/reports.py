@@ -10,8 +10,8 @@ from flywheel_assets.history.growth_accounting import growth_accounting
 from flywheel_assets.history.label_mix import label_mix
 from flywheel_assets.history.mix_shift import mix_shift
 from flywheel_assets.history.moves import moves_of
+from flywheel_assets.history.report_content import SANKEY_STEPS, Report
 from flywheel_assets.history.transition_forecast import transition_forecast
-from flywheel_assets.report.page.content import SANKEY_STEPS, Report
 from flywheel_assets.sessions.trimmed_sessions import Ledger, Threshold
 from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets.tables.verdict import Finding
@@ -91,7 +91,7 @@ def report_of(*history: Labels, user_order: Sequence[str] = USER_ORDER, **said: 
         shift=shift,
         transitions=[row for row in transitions if row["Interval"] > last.number - SANKEY_STEPS],
         forecast=forecast,
-        forecast_note="Not better than no change: over 2 forecasts it was off by 3.0 users.\nIts intervals held 80%.",
+        forecast_note="Not better than assuming no change: over 2 forecasts it was off by 3.0.\nThey held 80%.",
         findings=FINDINGS,
         ledger=LEDGER,
         versions={i.number: {"session": ("s1",), "user": ("u1",)} for i in intervals[-2:]},

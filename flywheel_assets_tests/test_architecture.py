@@ -65,9 +65,9 @@ def imports(module: Path, only_at_import: bool = False) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             base = ".".join(package[: len(package) + 1 - node.level]) + "." if node.level else ""
             yield from (f"{base}{node.module or ''}.{alias.name}" for alias in node.names)
-        elif only_at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        elif only_at_import and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        elif (only_at_import and isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)) or (
+            only_at_import and isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        ):
             continue
         waiting.extend(ast.iter_child_nodes(node))
 

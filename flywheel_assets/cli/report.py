@@ -33,10 +33,10 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     from flywheel_assets.errors import ReportError
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.history.assets import reported_findings
+    from flywheel_assets.history.page import interval_report
     from flywheel_assets.history.report import report_of
     from flywheel_assets.orchestration.jobs import REPORTS_JOB
     from flywheel_assets.orchestration.processes import end_abandoned_runs
-    from flywheel_assets.report.interval_report import interval_report
     from flywheel_assets.report.pages import Pages
 
     console = terminal()

@@ -85,16 +85,17 @@ def headline(found: Backtest) -> str:
     """What to think of the forecast: first how it compares with no change, then what its intervals are worth."""
     if found.error is None or found.no_change_error is None or found.covered is None:
         return (
-            "Not tested against no change yet: that takes three intervals with data.\nIts intervals are untested too."
+            "Not yet compared with assuming no change: that takes three intervals with data.\n"
+            "Its 90% intervals are untested too."
         )
     figures = (
         f"over {found.forecasts} forecast{'' if found.forecasts == 1 else 's'} it was off by {found.error:,.1f} users "
-        f"a label on average, no change by {found.no_change_error:,.1f}"
+        f"per label on average, and assuming no change by {found.no_change_error:,.1f}"
     )
     if found.better:
-        first = f"Better than no change: {figures}."
+        first = f"Better than assuming no change: {figures}."
     elif found.error < found.no_change_error:
-        first = f"Not better than no change beyond chance: {figures}."
+        first = f"Not yet proven better than assuming no change: {figures}."
     else:
-        first = f"Not better than no change: {figures}."
-    return f"{first}\nIts 90% intervals held {found.covered:.0%} of what came."
+        first = f"Not better than assuming no change: {figures}."
+    return f"{first}\nIts 90% intervals held {found.covered:.0%} of the outcomes."

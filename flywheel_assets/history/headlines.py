@@ -57,11 +57,11 @@ def headlines(numbers: Sequence[int], mix: Rows, growth: Rows, best: str | None)
     ]
     if best is not None:
         of_best = tuple(shares.get(number) for number in numbers)
-        found.append(Headline(best, "share", "of users, the best label", of_best))
+        found.append(Headline(best, "share", "of users; the best label", of_best))
     return [
         *found,
-        Headline("Retention", "share", "of the users before, seen again", accounted("Retention")),
-        Headline("Quick ratio", "ratio", "users gained for each one lost", accounted("Quick_Ratio")),
+        Headline("Retention", "share", "of the previous interval's users, active again", accounted("Retention")),
+        Headline("Quick ratio", "ratio", "users gained per user lost", accounted("Quick_Ratio")),
     ]
 
 

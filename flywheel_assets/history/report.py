@@ -9,12 +9,12 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history import growth_accounting, label_mix, mix_shift, transition_causes, transition_forecast
 from flywheel_assets.history.forecast_backtest import BACKTEST, Backtest, headline
 from flywheel_assets.history.headlines import headlines
+from flywheel_assets.history.page import Entry, interval_report, look, report_index
+from flywheel_assets.history.report_content import MOST_INTERVALS, SANKEY_STEPS, Report
 from flywheel_assets.intervals import Interval
 from flywheel_assets.ranges import labelled_intervals
-from flywheel_assets.report.interval_report import GENERATION_META, PLOTLY, interval_report, look, plotly_script
-from flywheel_assets.report.page.content import MOST_INTERVALS, SANKEY_STEPS, Report
+from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
 from flywheel_assets.report.pages import Pages
-from flywheel_assets.report.report_index import Entry, report_index
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
 from flywheel_assets.tables.contract import Table

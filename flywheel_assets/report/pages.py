@@ -1,6 +1,6 @@
 """Pages: the HTML reports under ``<warehouse>/reports``, each seen whole or not at all.
 
-Not here: what they say (``reporting``) and when they are made (``defs``)."""
+Not here: what they say, and when they are made."""
 
 import html
 import re
@@ -15,7 +15,7 @@ from flywheel_assets.warehouse.files import locked, write_all, write_whole
 INDEX = "index.html"
 
 _HEAD_BYTES = 8192
-"""The page says within so many bytes what it was made from."""
+"""A page says within its first 8 KB what it was made from."""
 
 
 class Pages:
@@ -42,7 +42,7 @@ class Pages:
         return datetime.fromtimestamp(path.stat().st_mtime).astimezone() if path.is_file() else None
 
     def digest(self, interval: Interval, meta: str) -> str | None:
-        """What the page says under a name of its head; None without a page, or without that name in it."""
+        """The content of a ``meta`` name in the head of the page; None without a page, or without that name in it."""
         try:
             with self.path(interval).open("rb") as file:
                 head = file.read(_HEAD_BYTES).decode("utf-8", "replace")
@@ -52,8 +52,8 @@ class Pages:
         return html.unescape(found[1]) if found else None
 
     def write(self, interval: Interval, page: str, beside: str, script: str, index: Callable[[], str]) -> Path:
-        """Put the page in its place, the script ``beside`` all pages where it is not that already, and then the index,
-        made when no other page is being written, so that the last one made names them all.
+        """Put the script ``beside`` all pages unless it is there already, the page in its place, and then the index.
+        It is made while no other page is being written, so that the last one names them all.
 
         Raises ReportError when that cannot be; what was there before is then still there."""
         path = self.path(interval)
@@ -75,6 +75,7 @@ class Pages:
     def write_alone(self, path: Path, page: str) -> None:
         """Put a page where somebody wants it. Raises ReportError when that cannot be."""
         try:
+            path.parent.stat()  # a folder is not made: its name may be mistyped
             write_whole(path, page.encode())
         except OSError as error:
             raise ReportError(f"the report could not be written to {path}: {error.strerror or error}") from None

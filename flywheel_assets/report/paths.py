@@ -1,12 +1,14 @@
-"""Paths: where the nodes of a Sankey diagram of label transitions lie, and the links between them."""
+"""Paths: where the nodes of a Sankey diagram of moves between labels lie, and the links between them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flywheel_assets.history.headlines import Rows
 from flywheel_assets.report.folding import Folding
 from flywheel_assets.tables.labels import ABSENT
+
+Moves = Mapping[tuple[str, str], int]
+"""Users by the label before and the label now, Absent included."""
 
 PADDING = 0.035
 """Of the height, between two nodes of a column."""
@@ -32,10 +34,10 @@ class Paths:
     links: tuple[tuple[int, int, int], ...]
 
 
-def paths(steps: Sequence[Rows], folding: Folding) -> Paths:
-    """The diagram of consecutive transitions, oldest first: a column more than steps, in each the labels that have
-    users, best at the top, Absent last. Absent is as high as the larger of who comes from it and who goes to it."""
-    flows = [_counted(step, folding) for step in steps]
+def paths(steps: Sequence[Moves], folding: Folding) -> Paths:
+    """The diagram of consecutive moves, oldest first: one column more than steps, each with the labels that have
+    users, best at the top, Absent last. Absent is as high as the larger of the users that come from it and go to it."""
+    flows = [_folded(step, folding) for step in steps]
     order = [*reversed(folding.names), ABSENT]
     columns: list[dict[str, int]] = []
     for column in range(len(steps) + 1):
@@ -62,10 +64,10 @@ def paths(steps: Sequence[Rows], folding: Folding) -> Paths:
     return Paths(tuple(nodes), tuple(links))
 
 
-def _counted(rows: Rows, folding: Folding) -> Counter[tuple[str, str]]:
+def _folded(moves: Moves, folding: Folding) -> Counter[tuple[str, str]]:
     flow: Counter[tuple[str, str]] = Counter()
-    for row in rows:
-        flow[folding(row["From_Label"]), folding(row["To_Label"])] += row["User_Count"]
+    for (origin, target), users in moves.items():
+        flow[folding(origin), folding(target)] += users
     return flow
 
 

@@ -32,7 +32,7 @@ def test_users_on_their_way_to_a_balance_are_forecast_better_than_by_no_change()
 
     assert found.forecasts == 6
     assert found.better
-    assert headline(found).startswith("Better than no change: over 6 forecasts it was off by ")
+    assert headline(found).startswith("Better than assuming no change: over 6 forecasts it was off by ")
 
 
 def test_where_nothing_moves_no_change_cannot_be_beaten_and_the_first_line_says_so() -> None:
@@ -41,15 +41,17 @@ def test_where_nothing_moves_no_change_cannot_be_beaten_and_the_first_line_says_
 
     assert found.no_change_error == 0
     assert not found.better
-    assert headline(found).split("\n")[0].startswith("Not better than no change: over 4 forecasts it was off by ")
+    assert (
+        headline(found).split("\n")[0].startswith("Not better than assuming no change: over 4 forecasts it was off by ")
+    )
 
 
 def test_a_gain_within_chance_is_not_called_better() -> None:
     found = Backtest(10, error=9.0, no_change_error=10.0, gain_error=0.7, covered=0.9, widening=1.0)
     assert not found.better
     assert headline(found) == (
-        "Not better than no change beyond chance: over 10 forecasts it was off by 9.0 users a label on average, "
-        "no change by 10.0.\nIts 90% intervals held 90% of what came."
+        "Not yet proven better than assuming no change: over 10 forecasts it was off by 9.0 users per label on "
+        "average, and assuming no change by 10.0.\nIts 90% intervals held 90% of the outcomes."
     )
     assert Backtest(10, 9.0, 10.0, 0.6, 0.9, 1.0).better
 
@@ -59,7 +61,7 @@ def test_too_short_a_history_tests_nothing(intervals: int) -> None:
     found = backtest(History.of(world(intervals, (0.8, 0.8)), ORDER))
 
     assert found == Backtest(0, None, None, None, None, 1.0)
-    assert headline(found).startswith("Not tested against no change yet")
+    assert headline(found).startswith("Not yet compared with assuming no change")
 
 
 def test_one_forecast_is_tested_and_is_never_called_better() -> None:

@@ -72,10 +72,13 @@ def test_every_interval_has_a_page_and_the_index_links_them_newest_first(told: P
 
 def test_the_pages_say_what_happened(told: Project) -> None:
     assert "2 users were active in this first interval" in page(told, FIRST)
-    assert "Nobody was active in this interval; the 2 users of the interval before did not come back" in page(told, GAP)
-    assert "after an interval without anybody: 1 is new and 1 came back" in page(told, AFTER_GAP)
-    assert "3 users were active, 1 more than before (+50.0%): 2 stayed and 1 is new, while nobody left" in page(
-        told, LAST
+    assert "Nobody was active in this interval; the 2 users of the previous interval did not come back" in page(
+        told, GAP
+    )
+    assert "after an interval with no users: 1 is new and 1 came back" in page(told, AFTER_GAP)
+    assert (
+        "3 users were active, 1 more than in the previous interval (+50.0%): 2 stayed and 1 is new, while nobody left"
+        in page(told, LAST)
     )
 
 

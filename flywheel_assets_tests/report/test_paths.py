@@ -12,12 +12,8 @@ ORDER = ("Passive", "Engaged")
 FOLDING = fold("user", ORDER, {})
 
 
-def move(origin: str, target: str, users: int) -> dict[str, object]:
-    return {"From_Label": origin, "To_Label": target, "User_Count": users}
-
-
 def test_the_best_label_is_on_top_and_absent_last() -> None:
-    found = paths([[move("Passive", "Engaged", 3), move("Absent", "Passive", 1)]], FOLDING)
+    found = paths([{("Passive", "Engaged"): 3, ("Absent", "Passive"): 1}], FOLDING)
     assert [(node.column, node.label, node.users) for node in found.nodes] == [
         (0, "Passive", 3),
         (0, "Absent", 1),
@@ -28,15 +24,15 @@ def test_the_best_label_is_on_top_and_absent_last() -> None:
 
 
 def test_absent_in_between_is_as_high_as_the_larger_of_who_left_and_who_came() -> None:
-    left = [move("Passive", "Absent", 2), move("Passive", "Passive", 5)]
-    came = [move("Absent", "Passive", 3), move("Passive", "Passive", 5)]
+    left = {("Passive", "Absent"): 2, ("Passive", "Passive"): 5}
+    came = {("Absent", "Passive"): 3, ("Passive", "Passive"): 5}
     (absent,) = [node for node in paths([left, came], FOLDING).nodes if node.column == 1 and node.label == "Absent"]
     assert absent.users == 3
 
 
 def test_folded_labels_are_one_node() -> None:
     folding = fold("user", ("a", "b", "c"), {"c": 9}, most=1)
-    found = paths([[move("a", "b", 1), move("b", "c", 2)]], folding)
+    found = paths([{("a", "b"): 1, ("b", "c"): 2}], folding)
     assert [(node.column, node.label) for node in found.nodes] == [
         (0, "2 other labels"),
         (1, "c"),
@@ -50,7 +46,7 @@ Step = st.dictionaries(st.tuples(*[st.sampled_from((*ORDER, "Absent"))] * 2), st
 
 @given(st.lists(Step, min_size=1, max_size=4))
 def test_links_keep_every_user_and_nodes_stay_apart_within_the_diagram(steps: list[dict[tuple[str, str], int]]) -> None:
-    found = paths([[move(*pair, users) for pair, users in step.items()] for step in steps], FOLDING)
+    found = paths(steps, FOLDING)
     assert sum(users for _, _, users in found.links) == sum(sum(step.values()) for step in steps)
     for column in range(len(steps) + 1):
         nodes = [node for node in found.nodes if node.column == column]

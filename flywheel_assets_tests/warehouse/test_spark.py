@@ -19,17 +19,25 @@ from flywheel_assets.errors import EngineError
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import landed_sessions as landed_verdicts
-from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorer, session_scorer
 from flywheel_assets.sessions import session_predictions as prediction_verdicts
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.users import enriched_export, label_transitions
 from flywheel_assets.users import enriched_export as export_verdicts
-from flywheel_assets.users import user_distributions as distributions
 from flywheel_assets.users import user_distributions as distribution_verdicts
+from flywheel_assets.users import user_distributions as distributions
 from flywheel_assets.users import user_labels as user_verdicts
-from flywheel_assets.warehouse.engine import BATCH_ROWS, DuckDBEngine, Engine, footer, parquet_schema
+from flywheel_assets.warehouse.engine import (
+    BATCH_ROWS,
+    FILE,
+    PRECEDENCE,
+    ROW,
+    DuckDBEngine,
+    Engine,
+    footer,
+    parquet_schema,
+)
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 from flywheel_assets_tests.projects import MODELS

@@ -1,20 +1,17 @@
 """The figures: what they show, and that Plotly knows every part of them."""
 
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from flywheel_assets.report import charts
+from flywheel_assets.history import page_charts as charts
+from flywheel_assets.report.figure import Figure
 from flywheel_assets.report.folding import fold
-from flywheel_assets.report.page.parts import first_days
 from flywheel_assets.report.sankey import sankey
 from flywheel_assets_tests.reports import FOUR, report_of
 
 REPORT = report_of(*FOUR)
-DAYS = first_days(REPORT)
+DAYS = REPORT.days
 FOLDING = REPORT.user_folding
 MOVES = [REPORT.moves(number) for number in (2, 3, 4)]
 COLUMNS = ["1 Jan", "15 Jan", "29 Jan", "12 Feb"]
@@ -41,10 +38,10 @@ def coloured(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("figure", FIGURES)
-def test_plotly_knows_every_part_of_a_figure(figure: charts.Figure) -> None:
-    from plotly.graph_objects import Figure
+def test_plotly_knows_every_part_of_a_figure(figure: Figure) -> None:
+    import plotly.graph_objects as plotly
 
-    assert len(Figure(coloured(figure)).data) == len(figure["data"])  # an unknown name or value raises
+    assert len(plotly.Figure(coloured(figure)).data) == len(figure["data"])  # an unknown name or value raises
 
 
 def test_a_bar_of_the_mix_sums_to_1_and_stands_at_its_interval() -> None:
@@ -56,7 +53,7 @@ def test_a_bar_of_the_mix_sums_to_1_and_stands_at_its_interval() -> None:
 
 def test_an_interval_without_users_leaves_its_place_empty() -> None:
     report = report_of(FOUR[0], {}, FOUR[2])
-    figure = charts.label_mix(report.mix, "users", FOLDING, first_days(report), False)
+    figure = charts.label_mix(report.mix, "users", FOLDING, report.days, False)
     assert {x for trace in figure["data"] for x in trace["x"]} == {0, 2}
     assert all(trace["width"] < 1 for trace in figure["data"])
 
@@ -74,39 +71,16 @@ def test_who_left_hangs_below_the_line() -> None:
 
 def test_a_sankey_of_two_columns_has_the_users_of_the_transition() -> None:
     (trace,) = sankey(MOVES[-1:], FOLDING, COLUMNS[-2:], True)["data"]
-    assert sum(trace["link"]["value"]) == sum(row["User_Count"] for row in MOVES[-1])
+    assert sum(trace["link"]["value"]) == sum(MOVES[-1].values())
     assert set(trace["node"]["x"]) == {0.001, 0.999}
 
 
 def test_labels_are_shown_as_they_are_whatever_tags_they_hold() -> None:
     name = "<b>&amp;</b> <a href='javascript:alert(1)'>x</a>"
     report = report_of({"ann": name}, user_order=(name,))
-    figure = charts.label_mix(report.mix, "users", report.user_folding, first_days(report), False)
+    figure = charts.label_mix(report.mix, "users", report.user_folding, report.days, False)
     written = [figure["data"][0]["name"], figure["data"][0]["hovertext"][0]]
     assert all("<" not in text and "&lt;b&gt;&amp;amp;" in text for text in written)
-
-
-@given(st.lists(st.floats(0, 100), max_size=20).map(sorted), st.floats(0.1, 10))
-def test_spread_labels_keep_their_order_and_distance_within_the_bounds(wanted: list[float], gap: float) -> None:
-    placed = charts.spread(wanted, gap, 0, 100)
-    apart = min(gap, 100 / len(wanted)) if wanted else gap
-    assert all(b - a >= apart - 1e-6 for a, b in pairwise(placed))
-    assert all(-1e-6 <= p <= 100 + 1e-6 for p in placed)
-
-
-def test_labels_that_have_room_stay_where_they_are() -> None:
-    assert charts.spread([1.0, 5.0, 9.0], 2, 0, 10) == [1.0, 5.0, 9.0]
-    assert charts.spread([5.0, 5.0], 2, 0, 10) == [5.0, 7.0]
-
-
-def test_a_long_name_keeps_its_two_ends() -> None:
-    assert charts.shortened("label with a long name 199", narrow=True) == "label wit…me 199"
-    assert charts.shortened("Very Low Quality", narrow=True) == "Very Low Quality"
-
-
-@pytest.mark.parametrize(("least", "step"), [(0.2, 1), (1, 1), (1.1, 2), (3, 5), (7, 10), (130, 200), (501, 1000)])
-def test_ticks_are_at_round_numbers(least: float, step: float) -> None:
-    assert charts.nice_step(least) == step
 
 
 def test_of_200_labels_a_dozen_and_the_others_are_drawn() -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from flywheel_assets.report.interval_report import PLOTLY, interval_report, plotly_script
-from flywheel_assets.report.page.content import Report
+from flywheel_assets.history.page import interval_report
+from flywheel_assets.history.report_content import Report
+from flywheel_assets.report.page import PLOTLY, plotly_script
 from flywheel_assets_tests.browsers import STEP_SECONDS, new_page
 from flywheel_assets_tests.reports import FOUR, report_of
 
@@ -148,7 +149,7 @@ def test_everything_is_reached_by_the_keyboard_and_its_place_is_seen(show: Show)
     assert shown.ask("document.activeElement.className") == "skip"
     assert shown.page.locator(".skip").bounding_box()["x"] >= 0
     shown.page.keyboard.press("Enter")
-    assert shown.ask("document.activeElement.id") == "report"
+    assert shown.ask("document.activeElement.id") == "content"
     summary = shown.page.locator("#growth-chart ~ details summary")
     summary.focus()
     shown.page.keyboard.press("Enter")

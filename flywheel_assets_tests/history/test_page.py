@@ -4,18 +4,11 @@ import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from importlib.resources import files
 from itertools import pairwise
 
 import pytest
 
-from flywheel_assets.report.interval_report import interval_report
-from flywheel_assets.report.page import numbers
-from flywheel_assets.report.page.colours import DARK_RAMP, LIGHT_RAMP, shades
-from flywheel_assets.report.page.html import Html, data_script, element
-from flywheel_assets.report.page.tables import DARK_FROM, transition_square
-from flywheel_assets.report.report_index import Entry, report_index
-from flywheel_assets_tests.frames import CALENDAR
+from flywheel_assets.history.page import Entry, interval_report, report_index
 from flywheel_assets_tests.reports import FOUR, Labels, report_of
 
 VOID = {"meta", "link", "br", "hr"}
@@ -46,7 +39,7 @@ class Page(HTMLParser):
         if self.open and self.open[-1] == "script":
             self.scripts.append(data)
         elif self.open and self.open[-1] != "style":
-            self.text += data
+            self.text += data.strip("\n")  # which stands between tags
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attributes for name, attributes in self.tags if name == tag]
@@ -61,7 +54,7 @@ def test_every_section_is_there_and_named_by_its_heading(page: Page) -> None:
     assert [section["aria-labelledby"] for section in page.all("section")] == SECTIONS
     assert [heading["id"] for heading in page.all("h2")] == SECTIONS
     contents = [link["href"] for link in page.all("a") if link["href"] and link["href"].startswith("#")]
-    assert contents == ["#report", *(f"#{name}" for name in SECTIONS)]
+    assert contents == ["#content", *(f"#{name}" for name in SECTIONS)]
 
 
 def test_headings_go_down_one_level_at_a_time(page: Page) -> None:
@@ -104,12 +97,12 @@ def test_the_page_names_no_place_in_a_network_and_forbids_them_all(page: Page) -
 
 
 def test_it_says_what_changed_with_the_headline_numbers(page: Page) -> None:
-    assert "4 users were active, 1 more than before (+33.3%)" in page.text
+    assert "4 users were active, 1 more than in the previous interval (+33.3%)" in page.text
     for name in ("Active users", "Sessions", "Highly Engaged", "Retention", "Quick ratio"):
         assert name in page.text
-    assert "Not better than no change" in page.text
-    assert "User labels, against the training data" in page.text
-    assert "2 of 2,000 sessions (0.1%) were left out" in page.text
+    assert "Not better than assuming no change" in page.text
+    assert "User labels, compared with the training data" in page.text
+    assert "2 of 2,000 sessions (0.1%) were removed" in page.text
 
 
 def test_the_page_of_one_report_is_always_the_same() -> None:
@@ -125,11 +118,11 @@ def test_standalone_has_plotlys_script_inside() -> None:
 @pytest.mark.parametrize(
     ("history", "said"),
     [
-        ([FOUR[0]], ["This is the first interval with data", "everybody in it is seen first", "first interval"]),
-        ([FOUR[0], {}], ["Nobody was active in this interval", "There are no users in this interval"]),
+        ([FOUR[0]], ["This is the first interval with data", "every user in it is new", "first interval"]),
+        ([FOUR[0], {}], ["Nobody was active in this interval", "This interval has no users"]),
         ([{}], ["Nobody was active in this interval", "There are no users to account for"]),
-        ([{}, FOUR[0]], ["4 users were active, after an interval without anybody"]),
-        ([FOUR[0], {}, {}, FOUR[1]], ["after an interval without anybody: 1 is new and 3 came back", "Into 29 Jan"]),
+        ([{}, FOUR[0]], ["4 users were active, after an interval with no users"]),
+        ([FOUR[0], {}, {}, FOUR[1]], ["after an interval with no users: 1 is new and 3 came back", "Into 29 Jan"]),
     ],
 )
 def test_where_there_is_nothing_to_show_it_says_so_and_leaves_no_empty_frame(
@@ -150,18 +143,18 @@ def test_tables_that_are_not_there_are_named_with_what_to_do() -> None:
     missing = dict.fromkeys(("growth_accounting", "mix_shift", "label_mix"), "it has not been made: flywheel report")
     page = Page(interval_report(replace(report_of(*FOUR), mix=(), growth=(), shift=(), missing=missing)))
     for name in missing:
-        assert f"This cannot be told yet. {name}: it has not been made: flywheel report." in page.text
+        assert f"Not available yet. {name}: it has not been made: flywheel report." in page.text
 
 
 def test_earlier_intervals_without_history_are_counted() -> None:
     text = Page(interval_report(replace(report_of(*FOUR), unmade=2))).text
-    assert "Of 2 earlier intervals the history has not been made, so the charts have gaps" in text
+    assert "The history of 2 earlier intervals has not been made, so the charts have gaps" in text
 
 
 def test_checks_that_did_not_pass_are_told_one_by_one() -> None:
     text = Page(interval_report(report_of(*FOUR))).text
-    assert "FailedDrift from baseline, of user_labelsMajor against the training baseline: PSI 0.500" in text
-    assert "Of 2 checks 1 failed; the others passed." in text
+    assert "FailedDrift from baseline (user_labels)Major against the training baseline: PSI 0.500" in text
+    assert "Of 2 checks, 1 failed; the others passed." in text
 
 
 def test_an_open_interval_is_marked() -> None:
@@ -173,7 +166,7 @@ def test_a_change_of_model_is_said_with_whose_doing_the_moves_are() -> None:
     cause = {"From_Label": "Passive", "Same_Model_Label": "Passive", "To_Label": "Engaged", "User_Count": 3}
     causes = [{**cause, "Cause": "model"}, {**cause, "To_Label": "Passive", "User_Count": 1, "Cause": "none"}]
     text = Page(interval_report(replace(report_of(*FOUR), versions=versions, causes=causes))).text
-    assert "The user model changed between the two intervals" in text
+    assert "The user model changed since the previous interval" in text
     assert "the new model375.0%" in text
 
 
@@ -185,12 +178,12 @@ def test_across_a_change_of_models_whose_doing_a_change_is_has_a_column_for_thei
     cause = dict(zip(names, ("Passive", "Passive", "Engaged", 2, "model"), strict=True))
     report = replace(report_of(*FOUR), versions=VERSIONS, causes=[cause])
     text = Page(interval_report(report)).text
-    assert "LabelBeforeNowChangeBy new modelsBy usersStayedCameLeft" in text
+    assert "LabelBeforeNowChangeFrom new modelsFrom usersStayedCameLeft" in text
     assert "Engaged0.0%100.0%+100.0+100.00.00.00.00.0" in text
-    first = text.index("The user model changed between the two intervals. 4 users were active")
-    assert first < text.index("By the models of before")
-    assert "What changedThe user model changed between the two intervals. By the models of before," in text
-    assert "the users' or the new models', in percentage points" in text
+    first = text.index("The user model changed since the previous interval. 4 users were active")
+    assert first < text.index("Under the previous models")
+    assert "What changedThe user model changed since the previous interval. Under the previous models," in text
+    assert "how much of each change comes from new models and from users, in points" in text
 
 
 def test_across_a_change_of_models_that_no_table_tells_of_no_part_of_a_change_is_anybodys() -> None:
@@ -198,9 +191,9 @@ def test_across_a_change_of_models_that_no_table_tells_of_no_part_of_a_change_is
     text = Page(interval_report(replace(report_of(*FOUR), versions=VERSIONS, missing=missing))).text
     assert "StayedCameLeft" not in text
     assert "because" not in text
-    assert "Whose doing a change is, the users' or the new models', cannot be told." in text
+    assert "How much of a change comes from the users and how much from the new models is not known." in text
     assert text.count("it has not been made: flywheel report") == 3
-    assert "whose doing" not in text
+    assert "parts" not in text
 
 
 def test_changes_of_models_are_marked_in_the_mix_of_what_they_label() -> None:
@@ -221,7 +214,7 @@ def test_of_200_labels_charts_show_a_dozen_and_tables_all() -> None:
     history = [{f"user {i}": order[(i + k) % 200] for i in range(400)} for k in range(3)]
     page = Page(interval_report(report_of(*history, user_order=order)))
     assert "188 other labels" in page.text
-    assert "The 188 labels with the fewest users stand together" in page.text
+    assert "The 188 labels with the fewest users are shown together" in page.text
     assert all(page.text.count(label) >= 3 for label in order)
 
 
@@ -237,77 +230,6 @@ def test_labels_of_any_text_stay_text() -> None:
     assert [json.loads(script) for script in page.scripts[:-1]]
 
 
-def test_an_element_escapes_its_strings_and_nothing_else() -> None:
-    assert element("p", "a < b", Html("<i>c</i>"), title='"&') == '<p title="&quot;&amp;">a &lt; b<i>c</i></p>'
-    assert element("td", class_="x", hidden=True, id=None) == '<td class="x" hidden></td>'
-    assert data_script("d", "</script>&") == (
-        '<script type="application/json" id="d">"\\u003c/script\\u003e\\u0026"</script>'
-    )
-
-
-def test_the_square_of_transitions_has_the_sums_of_rows_and_columns() -> None:
-    users = {("Engaged", "Engaged"): 3, ("Engaged", "Absent"): 1, ("Absent", "Passive"): 2}
-    square = transition_square("c", ("Passive", "Engaged"), users, "1 Jan", "15 Jan")
-    cells = re.findall(r'<td class="number[^"]*"[^>]*>(.*?)</td>', square)
-    assert [re.sub("<small>.*</small>", "", cell) for cell in cells] == [
-        *("3", "·", "1", "4"),
-        *("·", "2", "·", "2"),
-        *("3", "2", "1", "6"),
-    ]
-
-
-def test_numbers_are_written_for_readers() -> None:
-    assert [numbers.count(x) for x in (1234, None, -5)] == ["1,234", "–", "−5"]
-    assert [numbers.percent(x) for x in (0.1234, 0.0, 0.0001, 1.0)] == ["12.3%", "0.0%", "<0.1%", "100.0%"]
-    assert [numbers.signed_points(x) for x in (0.012, -0.012, 0.0001, None)] == ["+1.2", "−1.2", "0.0", "–"]
-    assert [numbers.days(CALENDAR.number(n)) for n in (1, 3)] == [
-        "1 – 14 January 2024",
-        "29 January – 11 February 2024",
-    ]
-    assert numbers.days(CALENDAR.number(27)) == "30 December 2024 – 12 January 2025"
-    assert numbers.listed(["a", "b", "c"]) == "a, b and c"
-
-
-@pytest.mark.parametrize("ramp", [LIGHT_RAMP, DARK_RAMP])
-def test_the_ramp_goes_from_its_first_colour_to_its_last_without_repeating_one(ramp: tuple[str, ...]) -> None:
-    for count in range(2, 14):
-        found = shades(ramp, count)
-        assert (found[0], found[-1], len(set(found))) == (ramp[0], ramp[-1], count)
-    assert shades(ramp, 5) == list(ramp)
-    assert shades(ramp, 1) == [ramp[-1]]
-    assert shades(ramp, 0) == []
-
-
-@pytest.mark.parametrize("scheme", [":root {", ":root:not(.paper) {"])
-@pytest.mark.parametrize("paper", [None, "#ffffff"])
-def test_every_text_can_be_read_on_what_is_behind_it(scheme: str, paper: str | None) -> None:
-    """WCAG 2.2, 1.4.3: a contrast of 4.5, on paper too, which is white; cells of the square at every share."""
-    css = files("flywheel_assets.report.page").joinpath("page.css").read_text()
-    colours = dict(re.findall(r"--([\w-]+): (#\w{6})", css.split(scheme)[1].split("}")[0]))
-    if paper and scheme == ":root {":
-        colours["paper"] = paper
-    for name in ("ink", "muted", "accent", "good", "warn", "bad"):
-        assert contrast(rgb(colours[name]), rgb(colours["paper"])) >= 4.5, name
-    for share in (i / 1000 for i in range(1001)):
-        behind = [
-            h * (0.06 + 0.94 * share) + p * (0.94 - 0.94 * share)
-            for h, p in zip(rgb(colours["heat"]), rgb(colours["paper"]), strict=True)
-        ]
-        ink = colours["heat-dark-ink" if share >= DARK_FROM else "heat-ink"]
-        assert contrast(rgb(ink), behind) >= 4.5, share
-
-
-def rgb(colour: str) -> list[float]:
-    return [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-
-
-def contrast(one: list[float], other: list[float]) -> float:
-    """Of two colours, as WCAG defines it."""
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour] for colour in (one, other)]
-    darker, lighter = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in linear)
-    return (lighter + 0.05) / (darker + 0.05)
-
-
 def test_the_index_links_reports_newest_first_with_their_numbers() -> None:
     entries = [
         Entry(report.interval, f"page_{n}.html", [replace(h, history=h.history[-1:]) for h in report.headlines])
@@ -315,7 +237,7 @@ def test_the_index_links_reports_newest_first_with_their_numbers() -> None:
         for report in [report_of(*FOUR[:n])]
     ]
     page = Page(report_index(entries))
-    assert [tag["href"] for tag in page.all("a")] == ["#reports", "page_4.html", "page_3.html"]
+    assert [tag["href"] for tag in page.all("a")] == ["#content", "page_4.html", "page_3.html"]
     assert page.text.index("12 – 25 February 2024") < page.text.index("29 January – 11 February 2024")
     assert "66.7%" in page.text
 

@@ -1,0 +1,93 @@
+"""The pages of history: the report of an interval, and the index of all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flywheel_assets.history import page_trust as trust
+from flywheel_assets.history import sentences
+from flywheel_assets.history.headlines import Headline
+from flywheel_assets.history.page_changes import changes
+from flywheel_assets.history.page_charts import GROWTH_COLOURS
+from flywheel_assets.history.page_labels import forecast, headline, mix, value
+from flywheel_assets.history.page_movement import growth, paths
+from flywheel_assets.history.report_content import Report
+from flywheel_assets.intervals import Interval
+from flywheel_assets.report import numbers as n
+from flywheel_assets.report import page as shell
+from flywheel_assets.report.blocks import Cell, Section, Table
+from flywheel_assets.report.palette import colours
+
+SECTIONS = (
+    ("changes", "What changed", "What changed", changes),
+    ("mix", "Label mix", "Label mix over time", mix),
+    ("growth", "Growth", "Who came, stayed and left", growth),
+    ("paths", "Where users went", "Where users went", paths),
+    ("forecast", "Forecast", "What the next interval may bring", forecast),
+    ("drift", "Drift", "Has the data drifted?", trust.drift),
+    ("checks", "Checks", "Checks", trust.checks),
+    ("trimming", "Outliers", "Sessions removed as outliers", trust.trimming),
+    ("models", "Models", "Models", trust.models),
+    ("reading", "How to read it", "How to read this page", trust.reading),
+)
+"""Per section its identity, its name in the list of contents, its heading, and what makes its blocks."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A report in the index: its interval, file and headline numbers."""
+
+    interval: Interval
+    page: str
+    headlines: Sequence[Headline]
+
+
+def interval_report(report: Report, standalone: bool = False) -> str:
+    """The page of an interval. With ``standalone`` it needs no file beside it."""
+    links = [("All reports", "index.html")]
+    if report.previous_page:
+        links.append(("Previous interval", report.previous_page))
+    opening = (sentences.models_changed(report), sentences.what_changed(report), sentences.why(report))
+    page = shell.Page(
+        title=f"Interval {report.interval.number}, {n.days(report.interval)}",
+        kicker=f"Flywheel · interval {report.interval.number}",
+        heading=n.days(report.interval),
+        standfirst=" ".join(filter(None, opening)),
+        links=links,
+        warning="" if report.closed else "This interval is still open: its numbers will change.",
+        headlines=[] if "label_mix" in report.missing else [headline(report, one) for one in report.headlines],
+        note=sentences.compared_with(report),
+        sections=[Section(identity, name, title, blocks(report)) for identity, name, title, blocks in SECTIONS],
+        footer=f"Made from the warehouse's tables of {n.plural(len(report.intervals), 'interval')}, up to "
+        f"{report.interval.key}. This page makes no network requests.",
+        colours={**colours(report.user_folding), **colours(report.session_folding), **GROWTH_COLOURS},
+        generation=report.generation,
+    )
+    return shell.html(page, standalone)
+
+
+def report_index(entries: Sequence[Entry]) -> str:
+    """The index: one line per report, newest first. ``entries`` in any order; each has the same headlines."""
+    newest = sorted(entries, key=lambda entry: -entry.interval.number)
+    names = [one.name for one in newest[0].headlines] if newest else []
+    rows: list[list[str | Cell]] = [
+        [
+            Cell(n.days(entry.interval), href=entry.page),
+            *(value(one) for one in entry.headlines),
+            n.count(entry.interval.number),
+        ]
+        for entry in newest
+    ]
+    return shell.html(
+        shell.Page(
+            title="Interval reports",
+            kicker="Flywheel",
+            heading="Interval reports",
+            standfirst=f"{n.plural(len(newest), 'report')}, one per interval.",
+            blocks=[Table("Reports, newest first", ("Days", *names, "Interval"), rows)],
+        )
+    )
+
+
+def look() -> str:
+    """A digest of all that these pages are made with: a page made with another is stale."""
+    return shell.look(__package__)

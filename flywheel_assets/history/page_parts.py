@@ -1,0 +1,26 @@
+"""What several sections of the report say in the same way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flywheel_assets.history.report_content import Report
+from flywheel_assets.report.blocks import Text
+from flywheel_assets.report.folding import Folding
+from flywheel_assets.report.numbers import DASH, count
+
+
+def not_available(report: Report, table: str) -> Text | None:
+    """What stands in the place of what needs a table that is not there; None when it is there."""
+    return Text(f"Not available yet. {table}: {report.missing[table]}.", "missing") if table in report.missing else None
+
+
+def span(row: Mapping[str, Any]) -> str:
+    """The days of a row's interval."""
+    return str(row["Interval_Dates"]).replace(" - ", f" {DASH} ")
+
+
+def folded_note(folding: Folding) -> str:
+    """The note under a chart that does not show every label by name; empty for one that does."""
+    if not folding.folded:
+        return ""
+    return f"The {count(len(folding.folded))} labels with the fewest users are shown together; the table has each one."
