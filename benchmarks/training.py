@@ -14,7 +14,7 @@ import click
 from benchmarks.compare import SESSIONS_A_USER
 from benchmarks.targets import Target
 from flywheel_assets.cli.console import table, terminal
-from flywheel_assets.simulation.training_data import labelled_sample
+from flywheel_assets.simulation.labelled_sample import labelled_sample
 from flywheel_assets.simulation.world import WORLD
 from flywheel_assets.training.candidates import train_candidate
 from flywheel_assets.training.card import worth
@@ -45,7 +45,7 @@ def main(sessions: int) -> None:
     figures = (len(data.sessions), seconds, time.process_time() - cpu, peak_mb)
     console.print(table(("sessions", "seconds", "CPU seconds", "peak MB"), [figures], "Training both models"))
     console.print(table(("", "measured", "at most", ""), [(target.name, seconds, target.at_most, verdict)], "Target"))
-    for name, model in (("session", candidate.session), ("user", candidate.user)):
+    for name, model in (("session", candidate.figures["session"]), ("user", candidate.figures["user"])):
         console.print(f"{name} model, hidden layers {layers(model.chosen.hidden_units)}: {worth(model)}")
 
 

@@ -21,7 +21,7 @@ from flywheel_assets.landing.index import LandingIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.orchestration.requests import FileIdentity
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import Scorer, session_scorer, user_scorer
+from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.segments.contracts import FITTED
 from flywheel_assets.segments.files import SegmentFiles
 from flywheel_assets.segments.segments import Segments
@@ -83,7 +83,7 @@ class Flywheel:
 
     def scorer(self, model: str) -> Scorer:
         """The scorer of the champion's model of that name."""
-        return {"session": session_scorer, "user": user_scorer}[model](self.models, self._compiled_dir)
+        return open_scorer(self.models, model, self._compiled_dir)
 
     @property
     def segment_files(self) -> SegmentFiles:

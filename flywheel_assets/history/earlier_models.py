@@ -10,7 +10,7 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history import transition_causes_verdicts as transition_causes
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.frames import frame
-from flywheel_assets.registry.shelves import labelled_by
+from flywheel_assets.registry.shelves import bundle_with
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.users.second_opinion import models_of, second_opinion
 
@@ -45,7 +45,7 @@ def by_models_of(flywheel: Flywheel, before: Interval | None, interval: Interval
         yield None
         return
     try:
-        bundle = labelled_by(flywheel.settings.models_dir, *old)
+        bundle = bundle_with(flywheel.settings.models_dir, dict(zip(("session", "user"), old, strict=True)))
     except ArtefactError as error:
         raise ArtefactError(
             f"{before.key} was labelled by other models than {interval.key}, and they are gone: {error}. Put that "

@@ -18,8 +18,6 @@ from flywheel_assets.orchestration.table_sensors import table_sensors
 from flywheel_assets.segments.checks import SEGMENT_VERDICTS, fit_checks
 from flywheel_assets.settings import Settings
 from flywheel_assets.training.assets import training_assets
-from flywheel_assets.training.comparison_asset import model_comparison
-from flywheel_assets.training.labels_assets import label_assets
 
 
 def definitions(settings: Settings) -> dg.Definitions:
@@ -34,9 +32,7 @@ def definitions(settings: Settings) -> dg.Definitions:
             LANDING,
             *interval_assets(partitions, settings.engine),
             *fit_assets(settings.engine),
-            *label_assets(settings.engine),
-            *training_assets(),
-            model_comparison,
+            *training_assets(settings.engine),
             csv_copies,
             interval_report(partitions),
         ],

@@ -62,7 +62,7 @@ def of_trimmed_sessions(flywheel: Flywheel, interval: Interval) -> list[Verdict]
 
 def of_session_predictions(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("session_predictions", interval)
-    labels, baseline = flywheel.models["session"].order, flywheel.models.baseline
+    labels, baseline = flywheel.models["session"].order, flywheel.models["session"].baseline
     features = list(baseline.features) if baseline else []
     counted = repeating(flywheel.row(repetition_figures(table, features)), features)
     row = flywheel.row(session_predictions.figures(table, labels, baseline, counted))
@@ -78,10 +78,10 @@ def of_user_distributions(flywheel: Flywheel, interval: Interval) -> list[Verdic
 
 def of_user_labels(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("user_labels", interval)
-    labels, baseline = flywheel.models["user"].order, flywheel.models.baseline
+    labels, baseline = flywheel.models["user"].order, flywheel.models["user"].baseline
     row = flywheel.figures(table, user_labels.figures(table, labels))
     previous = flywheel.label_counts("user_labels", flywheel.previous_with_data(interval))
-    return user_labels.verdicts(row, labels, baseline.user_labels if baseline else None, previous)
+    return user_labels.verdicts(row, labels, baseline.labels if baseline else None, previous)
 
 
 def of_enriched_export(flywheel: Flywheel, interval: Interval) -> list[Verdict]:

@@ -108,7 +108,7 @@ def session_predictions(
         comparison,
     )
     counts = flywheel.label_counts("session_predictions", interval) or {}
-    baseline = flywheel.models.baseline
-    numbers = label_numbers(counts, baseline.session_labels if baseline else None) | comparison.numbers
+    baseline = flywheel.models["session"].baseline
+    numbers = label_numbers(counts, baseline.labels if baseline else None) | comparison.numbers
     extras = {"session_model_version": scorer.version, **records("relabelled", comparison.relabelled)}
     return materialized(written, flywheel.columns("session_predictions"), numbers, extras)

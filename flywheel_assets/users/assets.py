@@ -41,8 +41,8 @@ def user_labels(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Fl
         comparison,
     )
     counts = flywheel.label_counts("user_labels", interval) or {}
-    baseline = flywheel.models.baseline
-    shares = label_numbers(counts, baseline.user_labels if baseline else None)
+    baseline = flywheel.models["user"].baseline
+    shares = label_numbers(counts, baseline.labels if baseline else None)
     numbers = {"users": written.rows, **shares, **comparison.numbers}
     extras = {"user_model_version": scorer.version, **records("relabelled", comparison.relabelled)}
     return materialized(written, flywheel.columns("user_labels"), numbers, extras)

@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from flywheel_assets.cli.main import main
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import ALL_FILES
-from flywheel_assets.registry.promotions import read_promotions
+from flywheel_assets.registry.promotions_record import read_promotions
 from flywheel_assets.simulation.world import FEATURES
+from flywheel_assets_tests.bundles import ALL_FILES
 from flywheel_assets_tests.histories import FIRST, LAST, history_in
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_candidate, write_holdout

@@ -6,8 +6,10 @@ import pytest
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo, check_fit, write_manifest
-from flywheel_assets.registry.files import ALL_FILES, MANIFEST, SESSION_FILES, digests_of, write_whole
-from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
+from flywheel_assets.registry.files import MANIFEST, digests_of
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.warehouse.files import write_whole
+from flywheel_assets_tests.bundles import ALL_FILES, FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
 
 SESSION = ModelInfo("a" * 12, ("leads",), (0.0,), ("High", "Low"), ("Low", "High"))
 USER = ModelInfo("b" * 12, ("share_high", "share_low"), (0.0, 0.0), ("Active", "Passive"), ("Passive", "Active"))
@@ -22,9 +24,9 @@ def test_a_bundle_tells_what_both_models_are(models_dir: Path) -> None:
     assert bundle["session"].order == SESSION_LABELS
     assert bundle["user"].features == ("share_low_quality", "share_medium_quality", "share_high_quality")
     assert bundle["user"].order == USER_LABELS
-    assert bundle.baseline is not None
-    assert bundle.baseline.session_labels == dict.fromkeys(SESSION_LABELS, 40)
-    assert bundle.baseline.features["leads"].edges == (0.0, 5.0, 20.0)
+    assert bundle["session"].baseline is not None
+    assert bundle["session"].baseline.labels == dict.fromkeys(SESSION_LABELS, 40)
+    assert bundle["session"].baseline.features["leads"].edges == (0.0, 5.0, 20.0)
 
 
 def test_versions_have_twelve_hex_digits_and_the_bundles_follows_from_the_models(tmp_path: Path) -> None:
@@ -38,7 +40,7 @@ def test_versions_have_twelve_hex_digits_and_the_bundles_follows_from_the_models
 
 
 def test_a_bundle_without_baseline_has_none(tmp_path: Path) -> None:
-    assert write_artefacts(tmp_path, with_baseline=False, compiled=False).baseline is None
+    assert write_artefacts(tmp_path, with_baseline=False, compiled=False)["session"].baseline is None
 
 
 @pytest.mark.parametrize("name", ALL_FILES)
@@ -67,10 +69,10 @@ def test_a_truncated_artefact_is_named_with_its_size_and_both_digests(models_dir
 
 def test_an_artefact_of_another_training_is_refused(models_dir: Path, tmp_path: Path) -> None:
     write_artefacts(tmp_path / "other", seed=2, compiled=False)
-    (tmp_path / "other" / SESSION_FILES.network).replace(models_dir / SESSION_FILES.network)
+    (tmp_path / "other" / SESSION_MODEL.files.network).replace(models_dir / SESSION_MODEL.files.network)
 
     with pytest.raises(
-        ArtefactError, match=f"{SESSION_FILES.network} .* delete .*{MANIFEST} and type: flywheel models adopt"
+        ArtefactError, match=f"{SESSION_MODEL.files.network} .* delete .*{MANIFEST} and type: flywheel models adopt"
     ):
         ModelBundle.open(models_dir)
 

@@ -8,15 +8,15 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from flywheel_assets.training.labelled import SIMULATED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.holdout import Holdout, Models, on_holdout, remarks, scored, user_shares
+from flywheel_assets.registry.holdout import Holdout, on_holdout, remarks, scored, user_shares
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets.tables.labels import share_column
-from flywheel_assets.training.labelled import SIMULATED
 from flywheel_assets.users.user_distributions import user_distributions
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_holdout, write_variant
@@ -32,17 +32,17 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"champion": MODELS, "busy": folder / "busy", "renamed": folder / "renamed"}
 
 
-def models(bundles: dict[str, Path], name: str, tmp_path: Path) -> Models:
-    return Models(ModelBundle.open(bundles[name]), tmp_path / "compiled")
+def models(bundles: dict[str, Path], name: str, tmp_path: Path) -> Scorers:
+    return Scorers(ModelBundle.open(bundles[name]), tmp_path / "compiled")
 
 
 @pytest.fixture
-def champion(bundles: dict[str, Path], tmp_path: Path) -> Models:
+def champion(bundles: dict[str, Path], tmp_path: Path) -> Scorers:
     return models(bundles, "champion", tmp_path)
 
 
 @pytest.fixture
-def busy(bundles: dict[str, Path], tmp_path: Path) -> Models:
+def busy(bundles: dict[str, Path], tmp_path: Path) -> Scorers:
     return models(bundles, "busy", tmp_path)
 
 
@@ -62,7 +62,7 @@ def holdout() -> Holdout:
         [(f"u{n}", interval, "Passive") for n, interval in product(range(40), INTERVALS)],
         columns=["user_id", "interval_start", "user_flywheel_label"],
     )
-    same = scored(Models(ModelBundle.open(MODELS), Path("unused")), Holdout(sessions, users))
+    same = scored(Scorers(ModelBundle.open(MODELS), Path("unused")), Holdout(sessions, users))
     return Holdout(
         sessions.assign(session_quality_label=same.session_labels), users.assign(user_flywheel_label=same.user_labels)
     )

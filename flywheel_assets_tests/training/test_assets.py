@@ -17,7 +17,7 @@ from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.training import sources as training
 from flywheel_assets.training.assets import training_assets
 from flywheel_assets.training.files import TrainingFiles
-from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets_tests.labelled import KEYS, labelled_sessions
 from flywheel_assets_tests.projects import MODELS, Project
 from flywheel_assets_tests.training.test_card import FIGURES
@@ -35,7 +35,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was trained on, a line a training."""
     calls: list[dict[str, Any]] = []
 
-    def train(models_dir: Path, data: LabelledData, command: str, seed: int, report: Any) -> Any:
+    def train(models_dir: Path, data: TrainingData, command: str, seed: int, report: Any) -> Any:
         calls.append({"models": models_dir, "data": data, "command": command, "seed": seed})
         report("session_quality_model: epoch 1 of at most 40, log loss 0.9, on users set aside 0.8")
         report("session_quality_model, hidden layers none: validation log loss 0.8")

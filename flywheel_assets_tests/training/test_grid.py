@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.registry.files import SESSION_FILES
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import grid as fitting
-from flywheel_assets.training.figures import probabilities_in_order
 from flywheel_assets.training.grid import (
     LARGEST_RATIO,
     Point,
@@ -20,12 +19,12 @@ from flywheel_assets.training.grid import (
     standard_error,
     with_stopping,
 )
-from flywheel_assets.training.metrics import row_losses
+from flywheel_assets.training.metrics import probabilities_in_order, row_losses
 from flywheel_assets.training.network import fit_network
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated, quickly
 
-TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
+TASK = Task(SESSION_MODEL, SESSION_LABELS, FEATURES)
 ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from flywheel_assets.errors import LabelError
-from flywheel_assets.training.label_orders import order_of_labels
+from flywheel_assets.training.own_labels import order_of_labels
 
 IN_USE = ("Low", "Medium", "High")
 

@@ -21,7 +21,7 @@ from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import landed_sessions_verdicts as landed_verdicts
 from flywheel_assets.landing.landed_sessions import FILE, PRECEDENCE, ROW
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import Scorer, session_scorer
+from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions import session_predictions_verdicts as prediction_verdicts
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.users import enriched_export, label_transitions
@@ -73,7 +73,7 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    return session_scorer(ModelBundle.open(MODELS), MODELS)
+    return open_scorer(ModelBundle.open(MODELS), "session", MODELS)
 
 
 def written(path: Path, table: pa.Table | dict[str, Any]) -> Path:
@@ -507,7 +507,7 @@ def test_on_users_who_came_back(agree: Agree, labelled: dict[str, Path], earlier
 
 
 def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) -> None:
-    baseline = ModelBundle.open(MODELS).baseline
+    baseline = ModelBundle.open(MODELS)["session"].baseline
     assert baseline is not None
     narrow = type(baseline)(baseline.session_labels, baseline.user_labels, {"leads": baseline.features["leads"]})
 

@@ -13,10 +13,11 @@ import pytest
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry import lifecycle
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import ALL_FILES, MANIFEST, digests_of
-from flywheel_assets.registry.lifecycle import promote, rollback
-from flywheel_assets.registry.promotions import RECORD, Promotion, earlier_champion, read_promotions
+from flywheel_assets.registry.files import MANIFEST, digests_of
+from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.promotions_record import RECORD, Promotion, earlier_champion, read_promotions
 from flywheel_assets.registry.shelves import candidate, champion, known_bundles, labelled_by, versions_in
+from flywheel_assets_tests.bundles import ALL_FILES
 from flywheel_assets_tests.variants import write_candidate, write_variant
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)

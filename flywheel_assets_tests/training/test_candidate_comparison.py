@@ -16,12 +16,10 @@ from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.lifecycle import promote, rollback
-from flywheel_assets.registry.promotions import read_promotions
+from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.promotions_record import read_promotions
 from flywheel_assets.simulation.world import FEATURES
-from flywheel_assets.training.candidate_comparison import compare_bundles, latest_interval
-from flywheel_assets.training.candidate_promotion import promote_candidate
-from flywheel_assets.training.comparison_asset import COLUMNS
+from flywheel_assets.training.candidate_comparison import compare_bundles, latest_interval, promote_candidate
 from flywheel_assets_tests.histories import AFTER_GAP, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
 from flywheel_assets_tests.variants import write_candidate, write_holdout
@@ -239,7 +237,7 @@ def test_an_interrupted_promotion_is_completed_without_comparing_again(
     first, second = candidate(lived, begin).version, candidate(lived, again).version
     before = ModelBundle.open(MODELS).version
     with monkeypatch.context() as patched:
-        patched.setattr("flywheel_assets.registry.lifecycle.write_whole", full)
+        patched.setattr("flywheel_assets.registry.promotion.write_whole", full)
         with pytest.raises(ArtefactError, match="No space"):
             promote(models_dir, first, NOW, before, "because")
 

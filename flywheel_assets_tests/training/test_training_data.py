@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.errors import ArtefactError, LabelError
-from flywheel_assets.training.labelled import LabelledData
-from flywheel_assets.training.labelled_data import (
+from flywheel_assets.training.training_data import (
+    TrainingData,
     in_intervals,
     in_labelled_intervals,
     labelled_data,
@@ -32,7 +32,7 @@ def frames(*rows: tuple[str, str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return sessions, users
 
 
-def data(sessions: pd.DataFrame, users: pd.DataFrame, orders: Any = ORDERS) -> LabelledData:
+def data(sessions: pd.DataFrame, users: pd.DataFrame, orders: Any = ORDERS) -> TrainingData:
     return labelled_data(sessions, users, ["pages"], orders, "me")
 
 

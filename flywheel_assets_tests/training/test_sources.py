@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from flywheel_assets.training.label_sources import labelled_file, labelled_range
 
 from flywheel_assets.errors import LabelError, NotMaterializedError, SettingsError
 from flywheel_assets.segments.files import SegmentFiles
 from flywheel_assets.segments.segments import Cluster, Segments
 from flywheel_assets.simulation.world import FEATURES
-from flywheel_assets.training.label_sources import labelled_file, labelled_range
-from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import Project
 
@@ -35,7 +35,7 @@ def label_users(project: Project, labels: Sequence[tuple[str, str]]) -> None:
     label(project, "users", "a.parquet", labels, "user_id", "user_flywheel_label")
 
 
-def labelled(project: Project, first: str = FIRST, last: str = LAST) -> tuple[LabelledData, list[str]]:
+def labelled(project: Project, first: str = FIRST, last: str = LAST) -> tuple[TrainingData, list[str]]:
     warnings: list[str] = []
     with project.flywheel() as flywheel:
         return labelled_range(flywheel, first, last, warnings.append), warnings
@@ -250,7 +250,7 @@ def file_of(folder: Path, **changed: object) -> Path:
     return folder / "mine.parquet"
 
 
-def from_file(project: Project, path: Path) -> tuple[LabelledData, list[str]]:
+def from_file(project: Project, path: Path) -> tuple[TrainingData, list[str]]:
     warnings: list[str] = []
     with project.flywheel() as flywheel:
         return labelled_file(flywheel, path, warnings.append), warnings
