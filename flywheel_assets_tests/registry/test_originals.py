@@ -9,12 +9,12 @@ from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.files import digest, digests_of
 from flywheel_assets.registry.originals import Originals
 from flywheel_assets.sessions.session_model import SESSION_MODEL
-from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, write_model
+from flywheel_assets_tests.bundles import ALL_FILES, FEATURES, SESSION_LABELS, write_model
 
 
 def open_session(directory: Path) -> Originals:
     """As after an adoption: trusted as it is now."""
-    return Originals.open(directory, SESSION_MODEL.files, digests_of(directory))
+    return Originals.open(directory, SESSION_MODEL.files, digests_of(directory, SESSION_MODEL.files.originals))
 
 
 def test_a_scaler_fitted_on_an_array_is_refused_with_the_reason(models_dir: Path) -> None:
@@ -81,7 +81,7 @@ class Bomb:
 
 
 def test_a_pickle_that_nobody_vouched_for_is_not_opened(models_dir: Path) -> None:
-    digests = digests_of(models_dir)
+    digests = digests_of(models_dir, ALL_FILES)
     joblib.dump(Bomb(), models_dir / SESSION_MODEL.files.scaler)
 
     with pytest.raises(ArtefactError, match="truncated or replaced"):
@@ -89,10 +89,10 @@ def test_a_pickle_that_nobody_vouched_for_is_not_opened(models_dir: Path) -> Non
 
 
 def test_a_version_is_of_the_content_and_not_of_the_file(models_dir: Path) -> None:
-    before, files = open_session(models_dir), digests_of(models_dir)
+    before, files = open_session(models_dir), digests_of(models_dir, ALL_FILES)
     before.network.save(models_dir / SESSION_MODEL.files.network)
 
-    assert digests_of(models_dir) != files
+    assert digests_of(models_dir, ALL_FILES) != files
     assert open_session(models_dir).info(SESSION_LABELS).version == before.info(SESSION_LABELS).version
 
 
@@ -104,5 +104,5 @@ def test_a_version_changes_with_whatever_changes_predictions(tmp_path: Path, cha
     for values in (settings, settings | {change: changed[change]}):
         write_model(tmp_path, SESSION_MODEL.files, **values)
         digests = {name: digest((tmp_path / name).read_bytes()) for name in SESSION_MODEL.files.originals}
-        versions.add(Originals.open(tmp_path, SESSION_MODEL.files, digests).info(()).version)
+        versions.add(Originals.open(tmp_path, SESSION_MODEL.files, digests).info(SESSION_MODEL, ()).version)
     assert len(versions) == 2

@@ -13,14 +13,12 @@ import pytest
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import compiled_scorer, open_scorer
-from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.simulation.likelihood import session_posterior
 from flywheel_assets.simulation.optimum import confusion
 from flywheel_assets.simulation.sample import generate
 from flywheel_assets.simulation.share_rule import ShareRule
 from flywheel_assets.simulation.world import FEATURES, WORLD
 from flywheel_assets.users.user_distributions import user_distributions
-from flywheel_assets.users.user_model import USER_MODEL
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -31,8 +29,7 @@ def bundle() -> ModelBundle:
 
 
 def test_the_compiled_scorers_are_those_of_the_artefacts(bundle: ModelBundle) -> None:
-    assert compiled_scorer(MODELS, bundle, bundle["session"], SESSION_MODEL.files)
-    assert compiled_scorer(MODELS, bundle, bundle["user"], USER_MODEL.files)
+    assert all(compiled_scorer(MODELS, info) for info in bundle.models.values())
 
 
 def test_features_and_labels_are_those_of_the_sample(bundle: ModelBundle) -> None:

@@ -145,7 +145,7 @@ def reversed_models(tmp_path: Path) -> Path:
     manifest.write_text(json.dumps(value))
     bundle = ModelBundle.open(folder)
     network = onnx.load(folder / SESSION_MODEL.files.compiled)
-    onnx.helper.set_model_props(network, scorer_metadata(bundle["session"], SESSION_MODEL.files, bundle.digests))
+    onnx.helper.set_model_props(network, scorer_metadata(bundle["session"]))
     onnx.save(network, folder / SESSION_MODEL.files.compiled)
     return folder
 

@@ -54,7 +54,7 @@ def test_probabilities_that_are_certain_and_right_stay_what_they_are() -> None:
 
 def test_a_temperature_that_is_built_in_gives_the_tempered_probabilities(tmp_path: Path) -> None:
     write_originals(tmp_path)
-    model = Originals.open(tmp_path, SESSION_MODEL.files, digests_of(tmp_path))
+    model = Originals.open(tmp_path, SESSION_MODEL.files, digests_of(tmp_path, SESSION_MODEL.files.originals))
     rows = pd.DataFrame(random_features(200), columns=list(FEATURES))
     before = probabilities_in_order(model, rows, SESSION_LABELS)
     build_in(model, 2.5)

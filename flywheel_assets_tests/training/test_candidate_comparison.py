@@ -19,6 +19,7 @@ from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.promotion import promote, rollback
 from flywheel_assets.registry.promotions_record import read_promotions
 from flywheel_assets.simulation.world import FEATURES
+from flywheel_assets.training.assets import COMPARISON_COLUMNS
 from flywheel_assets.training.candidate_comparison import compare_bundles, latest_interval, promote_candidate
 from flywheel_assets_tests.histories import AFTER_GAP, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
@@ -282,7 +283,7 @@ def test_the_asset_writes_the_comparison_and_says_what_speaks_against_a_promotio
         flip["share"] for flip in value["flips"] if flip["latest"] and flip["level"] == "users"
     )
     rows = pq.read_table(folder / "model_comparison.parquet")
-    assert rows.column_names == [column.name for column in COLUMNS]
+    assert rows.column_names == [column.name for column in COMPARISON_COLUMNS]
     assert sum(r["Count"] for r in rows.to_pylist() if r["Latest"] and r["Level"] == "sessions") == 3
 
 

@@ -13,7 +13,7 @@ TASK = Task(SESSION_MODEL, SESSION_LABELS, FEATURES)
 
 
 def test_a_baseline_is_measured_at_a_temperature_of_its_own_as_the_network_is() -> None:
-    rows = labelled_sessions(users=20).sessions
+    rows = labelled_sessions(users=20)["session"].rows
     validation = rows[rows["part"] == "validation"]
     true = positions(validation["session_quality_label"], SESSION_LABELS)
     said = np.where(np.arange(len(true)) % 4, true, (true + 1) % 3)  # right three times in four, and surer than that

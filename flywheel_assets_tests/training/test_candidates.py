@@ -15,8 +15,8 @@ import pytest
 from flywheel_assets.errors import ArtefactError, TrainingError
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.files import MANIFEST, digests_of
-from flywheel_assets.registry.holdout import Holdout, known_users, scored
-from flywheel_assets.registry.scorer import open_scorer
+from flywheel_assets.registry.holdout import Holdout, scored
+from flywheel_assets.registry.scorer import Scorers, open_scorer
 from flywheel_assets.registry.verification import verify
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import candidates
@@ -29,7 +29,7 @@ from flywheel_assets.training.grid import Task
 from flywheel_assets.training.network import without_epochs
 from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets.users.user_model import USER_MODEL
-from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
+from flywheel_assets_tests.bundles import ALL_FILES, FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
 from flywheel_assets_tests.labelled import KEYS, SMALL_GRID, labelled_sessions, quickly
 
 COMMAND = "flywheel models train --from 2024-01-01 --to 2024-02-26"
@@ -67,6 +67,10 @@ def candidate(champion: dict[str, bytes], models_dir: Path, data: TrainingData, 
     return train_candidate(models_dir, data, COMMAND, 7, lines.append, SMALL_GRID)
 
 
+def with_rows(data: TrainingData, model: str, rows: pd.DataFrame) -> TrainingData:
+    return replace(data, models={**data.models, model: replace(data[model], rows=rows)})
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
@@ -89,7 +93,7 @@ def test_the_champion_is_untouched(candidate: Candidate, champion: dict[str, byt
 def test_the_holdout_is_the_validation_part_with_labels(candidate: Candidate, data: TrainingData) -> None:
     sessions = pd.read_parquet(candidate.bundle.directory / SESSION_MODEL.holdout)
     users = pd.read_parquet(candidate.bundle.directory / USER_MODEL.holdout)
-    expected = data.sessions[data.sessions["interval_start"] == KEYS[-1]].drop(columns="part")
+    expected = data["session"].rows[data["session"].rows["interval_start"] == KEYS[-1]].drop(columns="part")
 
     pd.testing.assert_frame_equal(sessions, expected.reset_index(drop=True))
     assert list(users.columns) == ["user_id", "interval_start", "user_flywheel_label"]
@@ -103,6 +107,7 @@ def test_the_baseline_is_of_what_the_served_models_say_of_the_validation_part(ca
     counts = np.bincount(label, minlength=3)
 
     assert bundle["session"].baseline is not None
+    assert bundle["user"].baseline is not None
     assert dict(bundle["session"].baseline.labels) == dict(zip(bundle["session"].labels, counts.tolist(), strict=True))
     assert sum(bundle["user"].baseline.labels.values()) == 60
     assert {sum(feature.counts) for feature in bundle["session"].baseline.features.values()} == {len(sessions)}
@@ -123,9 +128,11 @@ def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFac
         return train_model(task, rows, *rest)
 
     data = labelled_sessions()
-    busier = data.sessions.groupby(["user_id", "interval_start"])["pageviews"].rank(method="first") > 3
-    labels = [name if one else None for name, one in zip(data.sessions["session_quality_label"], busier, strict=True)]
-    data = replace(data, sessions=data.sessions.assign(session_quality_label=labels))
+    busier = data["session"].rows.groupby(["user_id", "interval_start"])["pageviews"].rank(method="first") > 3
+    labels = [
+        name if one else None for name, one in zip(data["session"].rows["session_quality_label"], busier, strict=True)
+    ]
+    data = with_rows(data, "session", data["session"].rows.assign(session_quality_label=labels))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(candidates, "train_model", noted)
         return train_candidate(tmp_path_factory.mktemp("partly"), data, COMMAND, 7, lambda line: None, SMALL_GRID), data
@@ -135,7 +142,12 @@ def test_the_baseline_and_holdout_are_of_all_sessions_and_the_figures_of_labelle
     partly: tuple[Candidate, TrainingData],
 ) -> None:
     (candidate, data), directory = partly, partly[0].bundle.directory
-    held = data.sessions[data.sessions["interval_start"] == KEYS[-1]].drop(columns="part").reset_index(drop=True)
+    held = (
+        data["session"]
+        .rows[data["session"].rows["interval_start"] == KEYS[-1]]
+        .drop(columns="part")
+        .reset_index(drop=True)
+    )
 
     pd.testing.assert_frame_equal(pd.read_parquet(directory / SESSION_MODEL.holdout), held)
     assert held["session_quality_label"].isna().sum() == 180
@@ -150,14 +162,13 @@ def test_the_baseline_and_holdout_are_of_all_sessions_and_the_figures_of_labelle
 def test_users_are_measured_and_their_baseline_counted_on_the_mixes_that_they_are_served(
     partly: tuple[Candidate, TrainingData], tmp_path: Path
 ) -> None:
-    bundle, user = partly[0].bundle, partly[0].user
-    holdout = Holdout.read(bundle.directory)
-    served = scored(Scorers(bundle, tmp_path), holdout)
+    bundle, user = partly[0].bundle, partly[0].figures["user"]
+    served = scored(Scorers(bundle, tmp_path), Holdout.read(bundle))["user"]
 
-    right = served.user_labels == known_users(holdout)["user_flywheel_label"]
+    right = served.labels == served.rows["user_flywheel_label"]
     assert user.network.evaluation.accuracy == pytest.approx(right.mean())
-    assert bundle["session"].baseline is not None
-    assert {k: n for k, n in bundle["user"].baseline.labels.items() if n} == dict(Counter(served.user_labels.tolist()))
+    assert bundle["user"].baseline is not None
+    assert {k: n for k, n in bundle["user"].baseline.labels.items() if n} == dict(Counter(served.labels.tolist()))
 
 
 def test_the_session_model_learns_from_labelled_sessions_and_the_user_model_from_mixes_of_all(
@@ -168,12 +179,13 @@ def test_the_session_model_learns_from_labelled_sessions_and_the_user_model_from
     assert len(sessions) == (4 * 48 + 60) * 3
     assert sessions["session_quality_label"].notna().all()
     assert len(users) == 4 * 48 + 60
-    assert set(users["sessions"]) == {6}, "the sessions of each mix"
+    mixes = users[["share_low_quality", "share_medium_quality", "share_high_quality"]]
+    np.testing.assert_allclose(mixes * 6, (mixes * 6).round(), atol=1e-9, err_msg="of all six sessions")
     assert set(users["part"]) == {"training", "stopping", "validation"}
 
 
 def test_figures_are_of_the_saved_models_probabilities(candidate: Candidate) -> None:
-    bundle, figures = candidate.bundle, candidate.session
+    bundle, figures = candidate.bundle, candidate.figures["session"]
     sessions = pd.read_parquet(bundle.directory / SESSION_MODEL.holdout)
     _, probabilities = open_scorer(bundle, "session", bundle.directory).score(sessions[list(FEATURES)].to_numpy(float))
     true = pd.Index(bundle["session"].labels).get_indexer(sessions["session_quality_label"])
@@ -185,7 +197,7 @@ def test_figures_are_of_the_saved_models_probabilities(candidate: Candidate) -> 
 
 
 def test_users_never_seen_in_training_and_the_network_without_the_outcome_have_figures(candidate: Candidate) -> None:
-    session, user = candidate.session, candidate.user
+    session, user = candidate.figures["session"], candidate.figures["user"]
 
     assert session.unseen_users is not None
     assert session.unseen_users.observations == 12 * 6
@@ -204,11 +216,11 @@ def test_manifest_and_card_tell_command_data_and_the_same_figures(candidate: Can
     assert training["command"] == COMMAND
     assert (training["intervals"], training["validation_intervals"]) == (list(KEYS), [KEYS[-1]])
     assert training["fingerprint"] == data.fingerprint
-    assert training["rows"]["validation user intervals"] == 60
+    assert training["rows"]["validation users"] == 60
     assert f"    {COMMAND}\n" in card
     for name, figures in (("session", candidate.figures["session"]), ("user", candidate.figures["user"])):
-        assert f"- accuracy: {100 * training[name]['accuracy']:.2f} %\n" in card
-        assert f"- macro F1: {training[name]['macro_f1']:.3f}\n" in card
+        assert f"- accuracy: {100 * training['figures'][name]['accuracy']:.2f} %\n" in card
+        assert f"- macro F1: {training['figures'][name]['macro_f1']:.3f}\n" in card
         assert worth(figures) in card
         for picture in ("confusion", "reliability"):
             assert f"({name}_{picture}.png)" in card
@@ -252,10 +264,10 @@ def test_a_broken_candidate_of_the_same_version_is_replaced(tmp_path: Path) -> N
     home = tmp_path / ModelBundle.open(staging).version
     home.mkdir()
     (home / MANIFEST).write_text("{")
-    before = digests_of(staging)
+    before = digests_of(staging, ALL_FILES)
 
     assert shelved(staging, home) == home
-    assert digests_of(home) == before
+    assert digests_of(home, ALL_FILES) == before
     assert list(tmp_path.iterdir()) == [home]
 
 
@@ -308,16 +320,14 @@ def test_data_that_cannot_be_learnt_from_leave_nothing_behind(
 def test_the_user_model_learns_from_what_the_session_model_says_and_not_from_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        candidates, "predicted_labels", lambda model, rows: pd.Series(SESSION_LABELS[0], index=rows.index)
-    )
+    monkeypatch.setattr(candidates, "predicted_labels", lambda model, rows: np.full(len(rows), SESSION_LABELS[0]))
     with pytest.raises(TrainingError, match="every feature of the users to learn from is constant"):
         train_candidate(tmp_path, labelled_sessions(), COMMAND, 7, lambda line: None, grid=((),))
 
 
 def test_a_user_with_two_labels_in_an_interval_is_named(tmp_path: Path, data: TrainingData) -> None:
-    twice = labelled_sessions()
-    object.__setattr__(twice, "users", pd.concat([twice.users, twice.users.iloc[[3]]]))
+    users = data["user"].rows
+    twice = with_rows(data, "user", pd.concat([users, users.iloc[[3]]]))
 
     with pytest.raises(TrainingError, match=r"the user u\d+ has two labels in interval 2024-01-01; expected one"):
         train_candidate(tmp_path, twice, COMMAND, 7, lambda line: None)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.training import reference_classifiers
 from flywheel_assets.training.grid import Task
 from flywheel_assets.training.reference_classifiers import BOOSTING, LOGISTIC, Probabilities, fit_reference_classifiers
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
@@ -12,8 +13,8 @@ ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
 
 
 def test_both_tell_the_labels_apart_in_the_order_from_worst_to_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "MOST_ROWS", 300)
-    found = list(fit_reference_classifiers(TASK, labelled_sessions(users=30).sessions, ALIKE, seed=1))
+    monkeypatch.setattr(reference_classifiers, "MOST_ROWS", 300)
+    found = list(fit_reference_classifiers(TASK, labelled_sessions(users=30)["session"].rows, ALIKE, seed=1))
 
     assert [name for name, _, _ in found] == [LOGISTIC, BOOSTING]
     for _, _, score in found:
@@ -23,7 +24,7 @@ def test_both_tell_the_labels_apart_in_the_order_from_worst_to_best(monkeypatch:
 
 
 def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others() -> None:
-    rows = labelled_sessions(users=20).sessions
+    rows = labelled_sessions(users=20)["session"].rows
     asked = rows[list(FEATURES)].to_numpy(float)
     found, other = (
         [score(asked) for _, _, score in fit_reference_classifiers(TASK, given, ALIKE, seed=1)]
@@ -35,7 +36,7 @@ def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others() -> Non
 
 
 def test_a_label_that_weighs_more_is_given_more_probability() -> None:
-    rows = labelled_sessions(users=20).sessions
+    rows = labelled_sessions(users=20)["session"].rows
     rows = rows.assign(pageviews=1.0)  # so that there is little else to go by
     heavy = ALIKE | {SESSION_LABELS[0]: 10.0}
     asked = rows[list(FEATURES)].to_numpy(float)

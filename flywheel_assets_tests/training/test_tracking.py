@@ -21,7 +21,7 @@ def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     bundle = write_artefacts(tmp_path / "models" / "candidates" / "v", compiled=False)
     for name in (SESSION_MODEL.holdout, USER_MODEL.holdout, "README.md", "session_confusion.png"):
         (bundle.directory / name).touch()
-    return Candidate(bundle, FIGURES, FIGURES, TRAINING)
+    return Candidate(bundle, {"session": FIGURES, "user": FIGURES}, TRAINING)
 
 
 def test_a_training_is_a_run_in_a_local_store_with_figures_data_files_and_commit(
