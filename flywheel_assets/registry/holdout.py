@@ -67,7 +67,7 @@ def scored(scorers: Scorers, holdout: Holdout) -> dict[str, Scored]:
     Raises ArtefactError when the holdout has no column for a feature, or one with nulls or infinite values."""
     views: dict[str, Scored] = {}
     for model, info in scorers.bundle.models.items():
-        if model not in holdout.tables:
+        if model not in holdout.tables or info.spec.shares_of not in (None, *views):
             continue
         scorer, table = scorers[model], holdout.tables[model]
         if info.spec.shares_of is not None:
@@ -146,9 +146,11 @@ def _figures(
     old = None
     if champion is None:
         problem = f"the champion has no {candidate.spec.name} model"
-    elif before is not None and set(champion.labels) != set(candidate.labels):
+    elif before is None:
+        problem = problem or f"the holdout has no rows for the features of the champion's {candidate.spec.name} model"
+    elif set(champion.labels) != set(candidate.labels):
         problem = f"the champion's labels are {', '.join(champion.order)}, the candidate's {', '.join(candidate.order)}"
-    elif before is not None:
+    else:
         old = before.probabilities[given][:, [champion.labels.index(label) for label in candidate.labels]]
     user, different = pd.factorize(rows["user_id"])
     metrics = paired_metrics(true, after.probabilities[given], old, user, RESAMPLES, SEED)

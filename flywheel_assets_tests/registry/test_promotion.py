@@ -11,7 +11,7 @@ from threading import Thread
 import pytest
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry import lifecycle
+from flywheel_assets.registry import promotion
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.files import MANIFEST, digests_of
 from flywheel_assets.registry.promotion import promote, rollback
@@ -138,8 +138,8 @@ class Killed(BaseException):
 
 
 STEPS = (
-    (lifecycle.shutil, "copy2"),
-    (lifecycle.shutil, "rmtree"),
+    (promotion.shutil, "copy2"),
+    (promotion.shutil, "rmtree"),
     (Path, "rename"),
     (Path, "replace"),
     (Path, "unlink"),
@@ -227,7 +227,7 @@ def test_a_rollback_killed_at_any_step_is_mended_by_the_same_command(
 
 def half_promoted(models: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after three files of the new champion."""
-    real, written = lifecycle.write_whole, []
+    real, written = promotion.write_whole, []
 
     def three(path: Path, content: bytes) -> None:
         if len(written) == 3:
@@ -237,7 +237,7 @@ def half_promoted(models: Path, version: str, monkeypatch: pytest.MonkeyPatch) -
 
     before = ModelBundle.open(models).version
     with monkeypatch.context() as patched:
-        patched.setattr(lifecycle, "write_whole", three)
+        patched.setattr(promotion, "write_whole", three)
         with pytest.raises(Killed):
             promote(models, version, NOW, before)
 
@@ -344,7 +344,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lifecycle.shutil, "copy2", full)
+    monkeypatch.setattr(promotion.shutil, "copy2", full)
     with pytest.raises(ArtefactError, match=r"cannot be changed: .*No space left on device"):
         promote(models, a, NOW, first)
     assert ModelBundle.open(models).version == first

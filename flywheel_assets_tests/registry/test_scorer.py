@@ -9,7 +9,7 @@ import pytest
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry import scorer as scoring
-from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
 from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.users.user_model import USER_MODEL
@@ -93,7 +93,7 @@ def test_scoring_loads_neither_tensorflow_nor_scikit_learn(made_once: Path) -> N
 import sys
 from pathlib import Path
 import numpy as np
-from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
 from flywheel_assets.registry.scorer import open_scorer
 bundle = ModelBundle.open(Path({str(made_once)!r}))
 open_scorer(bundle, "session", Path("none")).score(np.ones((2, 2)))
@@ -120,9 +120,9 @@ class Compilations:
         self.files: list[str] = []
         original = scoring.compile_model
 
-        def counted(bundle, info, files):  # type: ignore[no-untyped-def]
-            self.files.append(files.compiled)
-            return original(bundle, info, files)
+        def counted(directory: Path, info: ModelInfo) -> bytes:
+            self.files.append(info.files.compiled)
+            return original(directory, info)
 
         monkeypatch.setattr(scoring, "compile_model", counted)
 
