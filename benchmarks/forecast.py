@@ -23,7 +23,7 @@ from flywheel_assets.history.forecast_backtest import backtest
 from flywheel_assets.history.moves import Moves
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import session_scorer, user_scorer
+from flywheel_assets.registry.scorer import open_scorer
 from flywheel_assets.simulation.sample import Sample, generate
 from flywheel_assets.simulation.world import WORLD
 from flywheel_assets.tables.labels import ABSENT, share_column
@@ -103,8 +103,8 @@ class Models:
 
     def __init__(self, compiled: Path) -> None:
         self.bundle = ModelBundle.open(MODELS)
-        self.session = session_scorer(self.bundle, compiled)
-        self.user = user_scorer(self.bundle, compiled)
+        self.session = open_scorer(self.bundle, "session", compiled)
+        self.user = open_scorer(self.bundle, "user", compiled)
 
     def labels(self, sample: Sample) -> Labels:
         """Each user's flywheel label."""

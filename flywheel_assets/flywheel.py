@@ -20,7 +20,7 @@ from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import LandingIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import Scorer, session_scorer, user_scorer
+from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Column, Table, expand
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
@@ -95,8 +95,7 @@ class Flywheel:
     def scorer(self, model: str) -> Scorer:
         """The scorer of the champion's model of that name."""
         if model not in self._scorers:
-            opened = {"session": session_scorer, "user": user_scorer}[model]
-            self._scorers[model] = opened(self.models, self.warehouse.folder / "_compiled")
+            self._scorers[model] = open_scorer(self.models, model, self.warehouse.folder / "_compiled")
         return self._scorers[model]
 
     @cached_property

@@ -20,7 +20,7 @@ from flywheel_assets.intervals import Calendar
 SETTINGS = {
     "FLYWHEEL_LANDING_DIR": ("data/landing", "where parquet lands; read, never written"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
-    "FLYWHEEL_MODELS_DIR": ("models", "the six model artefacts, their manifest and the compiled scorers"),
+    "FLYWHEEL_MODELS_DIR": ("models", "the model artefacts, their manifest and the compiled scorers"),
     "FLYWHEEL_LABELS_DIR": ("data/labels", "labels of your own to train on, and the files that label segments"),
     "FLYWHEEL_FIRST_INTERVAL": ("2024-01-01", "the first day of interval 1"),
     "FLYWHEEL_LAST_INTERVAL": (

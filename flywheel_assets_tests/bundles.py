@@ -1,6 +1,6 @@
 """Tiny but real model artefacts, for tests of whatever reads a models folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +8,15 @@ import pandas as pd
 
 from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.compilation import compile_bundle
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles, digests_of
-from flywheel_assets.registry.originals import library_versions, opened
-from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.registry.files import digests_of
+from flywheel_assets.registry.keras_import import import_keras
+from flywheel_assets.registry.originals import Originals, library_versions
+from flywheel_assets.registry.spec import ModelFiles, ModelSpec, share_features
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.tables.drift import Baseline, FeatureBaseline
-from flywheel_assets.tables.labels import share_column
+from flywheel_assets.users.user_model import USER_MODEL
+
+ALL_FILES = (*SESSION_MODEL.files.originals, *USER_MODEL.files.originals)
 
 FEATURES = ("pageviews", "leads")
 SESSION_LABELS = ("Low Quality", "Medium Quality", "High Quality")
@@ -60,9 +64,8 @@ def write_originals(
 ) -> None:
     """The six artefacts as a team brings them, without a manifest."""
     directory.mkdir(parents=True, exist_ok=True)
-    write_model(directory, SESSION_FILES, features, session_labels, seed=seed)
-    shares = [share_column(label) for label in session_labels]
-    write_model(directory, USER_FILES, shares, user_labels, seed=seed, highest=1)
+    write_model(directory, SESSION_MODEL.files, features, session_labels, seed=seed)
+    write_model(directory, USER_MODEL.files, share_features(session_labels), user_labels, seed=seed, highest=1)
 
 
 def write_artefacts(
@@ -76,24 +79,23 @@ def write_artefacts(
 ) -> ModelBundle:
     """The six artefacts with their manifest and, unless ``compiled`` is false, both compiled scorers."""
     write_originals(directory, features, session_labels, user_labels, seed)
-    digests = digests_of(directory)
-    session, user = opened(directory, digests)
-    baseline = Baseline(
-        dict.fromkeys(session_labels, 40),
-        dict.fromkeys(user_labels, 20),
-        {name: FeatureBaseline((0.0, 5.0, 20.0), (30, 30, 30, 30)) for name in features},
-    )
-    bundle = write_manifest(
-        directory,
-        session.info(tuple(session_labels)),
-        user.info(tuple(user_labels)),
-        digests=digests,
-        libraries=library_versions(),
-        baseline=baseline if with_baseline else None,
-    )
+    orders = {SESSION_MODEL: session_labels, USER_MODEL: user_labels}
+    bundle = vouched(directory, orders, with_baseline)
     if compiled:
         compile_bundle(bundle)
     return bundle
+
+
+def vouched(directory: Path, orders: Mapping[ModelSpec, Sequence[str]], with_baseline: bool = True) -> ModelBundle:
+    """A manifest for the artefacts that are there, with labels from worst to best."""
+    infos = []
+    for spec, order in orders.items():
+        digests = digests_of(directory, spec.files.originals)
+        model = Originals.open(directory, spec.files, digests)
+        bins = {name: FeatureBaseline((0.0, 5.0, 20.0), (30, 30, 30, 30)) for name in model.features}
+        baseline = Baseline(dict.fromkeys(order, 40), bins) if with_baseline else None
+        infos.append(model.info(spec, tuple(order), digests, baseline))
+    return write_manifest(directory, infos, libraries=library_versions())
 
 
 def random_features(rows: int, columns: int = len(FEATURES), seed: int = 1) -> np.ndarray:

@@ -1,13 +1,15 @@
 """Labelled data to train on in seconds: sessions of three qualities, that one can tell apart by their counts."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from flywheel_assets.training.labelled import LabelledData
-from flywheel_assets.training.labelled_data import labelled_data
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training.network import Schedule
+from flywheel_assets.training.training_data import LabelledRows, TrainingData, training_data
+from flywheel_assets.users.user_model import USER_MODEL
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS
 
 KEYS = ("2024-01-01", "2024-01-15", "2024-01-29", "2024-02-12", "2024-02-26")
@@ -17,14 +19,14 @@ SMALL_GRID = ((), (4,))
 
 
 def quickly(rows: int, hidden_units: tuple[int, ...]) -> Schedule:
-    """In place of `fitting.schedule`: not much is learnt, and soon."""
+    """In place of `grid.schedule`: not much is learnt, and soon."""
     return Schedule(epochs=4, patience_epochs=2, batch_rows=64, learning_rate=0.1)
 
 
-def labelled_sessions(users: int = 60, keys: tuple[str, ...] = KEYS, **changes: Any) -> LabelledData:
+def labelled_sessions(users: int = 60, keys: tuple[str, ...] = KEYS, **changes: Any) -> TrainingData:
     """Six sessions a user and interval; pageviews are Poisson around 2, 10 and 30, leads around 0, 0.2 and 1. Every
     second user is engaged, and their sessions better; one in five comes in the last interval only. ``changes`` are
-    arguments of `labelled_data`."""
+    arguments of `data_of`."""
     random = np.random.default_rng(1)
     rows = []
     for key in keys:
@@ -49,7 +51,25 @@ def labelled_sessions(users: int = 60, keys: tuple[str, ...] = KEYS, **changes: 
         "orders": (SESSION_LABELS, USER_LABELS),
         "source": "a test",
     }
-    return labelled_data(**(arguments | changes))
+    return data_of(**(arguments | changes))
+
+
+def data_of(
+    sessions: pd.DataFrame,
+    users: pd.DataFrame,
+    features: Sequence[str] = FEATURES,
+    orders: tuple[Sequence[str], Sequence[str]] = (SESSION_LABELS, USER_LABELS),
+    source: str = "a test",
+    outcome_features: Sequence[str] = (),
+) -> TrainingData:
+    """Both tables as what the two models learn from."""
+    return training_data(
+        (
+            LabelledRows(SESSION_MODEL, sessions, tuple(orders[0]), tuple(features), tuple(outcome_features)),
+            LabelledRows(USER_MODEL, users, tuple(orders[1])),
+        ),
+        source,
+    )
 
 
 def otherwise_validated(rows: pd.DataFrame) -> pd.DataFrame:

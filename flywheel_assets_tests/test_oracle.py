@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from flywheel_assets.ranges import intervals_to_run
-from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.registry.keras_import import import_keras
 from flywheel_assets_tests.oracle import Classifier, Tables, whole_path
 from flywheel_assets_tests.projects import FEATURES, MODELS, Project
 

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo, write_manifest
-from flywheel_assets.registry.files import ALL_FILES, SESSION_FILES, USER_FILES, ModelFiles, digest, digests_of
+from flywheel_assets.registry.files import digest, digests_of
 from flywheel_assets.registry.scorer import scorer_metadata
 from flywheel_assets.registry.shelves import CANDIDATES
-from flywheel_assets.tables.labels import share_column
+from flywheel_assets.registry.spec import ModelFiles, share_features
 from flywheel_assets_tests.projects import MODELS
 
 
@@ -31,21 +31,19 @@ def write_variant(
     session looks three times as busy. ``session_labels``: new names of some labels."""
     directory.mkdir(parents=True, exist_ok=True)
     shipped = ModelBundle.open(MODELS)
-    for name in ALL_FILES:
+    for name in shipped.digests:
         (directory / name).write_bytes((MODELS / name).read_bytes() + mark.encode())
     (directory / "README.md").write_text(f"the card of {mark}")
     names = session_labels or {}
-    session = _renamed(shipped.session, f"{mark} session", names)
+    session = _renamed(shipped["session"], directory, f"{mark} session", names)
     user = replace(
-        _renamed(shipped.user, f"{mark} user", {}),
-        features=tuple(share_column(names.get(label, label)) for label in shipped["session"].order),
+        _renamed(shipped["user"], directory, f"{mark} user", {}),
+        features=share_features([names.get(label, label) for label in shipped["session"].order]),
     )
-    bundle = write_manifest(
-        directory, session, user, digests=digests_of(directory), libraries={}, baseline=shipped.baseline
-    )
-    for info, files, scale in ((session, SESSION_FILES, session_scale), (user, USER_FILES, user_scale)):
-        metadata = scorer_metadata(info, files, bundle.digests)
-        (directory / files.compiled).write_bytes(_scaled(files, scale, json.dumps(metadata)))
+    bundle = write_manifest(directory, [session, user], libraries={})
+    for info, scale in ((session, session_scale), (user, user_scale)):
+        content = _scaled(info.files, scale, json.dumps(scorer_metadata(info)))
+        (directory / info.files.compiled).write_bytes(content)
     return bundle
 
 
@@ -65,12 +63,13 @@ def write_holdout(
     pd.DataFrame(users).to_parquet(directory / "holdout_users.parquet")
 
 
-def _renamed(info: ModelInfo, mark: str, names: Mapping[str, str]) -> ModelInfo:
+def _renamed(info: ModelInfo, directory: Path, mark: str, names: Mapping[str, str]) -> ModelInfo:
     return replace(
         info,
         version=digest(mark.encode())[:12],
         labels=tuple(names.get(label, label) for label in info.labels),
         order=tuple(names.get(label, label) for label in info.order),
+        digests=digests_of(directory, info.digests),
     )
 
 

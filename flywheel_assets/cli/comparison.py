@@ -7,22 +7,21 @@ from rich.text import Text
 
 from flywheel_assets.cli.console import table
 from flywheel_assets.registry.bootstrap import Estimate
-from flywheel_assets.registry.comparison import Flips, Level, ModelComparison
+from flywheel_assets.registry.comparison import Flips, ModelComparison
 
 
 def comparison_report(
-    found: ModelComparison, orders: Mapping[Level, Sequence[str]], objections: Sequence[str]
+    found: ModelComparison, orders: Mapping[str, Sequence[str]], objections: Sequence[str]
 ) -> RenderableType:
-    """``orders``: the labels of both levels, worst to best. Intervals of 95 % stand in brackets."""
+    """``orders``: the labels of each level, worst to best. Intervals of 95 % stand in brackets."""
     parts: list[RenderableType] = [
         Text(f"candidate {found.candidate} against champion {found.champion}", style="bold"),
         Text(),
     ]
     if found.holdout:
-        words = {"sessions": "sessions", "users": "intervals"}
-        sizes = ", ".join(f"{one.rows:,} {words[one.level]} of {one.users:,} users" for one in found.holdout)
+        sizes = ", ".join(f"{one.level}: {one.rows:,} rows of {one.users:,} users" for one in found.holdout)
         columns: tuple[str, ...] = ("of", "figure", "candidate", "champion", "difference")
-        parts += [_title(f"On the candidate's holdout: {sizes}"), table(columns, _figures(found)), Text()]
+        parts += [_title(f"On the candidate's holdout, {sizes}"), table(columns, _figures(found)), Text()]
     for remark in found.remarks:
         parts += [Text(f"note: {remark}", style="yellow"), Text()]
     if found.flips:

@@ -10,13 +10,21 @@ def list_models() -> None:
     from flywheel_assets.registry.shelves import known_bundles
     from flywheel_assets.settings import Settings
 
-    found = known_bundles(Settings.read().models_dir)
+    bundles = known_bundles(Settings.read().models_dir)
+    models = list(dict.fromkeys(name for one in bundles for name in one.models))
     rows = [
-        (one.version, one.place, one.session, one.user, one.since, "not whole, see below" if one.problem else one.why)
-        for one in found
+        (
+            one.version,
+            one.place,
+            *(one.models.get(name) for name in models),
+            one.since,
+            "not whole, see below" if one.problem else one.why,
+        )
+        for one in bundles
     ]
-    terminal().print(table(("version", "is", "session model", "user model", "champion from (UTC)", "why"), rows))
-    for one in found:
+    columns = ("version", "is", *(f"{name} model" for name in models), "champion from (UTC)", "why")
+    terminal().print(table(columns, rows))
+    for one in bundles:
         if one.problem:
             click.echo(f"\n{one.problem}")
 
@@ -29,7 +37,7 @@ def compare(version: str) -> None:
     from flywheel_assets.cli.comparison import comparison_report
     from flywheel_assets.cli.console import terminal
     from flywheel_assets.flywheel import Flywheel
-    from flywheel_assets.registry.comparison import Level, objections
+    from flywheel_assets.registry.promotion import objections
     from flywheel_assets.registry.shelves import promotable
     from flywheel_assets.settings import Settings
     from flywheel_assets.training.candidate_comparison import compare_bundles
@@ -38,7 +46,7 @@ def compare(version: str) -> None:
         bundle = promotable(flywheel.settings.models_dir, version)
         found = compare_bundles(flywheel, bundle, flywheel.models)
         against = objections(found, flywheel.settings.max_flips)
-    orders: dict[Level, tuple[str, ...]] = {"sessions": bundle["session"].order, "users": bundle["user"].order}
+    orders = {info.spec.rows: info.order for info in bundle.models.values()}
     terminal().print(comparison_report(found, orders, against), highlight=False)
 
 
@@ -52,7 +60,7 @@ def promote(version: str, force: bool, why: str) -> None:
     Typed again after a kill, it completes."""
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
-    from flywheel_assets.training.candidate_promotion import promote_candidate
+    from flywheel_assets.training.candidate_comparison import promote_candidate
 
     if force and not why.strip():
         raise click.UsageError('--force needs --why "...", which goes into the record')
@@ -72,7 +80,7 @@ def rollback(why: str) -> None:
     promotion, undo that."""
     from datetime import UTC, datetime
 
-    from flywheel_assets.registry.lifecycle import rollback as rolled_back
+    from flywheel_assets.registry.promotion import rollback as rolled_back
     from flywheel_assets.settings import Settings
 
     done = rolled_back(Settings.read().models_dir, datetime.now(UTC), why.strip())

@@ -10,12 +10,12 @@ import click
 from flywheel_assets.cli import lifecycle as cli_lifecycle
 
 if TYPE_CHECKING:
-    from flywheel_assets.training.network import Report
+    from flywheel_assets.training.network import Log
 
 
 @click.group()
 def models() -> None:
-    """Train, adopt, compile and verify the two models; compare, promote and roll back what was trained."""
+    """Train, adopt, compile and verify the models; compare, promote and roll back what was trained."""
 
 
 for _command in (cli_lifecycle.list_models, cli_lifecycle.compare, cli_lifecycle.promote, cli_lifecycle.rollback):
@@ -36,7 +36,7 @@ _MODELS_DIR = click.argument("directory", type=click.Path(path_type=Path, file_o
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Make a whole models folder there, by the recipe of the shipped models, and no candidate.",
+    help="Make a whole models folder there, as the shipped one was made, and no candidate.",
 )
 @click.pass_context
 def train(
@@ -59,23 +59,29 @@ def train(
     drawn = [name for name in ("users", "intervals") if context.get_parameter_source(name) != _DEFAULT]
     if drawn and (ranged or labelled):
         raise click.UsageError(f"--{drawn[0]} is for simulated sessions; leave it out with --from, --to and --labelled")
-    if out:
-        _make(out, users, intervals, seed)
-        return
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
+    from flywheel_assets.simulation.labelled_sample import sample_source
+    from flywheel_assets.simulation.world import WORLD
     from flywheel_assets.training.card import worth
-    from flywheel_assets.training.sources import file_source, range_source, sample_source, train_and_track
+    from flywheel_assets.training.sources import file_source, range_source, train_and_track, train_models_folder
 
+    if out:
+        bundle = train_models_folder(
+            out, sample_source(WORLD, users, intervals, seed, "--out models"), seed, _progress()
+        )
+        click.echo(f"version {bundle.version} in {out}; how well it does: {out / 'README.md'}")
+        return
     settings, warn = Settings.read(), partial(click.echo, err=True)
     if ranged or labelled:
         with Flywheel.open(settings) as flywheel:
             source = file_source(flywheel, labelled, warn) if labelled else range_source(flywheel, first, last, warn)
     else:
-        source = sample_source(users, intervals, seed)
+        source = sample_source(WORLD, users, intervals, seed)
     candidate, _ = train_and_track(settings.models_dir, source, seed, _progress())
-    click.echo(f"session model: {worth(candidate.session)}\nuser model: {worth(candidate.user)}")
-    clustered = " and ".join(source[0].from_clusters)
+    for name, figures in candidate.figures.items():
+        click.echo(f"{name} model: {worth(figures)}")
+    clustered = " and ".join(source.data.from_clusters)
     if clustered:
         click.echo(
             f"The labels of {clustered} were made from clusters: agreement with them measures how well the clusters "
@@ -87,19 +93,11 @@ def train(
 _DEFAULT = click.core.ParameterSource.DEFAULT
 
 
-def _progress() -> "Report":
-    """Where a training says how far it is: epoch by epoch on a terminal alone."""
+def _progress() -> "Log":
+    """Where a training writes its progress; epochs only on a terminal."""
     from flywheel_assets.training.network import without_epochs
 
     return click.echo if sys.stdout.isatty() else without_epochs(click.echo)
-
-
-def _make(out: Path, users: int, intervals: int, seed: int) -> None:
-    from flywheel_assets.simulation.shipped_models import make_bundle
-    from flywheel_assets.simulation.world import WORLD
-
-    bundle = make_bundle(out, WORLD, users, intervals, seed, _progress())
-    click.echo(f"version {bundle.version} in {bundle.directory}; how well it does: {bundle.directory / 'README.md'}")
 
 
 @models.command("compile")
@@ -116,32 +114,30 @@ def compile_models(directory: Path | None) -> None:
 @models.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--yes", is_flag=True, help="The source of the files is trusted; ask nothing.")
-@click.option(
-    "--label-order", "orders", multiple=True, metavar="WORST,..,BEST", help="Once for each of the two models."
-)
+@click.option("--label-order", "orders", multiple=True, metavar="WORST,..,BEST", help="Once for each model.")
 def adopt(directory: Path, yes: bool, orders: tuple[str, ...]) -> None:
-    """Adopt the six artefacts in DIRECTORY, which have no manifest: show them, ask for trust and for the order of the
+    """Adopt the artefacts in DIRECTORY, which have no manifest: show them, ask for trust and for the order of the
     labels, write the manifest and compile."""
     from flywheel_assets.registry.adoption import adopt as adopted
     from flywheel_assets.registry.adoption import inventory
-    from flywheel_assets.registry.originals import opened
+    from flywheel_assets.registry.originals import Originals
+    from flywheel_assets.users.user_model import MODELS
 
-    artefacts = inventory(directory)
+    artefacts = inventory(directory, MODELS)
     for file in artefacts:
         click.echo(f"  {file.name}  {file.size_bytes:,} bytes  SHA-256 {file.digest}")
     if not yes:
         click.echo("Pickles and Keras files are programs: opening them runs whatever code they hold.")
         click.confirm("Do you trust the source of these files?", abort=True)
-    opened_models = opened(directory, {file.name: file.digest for file in artefacts})
-    for name, model in zip(("session", "user"), opened_models, strict=True):
+    digests = {file.name: file.digest for file in artefacts}
+    opened = {spec: Originals.open(directory, spec.files, digests) for spec in MODELS}
+    for spec, model in opened.items():
         layers = " > ".join(type(layer).__name__ for layer in model.network.layers)
-        click.echo(f"{name} model: {', '.join(model.features)} > {layers} > {', '.join(model.labels)}")
-    session, user = opened_models
-    label_orders = (
-        _label_order("session", session.labels, orders, ask=not yes),
-        _label_order("user", user.labels, orders, ask=not yes),
-    )
-    bundle = adopted(directory, artefacts, opened_models, label_orders)
+        click.echo(f"{spec.name} model: {', '.join(model.features)} > {layers} > {', '.join(model.labels)}")
+    ordered = {
+        spec: (model, _label_order(spec.name, model.labels, orders, ask=not yes)) for spec, model in opened.items()
+    }
+    bundle = adopted(directory, artefacts, ordered)
     click.echo(f"adopted as version {bundle.version}; without a baseline, drift is measured between intervals only")
     click.echo(f"next: flywheel models verify {directory}, then set FLYWHEEL_MODELS_DIR to it")
 

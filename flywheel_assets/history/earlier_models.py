@@ -8,7 +8,7 @@ import ibis.expr.types as ir
 from flywheel_assets.errors import ArtefactError, NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.registry.shelves import labelled_by
+from flywheel_assets.registry.shelves import bundle_with
 from flywheel_assets.users.second_opinion import models_of, second_opinion
 from flywheel_assets.users.spine import LABELLED
 
@@ -43,7 +43,7 @@ def by_models_of(flywheel: Flywheel, before: Interval | None, interval: Interval
         yield None
         return
     try:
-        bundle = labelled_by(flywheel.settings.models_dir, *old)
+        bundle = bundle_with(flywheel.settings.models_dir, dict(zip(("session", "user"), old, strict=True)))
     except ArtefactError as error:
         raise ArtefactError(
             f"{before.key} was labelled by other models than {interval.key}, and they are gone: {error}. Put that "

@@ -1,10 +1,10 @@
-"""Adopting six artefacts that came without a manifest: what they are, the order of their labels, and the manifest.
+"""Adopting artefacts that came without a manifest: what they are, the order of their labels, and the manifest.
 
 Whether they are trusted is the caller's question, asked between :func:`inventory`, which opens nothing, and
-:func:`flywheel_assets.registry.originals.opened`, which runs whatever code the files hold.
+:meth:`flywheel_assets.registry.originals.Originals.open`, which runs whatever code the files hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,16 +13,9 @@ import numpy as np
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.compilation import compile_bundle
-from flywheel_assets.registry.files import (
-    ALL_FILES,
-    MANIFEST,
-    SESSION_FILES,
-    USER_FILES,
-    check_folder,
-    digests_of,
-    missing_files,
-)
+from flywheel_assets.registry.files import MANIFEST, check_folder, digests_of, missing_files
 from flywheel_assets.registry.originals import Originals, library_versions
+from flywheel_assets.registry.spec import ModelSpec
 
 SUM_TOLERANCE = 1e-3
 PROBED_ROWS = 256
@@ -37,20 +30,21 @@ class Artefact:
     digest: str
 
 
-def inventory(directory: Path) -> list[Artefact]:
-    """The six files. Raises ArtefactError when the folder or one of them is missing, and when a manifest vouches for
-    them already."""
+def inventory(directory: Path, specs: Sequence[ModelSpec]) -> list[Artefact]:
+    """The three files of each model. Raises ArtefactError when the folder or one of them is missing, and when a
+    manifest vouches for them already."""
     check_folder(directory)
-    missing = missing_files(directory)
+    names = [name for spec in specs for name in spec.files.originals]
+    missing = missing_files(directory, names)
     if missing:
-        raise ArtefactError(f"{directory} lacks {', '.join(missing)}; expected six artefacts: {', '.join(ALL_FILES)}")
+        raise ArtefactError(f"{directory} lacks {', '.join(missing)}; expected {len(names)}: {', '.join(names)}")
     if (directory / MANIFEST).exists():
         raise ArtefactError(
             f"{directory / MANIFEST} is there already; to check these artefacts type: "
             f"flywheel models verify {directory}; to adopt others in their place, delete the manifest first"
         )
-    digests = digests_of(directory)
-    return [Artefact(name, (directory / name).stat().st_size, digests[name]) for name in ALL_FILES]
+    digests = digests_of(directory, names)
+    return [Artefact(name, (directory / name).stat().st_size, digests[name]) for name in names]
 
 
 def matching_order(labels: Sequence[str], orders: Sequence[str]) -> tuple[str, ...] | None:
@@ -62,24 +56,18 @@ def matching_order(labels: Sequence[str], orders: Sequence[str]) -> tuple[str, .
 def adopt(
     directory: Path,
     artefacts: Sequence[Artefact],
-    models: tuple[Originals, Originals],
-    orders: tuple[tuple[str, ...], tuple[str, ...]],
+    models: Mapping[ModelSpec, tuple[Originals, tuple[str, ...]]],
 ) -> ModelBundle:
-    """Writes the manifest, without a drift baseline, and the compiled scorers. ``models`` and ``orders``, from the
-    worst label to the best, are the session model's and the user model's.
+    """Writes the manifest, without a drift baseline, and the compiled scorers. ``models``: each with its labels from
+    the worst to the best.
 
     Raises ArtefactError when the models do not fit each other, or when one does not give probabilities.
     """
-    session, user = models
-    check_probabilities(directory / SESSION_FILES.network, session)
-    check_probabilities(directory / USER_FILES.network, user)
-    bundle = write_manifest(
-        directory,
-        session.info(orders[0]),
-        user.info(orders[1]),
-        digests={artefact.name: artefact.digest for artefact in artefacts},
-        libraries=library_versions(),
-    )
+    digests = {artefact.name: artefact.digest for artefact in artefacts}
+    for spec, (originals, _) in models.items():
+        check_probabilities(directory / spec.files.network, originals)
+    infos = [originals.info(spec, order, digests) for spec, (originals, order) in models.items()]
+    bundle = write_manifest(directory, infos, libraries=library_versions())
     try:
         compile_bundle(bundle)
     except Exception:

@@ -1,76 +1,113 @@
-"""The model artefacts: six files and the manifest that says what they are. Reads JSON and digests only, never a pickle.
+"""A bundle: the models that belong together, in one folder with the manifest that says what they are.
 
-Opening the files themselves is `originals`, making one ONNX file of a model's three is `compiling`.
+Reads JSON and digests only, never a pickle. Opening the artefacts is `originals`, scoring is `scorer`.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.files import ALL_FILES, MANIFEST, check_folder, digest, missing_files, read_trusted
-from flywheel_assets.registry.promotions import read_promotions, unfinished
+from flywheel_assets.registry.files import MANIFEST, check_folder, digest, has_artefacts, missing_files, read_trusted
+from flywheel_assets.registry.previous_manifest import in_present_form
+from flywheel_assets.registry.promotions_record import read_promotions, unfinished
+from flywheel_assets.registry.spec import ModelFiles, ModelSpec, share_features
 from flywheel_assets.tables.drift import Baseline
-from flywheel_assets.tables.labels import ABSENT, clashes, share_column
+from flywheel_assets.tables.labels import ABSENT, clashes
 from flywheel_assets.warehouse.files import write_whole
+
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What one of the two models is, known without opening a pickle.
+    """What a trained model is, known without opening a pickle.
 
     ``version`` is 12 hex digits of a digest of weights, configuration, scaler and labels; ``features`` the scaler's, in
     its order, with the ``minimums`` of its training data; ``labels`` in the order of the model's outputs; ``order`` the
-    same labels from worst to best.
+    same labels from worst to best; ``digests`` the SHA-256 of its three artefacts. ``baseline`` is None for an adopted
+    model.
     """
 
+    spec: ModelSpec
     version: str
     features: tuple[str, ...]
     minimums: tuple[float, ...]
     labels: tuple[str, ...]
     order: tuple[str, ...]
+    digests: Mapping[str, str] = field(default_factory=dict)
+    baseline: Baseline | None = None
+
+    @property
+    def files(self) -> ModelFiles:
+        return self.spec.files
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "ModelInfo":
+        spec = ModelSpec(**{**value["spec"], "files": ModelFiles(**value["spec"]["files"])})
         return cls(
+            spec,
             str(value["version"]),
             tuple(value["features"]),
             tuple(map(float, value["minimums"])),
             tuple(value["labels"]),
             tuple(value["order"]),
+            {name: str(value["files"][name]) for name in spec.files.originals},
+            None if value["baseline"] is None else Baseline.from_json(value["baseline"]),
         )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "spec": asdict(self.spec),
+            "features": self.features,
+            "minimums": self.minimums,
+            "labels": self.labels,
+            "order": self.order,
+            "files": dict(self.digests),
+            "baseline": None if self.baseline is None else asdict(self.baseline),
+        }
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """A folder of artefacts whose six files are those of its manifest. ``baseline`` is None for an adopted bundle, and
-    ``training``, what the manifest says of how the models were made, is empty."""
+    """Models by name, in the order in which they are trained and score. ``training``, what the manifest says of how
+    they were made, is empty for an adopted bundle."""
 
     directory: Path
     version: str
-    session: ModelInfo
-    user: ModelInfo
-    baseline: Baseline | None
-    digests: Mapping[str, str]
+    models: Mapping[str, ModelInfo]
     libraries: Mapping[str, str]
     training: Mapping[str, Any]
 
     def __getitem__(self, model: str) -> ModelInfo:
         """The model of that name. Raises KeyError."""
-        return {"session": self.session, "user": self.user}[model]
+        return self.models[model]
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of every artefact, by file name."""
+        return {name: sha for info in self.models.values() for name, sha in info.digests.items()}
 
     @classmethod
     def open(cls, directory: Path) -> "ModelBundle":
         """The bundle in ``directory``.
 
-        Raises ArtefactError when the folder, the manifest or one of the six files is missing, when a file is not that
-        of the manifest, and when the two models do not fit each other. Where a promotion was interrupted, it says which
-        command completes that.
+        Raises ArtefactError when the folder, the manifest or an artefact is missing, when a file is not that of the
+        manifest, and when the models do not fit each other. Where a promotion was interrupted, the message names the
+        command that completes it.
         """
         try:
-            return cls._opened(directory)
+            bundle = cls.declared(directory)
+            missing = missing_files(directory, bundle.digests)
+            if missing:
+                raise ArtefactError(f"{directory} lacks {listed(missing)}; {_ways_out(directory)}")
+            for name, expected in bundle.digests.items():
+                read_trusted(directory / name, expected)
+            check_fit(bundle.models.values())
+            return bundle
         except ArtefactError:
             begun = unfinished(read_promotions(directory))
             if begun is None:
@@ -78,15 +115,12 @@ class ModelBundle:
             raise ArtefactError(f"{directory} holds files of two bundles: {begun.interruption}") from None
 
     @classmethod
-    def _opened(cls, directory: Path) -> "ModelBundle":
+    def declared(cls, directory: Path) -> "ModelBundle":
+        """What the manifest says; no other file is looked at. Raises ArtefactError."""
         path = directory / MANIFEST
         check_folder(directory)
-        missing = missing_files(directory)
-        if missing:
-            raise ArtefactError(
-                f"{directory} lacks {', '.join(missing)}; expected six model artefacts: copy there what is missing, "
-                f"set FLYWHEEL_MODELS_DIR to the folder that has it, or type: flywheel models train --out {directory}"
-            )
+        if not has_artefacts(directory):
+            raise ArtefactError(f"{directory} has no model artefacts; {_ways_out(directory)}")
         if not path.is_file():
             raise ArtefactError(
                 f"{path} is missing, so nobody has said that these artefacts are to be trusted; "
@@ -94,88 +128,102 @@ class ModelBundle:
             )
         try:
             manifest = json.loads(path.read_text())
-            bundle = cls(
+            present = manifest if "format" in manifest else in_present_form(manifest)
+            if present.get("format", FORMAT) != FORMAT:
+                raise ValueError(f"format {present['format']}, expected {FORMAT}")
+            return cls(
                 directory=directory,
-                version=str(manifest["version"]),
-                session=ModelInfo.from_json(manifest["session"]),
-                user=ModelInfo.from_json(manifest["user"]),
-                baseline=None if manifest["baseline"] is None else Baseline.from_json(manifest["baseline"]),
-                digests={name: str(manifest["files"][name]) for name in ALL_FILES},
-                libraries=dict(manifest["libraries"]),
-                training=dict(manifest.get("training") or {}),
+                version=str(present["version"]),
+                models={name: ModelInfo.from_json(value) for name, value in present["models"].items()},
+                libraries=dict(present["libraries"]),
+                training=dict(present.get("training") or {}),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(
                 f"{path} is not a manifest that this version reads ({type(error).__name__}: {error}); "
                 f"delete it and type: flywheel models adopt {directory}"
             ) from None
-        for name in ALL_FILES:
-            read_trusted(directory / name, bundle.digests[name])
-        check_fit(bundle["session"], bundle["user"])
-        return bundle
 
 
-def check_fit(session: ModelInfo, user: ModelInfo) -> None:
-    """Raises ArtefactError unless each order is one of the model's labels, the user model's features are exactly the
-    shares of the session labels, and the labels of both models can have columns side by side in one export."""
-    for info in (session, user):
+def check_fit(models: Iterable[ModelInfo]) -> None:
+    """Raises ArtefactError unless each order is one of the model's labels and no two models have one noun for their
+    rows. A model on the shares of another's labels needs exactly these as features, and labels that can have columns
+    beside the other's in one export."""
+    earlier: dict[str, ModelInfo] = {}
+    for info in models:
         if sorted(info.order) != sorted(info.labels):
             raise ArtefactError(
-                f"the label order {_listed(info.order)} is not one of the labels {_listed(info.labels)}; "
+                f"the label order {listed(info.order)} is not one of the labels {listed(info.labels)}; "
                 "expected each of them once, from the worst to the best"
             )
         if ABSENT in info.labels:
             raise ArtefactError(f"a label is {ABSENT!r}, which in transitions means a user without one: rename it")
-    pairs = clashes((*session.labels, *user.labels))
-    both = set(session.labels) & set(user.labels)
+        if info.spec.rows in {other.spec.rows for other in earlier.values()}:
+            raise ArtefactError(f"two models call their rows {info.spec.rows!r}; expected a noun of its own for each")
+        if info.spec.shares_of is not None:
+            if info.spec.shares_of not in earlier:
+                raise ArtefactError(
+                    f"the {info.spec.name} model needs the model {info.spec.shares_of!r} before it; "
+                    f"found: {listed(earlier) or 'none'}"
+                )
+            _check_shares(earlier[info.spec.shares_of], info)
+        earlier[info.spec.name] = info
+
+
+def _check_shares(source: ModelInfo, info: ModelInfo) -> None:
+    this, other = info.spec.name, source.spec.name
+    pairs = clashes((*source.labels, *info.labels))
+    both = set(source.labels) & set(info.labels)
     if pairs or both:
-        one, other = pairs[0] if pairs else (min(both),) * 2
+        one, another = pairs[0] if pairs else (min(both),) * 2
         raise ArtefactError(
-            f"the labels {one!r} and {other!r} would share the column of one probability in the export; "
-            f"session labels are {_listed(session.labels)}, user labels {_listed(user.labels)}: rename one, train again"
+            f"the labels {one!r} and {another!r} would share the column of one probability in the export; {other} "
+            f"labels are {listed(source.labels)}, {this} labels {listed(info.labels)}: rename one, train again"
         )
-    shares = {share_column(label): label for label in session.labels}
-    unknown = [label for column, label in shares.items() if column not in user.features]
+    shares = dict(zip(share_features(source.labels), source.labels, strict=True))
+    unknown = [label for column, label in shares.items() if column not in info.features]
     if unknown:
         raise ArtefactError(
-            f"session labels that the user model doesn't know: {_listed(unknown)}; its features are "
-            f"{_listed(user.features)}. Both models must be trained on the same session labels"
+            f"{other} labels that the {this} model doesn't know: {listed(unknown)}; its features are "
+            f"{listed(info.features)}. Both models must be trained on the same {other} labels"
         )
-    extra = [feature for feature in user.features if feature not in shares]
+    extra = [feature for feature in info.features if feature not in shares]
     if extra:
         raise ArtefactError(
-            f"the user model needs {_listed(extra)}, which the session labels ({_listed(session.labels)}) don't give; "
-            f"its scaler must be fitted on exactly the columns {_listed(shares)}"
+            f"the {this} model needs {listed(extra)}, which the {other} labels ({listed(source.labels)}) don't give; "
+            f"its scaler must be fitted on exactly the columns {listed(shares)}"
         )
 
 
 def write_manifest(
     directory: Path,
-    session: ModelInfo,
-    user: ModelInfo,
+    models: Sequence[ModelInfo],
     *,
-    digests: Mapping[str, str],
     libraries: Mapping[str, str],
-    baseline: Baseline | None = None,
     training: Mapping[str, Any] | None = None,
 ) -> ModelBundle:
-    """Vouches for the six files with these ``digests`` in ``directory``, and opens the bundle. ``training`` is how they
-    were made and measured, whatever a reader may want to know of that.
+    """Vouches for the artefacts of these models in ``directory``, and opens the bundle. ``training`` is how they were
+    made and measured, whatever a reader may want to know of that.
 
-    Raises ArtefactError when the two models do not fit each other."""
-    check_fit(session, user)
+    Raises ArtefactError when the models do not fit each other."""
+    check_fit(models)
     manifest = {
-        "version": digest((session.version + user.version).encode())[:12],
-        "session": asdict(session),
-        "user": asdict(user),
-        "files": dict(digests),
+        "format": FORMAT,
+        "version": digest("".join(info.version for info in models).encode())[:12],
+        "models": {info.spec.name: info.to_json() for info in models},
         "libraries": dict(libraries),
-        "baseline": None if baseline is None else baseline.to_json(),
         "training": training,
     }
     write_whole(directory / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
     return ModelBundle.open(directory)
 
 
-def _listed(names: Iterable[str]) -> str:
+def listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def _ways_out(directory: Path) -> str:
+    return (
+        "copy there what is missing, set FLYWHEEL_MODELS_DIR to the folder that has it, or type: "
+        f"flywheel models train --out {directory}"
+    )

@@ -1,17 +1,14 @@
-"""model_comparison: a candidate and the champion on the same rows, and what speaks against changing one for the other.
-
-Not here: scoring (``learning``) and where the rows come from (``defs``)."""
+"""The comparison of a candidate with the champion on the same rows: its figures. Scoring the rows is `holdout`, what
+speaks against a promotion is `promotion`."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from flywheel_assets.registry.bootstrap import Estimate, estimate, resampled, sums_by_user
-
-Level = Literal["sessions", "users"]
 
 BETTER_WHEN_HIGHER = ("accuracy", "macro F1")
 METRICS = (*BETTER_WHEN_HIGHER, "log loss")
@@ -38,10 +35,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class OnHoldout:
-    """The figures of ``rows`` sessions, or users of an interval, of so many different ``users``. ``not_comparable``
-    says why the champion has none, empty where it has."""
+    """The figures of the model whose rows are called ``level``, on that many ``rows`` of that many different ``users``.
+    ``not_comparable`` says why the champion has none, empty where it has."""
 
-    level: Level
+    level: str
     rows: int
     users: int
     metrics: tuple[Metric, ...]
@@ -53,7 +50,7 @@ class Flips:
     """Rows of one interval by the champion's label, the candidate's label: ``pairs`` of these and a count, also those
     that agree. ``latest``: of the latest closed interval, where there is no truth; else of the holdout."""
 
-    level: Level
+    level: str
     interval: str
     latest: bool
     pairs: tuple[tuple[str, str, int], ...]
@@ -124,29 +121,6 @@ class ModelComparison:
                     "Candidate_Label": candidate,
                     "Count": count,
                 }
-
-
-def objections(found: ModelComparison, most_flips: float) -> list[str]:
-    """What speaks against a promotion, in words: what could not be compared, one of METRICS that is worse beyond noise,
-    and more than a share ``most_flips`` of the latest interval's sessions or users that would get another label."""
-    against = list(found.problems)
-    for one in found.holdout:
-        if one.not_comparable:
-            against.append(f"{one.level} cannot be compared with the truth: {one.not_comparable}")
-        for metric in one.metrics:
-            difference = metric.difference
-            if difference and metric.worse:
-                against.append(
-                    f"{metric.name} of {one.level} is worse beyond noise: {difference.value:+.4f} "
-                    f"({difference.low:+.4f} to {difference.high:+.4f})"
-                )
-    for flip in found.flips:
-        if flip.latest and flip.share > most_flips:
-            against.append(
-                f"{flip.share:.1%} of the {flip.level} of {flip.interval} would get another label, "
-                f"more than FLYWHEEL_MAX_FLIPS ({most_flips:.1%})"
-            )
-    return against
 
 
 def paired_metrics(

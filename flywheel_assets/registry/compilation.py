@@ -15,42 +15,42 @@ import numpy as np
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles
+from flywheel_assets.registry.files import MANIFEST
 from flywheel_assets.registry.originals import Originals
 from flywheel_assets.warehouse.files import write_whole
 
 
 def compile_bundle(bundle: ModelBundle) -> list[Path]:
-    """Both compiled scorers, written beside the artefacts."""
+    """The compiled scorer of each model, written beside the artefacts."""
     paths = []
-    for info, files in ((bundle["session"], SESSION_FILES), (bundle["user"], USER_FILES)):
-        paths.append(bundle.directory / files.compiled)
-        write_whole(paths[-1], compile_model(bundle, info, files))
+    for info in bundle.models.values():
+        paths.append(bundle.directory / info.files.compiled)
+        write_whole(paths[-1], compile_model(bundle.directory, info))
     return paths
 
 
-def compile_model(bundle: ModelBundle, info: ModelInfo, files: ModelFiles) -> bytes:
+def compile_model(directory: Path, info: ModelInfo) -> bytes:
     """One compiled scorer. Raises ArtefactError when the artefacts are not the manifest's or cannot be compiled."""
-    originals = Originals.open(bundle.directory, files, bundle.digests)
-    for what, found, expected in (
+    originals = Originals.open(directory, info.files, info.digests)
+    for what, actual, expected in (
         ("features", originals.features, info.features),
         ("labels", originals.labels, info.labels),
     ):
-        if found != expected:
+        if actual != expected:
             raise ArtefactError(
-                f"{bundle.directory / 'manifest.json'} names other {what} ({', '.join(expected)}) than the artefacts "
-                f"({', '.join(found)}); delete it and type: flywheel models adopt {bundle.directory}"
+                f"{directory / MANIFEST} names other {what} ({', '.join(expected)}) than the artefacts "
+                f"({', '.join(actual)}); delete it and type: flywheel models adopt {directory}"
             )
-    return compiled(originals, scorer_metadata(info, files, bundle.digests))
+    return compiled(originals, scorer_metadata(info))
 
 
-def scorer_metadata(info: ModelInfo, files: ModelFiles, digests: Mapping[str, str]) -> dict[str, str]:
-    """What a compiled scorer says of itself; one whose metadata is another is stale."""
+def scorer_metadata(info: ModelInfo) -> dict[str, str]:
+    """What a compiled scorer says of itself; one with other metadata is stale."""
     return {
         "version": info.version,
         "features": json.dumps(info.features),
         "labels": json.dumps(info.labels),
-        "sources": json.dumps({name: digests[name] for name in files.originals}),
+        "sources": json.dumps({name: info.digests[name] for name in info.files.originals}),
     }
 
 

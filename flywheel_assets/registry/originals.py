@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelInfo
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles, read_trusted
-from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.registry.files import read_trusted
+from flywheel_assets.registry.keras_import import import_keras
+from flywheel_assets.registry.spec import ModelFiles, ModelSpec
+from flywheel_assets.tables.drift import Baseline
 from flywheel_assets.tables.labels import clashes
 
 LIBRARIES = ("tensorflow", "keras", "scikit-learn", "joblib", "numpy", "onnx", "tf2onnx")
-"""What reads and writes the artefacts; the manifest tells their versions."""
+"""What reads and writes the artefacts; the manifest has their versions."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +60,17 @@ class Originals:
     def labels(self) -> tuple[str, ...]:
         return tuple(map(str, self.encoder.classes_))
 
-    def info(self, order: tuple[str, ...]) -> ModelInfo:
-        """What the manifest says of this model, given its labels from worst to best."""
+    def info(
+        self,
+        spec: ModelSpec,
+        order: tuple[str, ...],
+        digests: Mapping[str, str] | None = None,
+        baseline: Baseline | None = None,
+    ) -> ModelInfo:
+        """What the manifest says of this model, given its labels from worst to best. ``digests``: of its files."""
         minimums = tuple(map(float, self.scaler.data_min_))
-        return ModelInfo(self._version(), self.features, minimums, self.labels, order)
+        own = {name: sha for name, sha in (digests or {}).items() if name in spec.files.originals}
+        return ModelInfo(spec, self._version(), self.features, minimums, self.labels, order, own, baseline)
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
         """What scaler and network say of raw features: the reference that a compiled scorer is compared with."""
@@ -81,12 +90,12 @@ class Originals:
 
     def _check(self, directory: Path, files: ModelFiles) -> None:
         scaler, encoder = directory / files.scaler, directory / files.encoder
-        for path, found, expected, attribute in (
+        for path, content, expected, attribute in (
             (scaler, self.scaler, "MinMaxScaler", "scale_"),
             (encoder, self.encoder, "LabelEncoder", "classes_"),
         ):
-            if type(found).__name__ != expected or not hasattr(found, attribute):
-                raise ArtefactError(f"{path} holds a {type(found).__name__}; expected a fitted {expected}")
+            if type(content).__name__ != expected or not hasattr(content, attribute):
+                raise ArtefactError(f"{path} holds a {type(content).__name__}; expected a fitted {expected}")
         if not hasattr(self.scaler, "feature_names_in_"):
             raise ArtefactError(
                 f"{scaler} was fitted on an array, so it doesn't know the names of its {self.scaler.n_features_in_} "
@@ -105,11 +114,6 @@ class Originals:
                     f"because {path} has {len(names)}: {', '.join(names)}. "
                     "Take network, scaler and encoder from the same training"
                 )
-
-
-def opened(directory: Path, digests: Mapping[str, str]) -> tuple[Originals, Originals]:
-    """The session model and the user model in ``directory``; see :meth:`Originals.open`."""
-    return Originals.open(directory, SESSION_FILES, digests), Originals.open(directory, USER_FILES, digests)
 
 
 def library_versions() -> dict[str, str]:

@@ -12,7 +12,6 @@ import pyarrow as pa
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
 from flywheel_assets.registry.compilation import compile_model, scorer_metadata
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles
 from flywheel_assets.tables.labels import probability_column
 from flywheel_assets.warehouse.files import write_whole
 
@@ -93,9 +92,38 @@ class Scorer:
         return pa.array(self.labels, pa.string())
 
 
-def compiled_scorer(directory: Path, bundle: ModelBundle, info: ModelInfo, files: ModelFiles) -> Scorer | None:
+class Scorers:
+    """A bundle's models, ready to score. ``compiled_dir``: where compiled scorers go if its folder is read-only."""
+
+    def __init__(self, bundle: ModelBundle, compiled_dir: Path) -> None:
+        self.bundle = bundle
+        self._scorers = {name: open_scorer(bundle, name, compiled_dir) for name in bundle.models}
+
+    def __getitem__(self, model: str) -> Scorer:
+        """The scorer of the model of that name. Raises KeyError."""
+        return self._scorers[model]
+
+
+def open_scorer(bundle: ModelBundle, model: str, fallback_dir: Path) -> Scorer:
+    """Opens the compiled file beside the artefacts, else the one in ``fallback_dir``. When both are missing, stale or
+    broken, compiles again and keeps the file: beside the artefacts, or in ``fallback_dir`` where that is read-only."""
+    info = bundle[model]
+    for directory in (bundle.directory, fallback_dir):
+        scorer = compiled_scorer(directory, info)
+        if scorer:
+            return scorer
+    content = compile_model(bundle.directory, info)
+    try:
+        write_whole(bundle.directory / info.files.compiled, content)
+    except OSError:
+        fallback_dir.mkdir(parents=True, exist_ok=True)
+        write_whole(fallback_dir / info.files.compiled, content)
+    return Scorer(info, content)
+
+
+def compiled_scorer(directory: Path, info: ModelInfo) -> Scorer | None:
     """The scorer compiled in ``directory``; None when it is missing, broken, or stale: made of other artefacts."""
-    path = directory / files.compiled
+    path = directory / info.files.compiled
     if not path.is_file():
         return None
     scorer = Scorer(info, path.read_bytes())
@@ -103,33 +131,7 @@ def compiled_scorer(directory: Path, bundle: ModelBundle, info: ModelInfo, files
         metadata = scorer.session.get_modelmeta().custom_metadata_map
     except Exception:  # ONNX Runtime has an exception class of its own for each kind of broken file
         return None
-    return scorer if metadata == scorer_metadata(info, files, bundle.digests) else None
-
-
-def session_scorer(bundle: ModelBundle, fallback_dir: Path) -> Scorer:
-    """The scorer of sessions; see :func:`_scorer`."""
-    return _scorer(bundle, bundle["session"], SESSION_FILES, fallback_dir)
-
-
-def user_scorer(bundle: ModelBundle, fallback_dir: Path) -> Scorer:
-    """The scorer of users; see :func:`_scorer`."""
-    return _scorer(bundle, bundle["user"], USER_FILES, fallback_dir)
-
-
-def _scorer(bundle: ModelBundle, info: ModelInfo, files: ModelFiles, fallback_dir: Path) -> Scorer:
-    """Opens the compiled file beside the artefacts, else the one in ``fallback_dir``. When both are missing, stale or
-    broken, compiles again and keeps the file: beside the artefacts, or in ``fallback_dir`` where that is read-only."""
-    for directory in (bundle.directory, fallback_dir):
-        scorer = compiled_scorer(directory, bundle, info, files)
-        if scorer:
-            return scorer
-    content = compile_model(bundle, info, files)
-    try:
-        write_whole(bundle.directory / files.compiled, content)
-    except OSError:
-        fallback_dir.mkdir(parents=True, exist_ok=True)
-        write_whole(fallback_dir / files.compiled, content)
-    return Scorer(info, content)
+    return scorer if metadata == scorer_metadata(info) else None
 
 
 def _session(content: bytes) -> onnxruntime.InferenceSession:

@@ -1,20 +1,21 @@
 """Champion, candidates, archive: what a bundle is, is where it lies in the models folder.
 
-    models/                       the champion: six files, manifest, compiled scorers, card and pictures
+    models/                       the champion: artefacts, manifest, compiled scorers, card and pictures
     models/candidates/<version>/  what training wrote, with the holdout that it is judged on
     models/archive/<version>/     champions that were replaced
     models/promotions.json        when that was and why
 
-Not here: how a bundle gets from one place to another (`lifecycle`)."""
+Not here: how a bundle gets from one place to another (`promotion`)."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import ALL_FILES, MANIFEST, check_folder, missing_files
-from flywheel_assets.registry.promotions import read_promotions, unfinished
+from flywheel_assets.registry.files import MANIFEST, check_folder, has_artefacts
+from flywheel_assets.registry.promotions_record import read_promotions, unfinished
 
 CANDIDATES, ARCHIVE = "candidates", "archive"
 
@@ -22,8 +23,7 @@ CANDIDATES, ARCHIVE = "candidates", "archive"
 def champion(models_dir: Path) -> ModelBundle | None:
     """The bundle in use; None in a folder that has none of a bundle's files. Raises ArtefactError for a broken one."""
     begun = unfinished(read_promotions(models_dir))
-    nothing = len(missing_files(models_dir)) == len(ALL_FILES) and not (models_dir / MANIFEST).exists()
-    return None if nothing and not begun else ModelBundle.open(models_dir)
+    return ModelBundle.open(models_dir) if begun or has_artefacts(models_dir) else None
 
 
 def versions_in(folder: Path) -> list[str]:
@@ -72,22 +72,21 @@ def whole(directory: Path) -> ModelBundle:
 
 @dataclass(frozen=True)
 class Known:
-    """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive, ``session`` and ``user``
-    the versions of its models, ``since`` when it became the champion and ``why``: of the champion its last promotion or
+    """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive, ``models`` the version of
+    each of its models, ``since`` when it became the champion and ``why``: of the champion its last promotion or
     rollback, of the others their last promotion. One that is not whole has a ``problem`` and nothing of these."""
 
     version: str
     place: str
-    session: str | None = None
-    user: str | None = None
+    models: Mapping[str, str] = field(default_factory=dict)
     since: str | None = None
     why: str = ""
     problem: str = ""
 
 
 def known_bundles(models_dir: Path) -> list[Known]:
-    """Every bundle in a models folder: the champion, then candidates and archived ones, newest first. Whatever is wrong
-    with one is said of it. Raises ArtefactError for a folder that is not there or a record that cannot be read."""
+    """Every bundle in a models folder: the champion, then candidates and archived ones, newest first. One that
+    is not whole says why. Raises ArtefactError for a folder that is not there or a record that cannot be read."""
     check_folder(models_dir)
     changes = [change for change in read_promotions(models_dir) if change.complete]
     promotions = {change.version: change for change in changes if change.action == "promote"}
@@ -100,7 +99,7 @@ def known_bundles(models_dir: Path) -> list[Known]:
             return Known("-" if directory == models_dir else directory.name, place, problem=str(error))
         change = (last if place == "champion" else promotions).get(bundle.version)
         since, why = (change.at[:16].replace("T", " "), change.why) if change else (None, "")
-        return Known(bundle.version, place, bundle["session"].version, bundle["user"].version, since, why)
+        return Known(bundle.version, place, _versions(bundle), since, why)
 
     now = known(models_dir, "champion")
     others = [
@@ -112,23 +111,20 @@ def known_bundles(models_dir: Path) -> list[Known]:
     return [now, *others]
 
 
-def labelled_by(models_dir: Path, session_version: str, user_version: str) -> ModelBundle:
-    """The bundle of these two models: the champion or an archived one. Raises ArtefactError when neither is."""
+def bundle_with(models_dir: Path, versions: Mapping[str, str]) -> ModelBundle:
+    """The bundle that has these versions of models, by name: the champion or an archived one. Raises ArtefactError when
+    neither has."""
     archive = models_dir / ARCHIVE
     for directory in (models_dir, *(archive / version for version in versions_in(archive))):
-        if _model_versions(directory / MANIFEST) == (session_version, user_version):
-            return ModelBundle.open(directory)
-    raise ArtefactError(
-        f"no bundle in {models_dir} or {archive} has session model {session_version} and user model {user_version}"
-    )
+        with suppress(ArtefactError):
+            if versions.items() <= _versions(ModelBundle.declared(directory)).items():
+                return ModelBundle.open(directory)
+    wanted = " and ".join(f"{name} model {version}" for name, version in versions.items())
+    raise ArtefactError(f"no bundle in {models_dir} or {archive} has {wanted}")
 
 
-def _model_versions(manifest: Path) -> tuple[str, str] | None:
-    try:
-        value = json.loads(manifest.read_text())
-        return str(value["session"]["version"]), str(value["user"]["version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+def _versions(bundle: ModelBundle) -> dict[str, str]:
+    return {name: info.version for name, info in bundle.models.items()}
 
 
 def _written(directory: Path) -> float:

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, ModelFiles
 from flywheel_assets.registry.originals import Originals, library_versions
 from flywheel_assets.registry.scorer import Scorer, compiled_scorer
 
@@ -39,10 +38,14 @@ def verify(directory: Path) -> list[Finding]:
         bundle = ModelBundle.open(directory)
     except ArtefactError as error:
         return [Finding("files", "failed", str(error))]
-    findings = [Finding("files", "ok", f"the six artefacts are those of the manifest, version {bundle.version}")]
+    findings = [
+        Finding(
+            "files", "ok", f"the {len(bundle.digests)} artefacts are those of the manifest, version {bundle.version}"
+        )
+    ]
     findings += _libraries(bundle)
-    findings += _scorer(bundle, bundle["session"], SESSION_FILES)
-    findings += _scorer(bundle, bundle["user"], USER_FILES)
+    for info in bundle.models.values():
+        findings += _scorer(bundle.directory, info)
     return findings
 
 
@@ -56,18 +59,19 @@ def _libraries(bundle: ModelBundle) -> list[Finding]:
     ]
 
 
-def _scorer(bundle: ModelBundle, info: ModelInfo, files: ModelFiles) -> list[Finding]:
+def _scorer(directory: Path, info: ModelInfo) -> list[Finding]:
+    compiled = info.files.compiled
     try:
-        scorer = compiled_scorer(bundle.directory, bundle, info, files)
+        scorer = compiled_scorer(directory, info)
         if scorer is None:
-            detail = f"missing, broken or stale; type: flywheel models compile {bundle.directory}"
-            return [Finding(files.compiled, "failed", detail)]
-        originals = Originals.open(bundle.directory, files, bundle.digests)
+            detail = f"missing, broken or stale; type: flywheel models compile {directory}"
+            return [Finding(compiled, "failed", detail)]
+        originals = Originals.open(directory, info.files, info.digests)
     except ArtefactError as error:
-        return [Finding(files.compiled, "failed", str(error))]
+        return [Finding(compiled, "failed", str(error))]
     low, high = originals.scaler.data_min_, originals.scaler.data_max_
     inputs = {"random input": random_input(low, high), "extreme input": extreme_input(low, high)}
-    return [compare(f"{files.compiled}, {name}", scorer, originals, rows) for name, rows in inputs.items()]
+    return [compare(f"{compiled}, {name}", scorer, originals, rows) for name, rows in inputs.items()]
 
 
 def compare(subject: str, scorer: Scorer, originals: Originals, features: npt.NDArray[np.float64]) -> Finding:

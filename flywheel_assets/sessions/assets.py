@@ -54,7 +54,7 @@ def trimmed_sessions(step: Step) -> Made:
 
 def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("session_predictions", interval)
-    labels, baseline = flywheel.models["session"].order, flywheel.models.baseline
+    labels, baseline = flywheel.models["session"].order, flywheel.models["session"].baseline
     features = list(baseline.features) if baseline else []
     counted = repeating(flywheel.row(repetition_figures(table, features)), features)
     row = flywheel.row(predictions.figures(table, labels, baseline, counted))
@@ -82,7 +82,6 @@ def labelled(step: Step, labels: LabelledRows, rows: ir.Table, columns: Sequence
         return pa.schema([whole.field(name) for name in columns or whole.names])
 
     written = step.write_mapped(rows, scored, schema, replacement)
-    counts, baseline = flywheel.label_counts(step.table, step.interval) or {}, flywheel.models.baseline
-    expected = {"session": baseline.session_labels, "user": baseline.user_labels}[labels.model] if baseline else None
-    numbers = label_numbers(counts, expected) | replacement.numbers
+    counts, baseline = flywheel.label_counts(step.table, step.interval) or {}, flywheel.models[labels.model].baseline
+    numbers = label_numbers(counts, baseline.labels if baseline else None) | replacement.numbers
     return Made(written, numbers, {labels.version: scorer.version, **records("relabelled", replacement.relabelled)})

@@ -69,7 +69,7 @@ def verdicts(
     row: Mapping[str, Any], labels: Sequence[str], baseline: Baseline | None, previous: LabelCounts | None
 ) -> list[Verdict]:
     """All checks of CHECKS from a row of :func:`figures`; ``previous``: the previous interval's rows by label."""
-    on_labels = labelled.verdicts(row, labels, baseline.session_labels if baseline else None, previous)
+    on_labels = labelled.verdicts(row, labels, baseline.labels if baseline else None, previous)
     return [*on_labels, feature_drift(row, baseline)]
 
 

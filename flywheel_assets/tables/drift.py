@@ -45,18 +45,10 @@ class FeatureBaseline:
 
 @dataclass(frozen=True)
 class Baseline:
-    """Held-out data of the training: sessions per *predicted* label, users likewise, and features in bins."""
+    """A model's held-out training data: rows per *predicted* label, and its features in bins."""
 
-    session_labels: Mapping[str, int]
-    user_labels: Mapping[str, int]
+    labels: Mapping[str, int]
     features: Mapping[str, FeatureBaseline]
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "session_labels": dict(self.session_labels),
-            "user_labels": dict(self.user_labels),
-            "features": {n: {"edges": list(f.edges), "counts": list(f.counts)} for n, f in self.features.items()},
-        }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Baseline":
@@ -64,7 +56,7 @@ class Baseline:
             name: FeatureBaseline(tuple(map(float, f["edges"])), tuple(map(int, f["counts"])))
             for name, f in value["features"].items()
         }
-        return cls(dict(value["session_labels"]), dict(value["user_labels"]), features)
+        return cls(dict(value["labels"]), features)
 
 
 def compare(actual: Counts, expected: Counts) -> Drift | None:

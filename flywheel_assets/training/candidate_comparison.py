@@ -1,27 +1,32 @@
-"""A candidate compared with the champion, for `flywheel models compare` and `promote` and for the asset
-`model_comparison`. Knows nothing of Dagster."""
+"""A candidate compared with the champion on its holdout and on the latest interval, and promoted when nothing speaks
+against it. The rule itself is in `registry.promotion`. Knows nothing of Dagster."""
 
 import ibis.expr.types as ir
 
-from flywheel_assets.errors import ArtefactError
+from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.comparison import Flips, ModelComparison
-from flywheel_assets.registry.holdout import Holdout, Models, on_holdout, remarks
+from flywheel_assets.registry.holdout import Holdout, on_holdout, remarks
+from flywheel_assets.registry.promotion import objections, promote
+from flywheel_assets.registry.promotions_record import Promotion, read_promotions, unfinished
+from flywheel_assets.registry.scorer import Scorers
+from flywheel_assets.registry.shelves import ARCHIVE, champion, promotable
 from flywheel_assets.tables.changes import moves
+from flywheel_assets.users import user_labels
 from flywheel_assets.users.second_opinion import models_of, second_opinion
 
 
 def compare_bundles(flywheel: Flywheel, candidate: ModelBundle, champion: ModelBundle) -> ModelComparison:
-    """Both on the candidate's holdout and on the latest closed interval with sessions. What cannot be compared is told
-    of in ``problems``; that nothing has been run yet is none."""
+    """Both on the candidate's holdout and on the latest closed interval with sessions. ``problems`` has
+    what cannot be compared; that nothing has been run yet is none."""
     new, old = models_of(flywheel, candidate), models_of(flywheel, champion)
-    problems, said = [], []
+    problems, notes = [], []
     try:
-        rows = Holdout.read(candidate.directory)
+        rows = Holdout.read(candidate)
         holdout, flips = on_holdout(old, new, rows)
-        said = remarks(champion, rows)
+        notes = remarks(champion, rows)
     except ArtefactError as error:
         holdout, flips = [], []
         problems.append(f"there are no figures on a holdout: {error}")
@@ -31,8 +36,36 @@ def compare_bundles(flywheel: Flywheel, candidate: ModelBundle, champion: ModelB
             flips += _flips(flywheel, latest, old, new)
         except (ArtefactError, ValueError) as error:  # a feature that is no column, or has nulls
             problems.append(f"nobody knows what would change in {latest.key}: {error}")
-    parts = tuple(holdout), tuple(flips), tuple(problems), tuple(said)
+    parts = tuple(holdout), tuple(flips), tuple(problems), tuple(notes)
     return ModelComparison(candidate.version, champion.version, *parts)
+
+
+def promote_candidate(
+    flywheel: Flywheel, version: str, why: str, forced: bool
+) -> tuple[Promotion, ModelComparison | None]:
+    """Makes the candidate, or bundle of the archive, the champion; with the comparison that it rests on, None where
+    there was nothing to compare with or to decide: a first champion, or a promotion that had begun.
+
+    Raises PromotionError when something speaks against it and it is not ``forced``, ArtefactError as
+    :func:`flywheel_assets.registry.promotion.promote`."""
+    models_dir, now = flywheel.settings.models_dir, flywheel.now()
+    begun = unfinished(read_promotions(models_dir))
+    if begun:
+        return promote(models_dir, version, now, begun.before), None
+    bundle, present = promotable(models_dir, version), champion(models_dir)
+    if present is None or present.version == bundle.version:
+        return promote(models_dir, version, now, present.version if present else None, why), None
+    comparison = compare_bundles(flywheel, bundle, present)
+    against = objections(comparison, flywheel.settings.max_flips)
+    if against and not forced:
+        place = "in the archive" if bundle.directory.parent.name == ARCHIVE else "a candidate"
+        raise PromotionError(
+            f"{version} stays {place}, the champion {present.version} as it is:\n"
+            + "".join(f"  - {one}\n" for one in against)
+            + f"look at it: flywheel models compare {version}; promote it all the same: "
+            f'flywheel models promote {version} --force --why "..."'
+        )
+    return promote(models_dir, version, now, present.version, why, against, comparison.figures()), comparison
 
 
 def latest_interval(flywheel: Flywheel) -> Interval | None:
@@ -43,10 +76,10 @@ def latest_interval(flywheel: Flywheel) -> Interval | None:
     return next((i for i in intervals if flywheel.warehouse.rows("trimmed_sessions", i)), None)
 
 
-def _flips(flywheel: Flywheel, interval: Interval, champion: Models, candidate: Models) -> list[Flips]:
+def _flips(flywheel: Flywheel, interval: Interval, champion: Scorers, candidate: Scorers) -> list[Flips]:
     with second_opinion(flywheel, interval, (champion, candidate)) as (sessions, (before, after)):
         by_label = sessions.group_by(from_label="label_0", to_label="label_1").aggregate(count=sessions.count())
-        by_user = moves(before, after, "user_id", "user_flywheel_label")
+        by_user = moves(before, after, "user_id", user_labels.LABELS.label)
         return [
             Flips("sessions", interval.key, True, _pairs(flywheel, by_label)),
             Flips("users", interval.key, True, _pairs(flywheel, by_user)),

@@ -5,33 +5,22 @@ Everything is written aside and the folder renamed, so that a candidate is there
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from flywheel_assets.errors import ArtefactError, TrainingError
 from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.compilation import compile_bundle
-from flywheel_assets.registry.files import (
-    HOLDOUT_SESSIONS,
-    HOLDOUT_USERS,
-    MANIFEST,
-    SESSION_FILES,
-    USER_FILES,
-    digests_of,
-)
-from flywheel_assets.registry.originals import Originals, library_versions, opened
+from flywheel_assets.registry.files import CARD, MANIFEST, digests_of
+from flywheel_assets.registry.originals import Originals, library_versions
 from flywheel_assets.registry.shelves import whole
-from flywheel_assets.simulation.shipped_models import CARD
-from flywheel_assets.tables.drift import Baseline
-from flywheel_assets.training.candidate_models import ModelFigures
+from flywheel_assets.registry.spec import ModelFiles
+from flywheel_assets.training.candidate_models import TrainedModel
 from flywheel_assets.training.card import candidate_card
-from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.training.drift_baseline import drift_baseline
 from flywheel_assets.training.pictures import confusion_picture, reliability_picture
-from flywheel_assets.training.training import save_model
 from flywheel_assets.warehouse.files import write_whole
 
 _STAGING = ".training-"
@@ -40,50 +29,51 @@ _ABANDONED_SECONDS = 3600
 
 
 def write_bundle(
-    staging: Path,
-    models: tuple[Originals, Originals],
-    figures: tuple[ModelFigures, ModelFigures],
-    data: LabelledData,
-    baseline: Baseline,
-    training: dict[str, Any],
+    staging: Path, trained: Mapping[str, TrainedModel], training: Mapping[str, Any], sections: Sequence[str] = ()
 ) -> ModelBundle:
-    """Everything but the holdout, into the folder ``staging``: session and user model, the figures of each."""
-    for files, model in zip((SESSION_FILES, USER_FILES), models, strict=True):
-        save_model(staging, files, model)
-    digests = digests_of(staging)
-    session, user = opened(staging, digests)
-    bundle = write_manifest(
-        staging,
-        session.info(data.session_order),
-        user.info(data.user_order),
-        digests=digests,
-        libraries=library_versions(),
-        baseline=baseline,
-        training=training,
-    )
+    """Everything but the holdout, into the folder ``staging``; ``sections`` are further ones of the card."""
+    infos = []
+    for one in trained.values():
+        spec, order = one.task.spec, one.task.order
+        save_model(staging, spec.files, one.model)
+        digests = digests_of(staging, spec.files.originals)
+        saved = Originals.open(staging, spec.files, digests)
+        infos.append(saved.info(spec, order, digests, drift_baseline(one.model, one.validation, order)))
+    bundle = write_manifest(staging, infos, libraries=library_versions(), training=training)
     compile_bundle(bundle)
-    for name, of in zip(("session", "user"), figures, strict=True):
-        network = of.network
-        write_whole(
-            staging / f"{name}_confusion.png", confusion_picture(f"{name} model: confusion", network.evaluation)
-        )
+    for name, one in trained.items():
+        network, title = one.figures.network, f"{name} model"
+        confusion = confusion_picture(f"{title}: confusion", network.evaluation)
+        write_whole(staging / f"{name}_confusion.png", confusion)
         reliability = reliability_picture(
-            f"{name} model: reliability",
+            f"{title}: reliability",
             network.evaluation.labels,
-            of.reliability,
+            one.figures.reliability,
             network.label_calibration_errors,
         )
         write_whole(staging / f"{name}_reliability.png", reliability)
-    write_whole(staging / CARD, candidate_card(bundle, *figures, training).encode())
+    figures = {name: one.figures for name, one in trained.items()}
+    write_whole(staging / CARD, candidate_card(bundle, figures, training, sections).encode())
     return bundle
 
 
-def write_holdout(staging: Path, sessions: pd.DataFrame, users: pd.DataFrame, features: tuple[str, ...]) -> None:
-    """Of the validation rows of both; sessions also without a label, of which the shares of users are made too."""
-    columns = ["session_id", "user_id", "interval_start", *features, "session_quality_label"]
-    sessions[columns].to_parquet(staging / HOLDOUT_SESSIONS, index=False)
-    columns = ["user_id", "interval_start", "user_flywheel_label"]
-    users[columns].to_parquet(staging / HOLDOUT_USERS, index=False)
+def save_model(directory: Path, files: ModelFiles, model: Originals) -> None:
+    """The model's three artefacts."""
+    import joblib
+
+    model.network.save(directory / files.network)
+    joblib.dump(model.scaler, directory / files.scaler)
+    joblib.dump(model.encoder, directory / files.encoder)
+
+
+def write_holdout(staging: Path, trained: TrainedModel) -> None:
+    """The validation rows, as :class:`flywheel_assets.registry.holdout.Holdout` takes them."""
+    spec, rows = trained.task.spec, trained.validation
+    features = trained.task.features
+    if spec.shares_of is not None:
+        rows, features = rows.dropna(subset=[spec.label]), ()
+    ids = [name for name in ("session_id", "user_id", "interval_start") if name in rows]
+    rows[[*ids, *features, spec.label]].to_parquet(staging / spec.holdout, index=False)
 
 
 def writable(folder: Path) -> Path:
@@ -131,7 +121,7 @@ def shelved(staging: Path, home: Path) -> Path:
 
 def _is_whole(home: Path) -> bool:
     try:
-        whole(home)
+        bundle = whole(home)
     except ArtefactError:
         return False
-    return (home / HOLDOUT_SESSIONS).is_file() and (home / HOLDOUT_USERS).is_file()
+    return all((home / info.spec.holdout).is_file() for info in bundle.models.values())

@@ -1,4 +1,4 @@
-"""One of a candidate's two models: chosen from the grid, calibrated, and measured beside what it has to beat."""
+"""One of a candidate's models: chosen from the grid, calibrated, and measured beside what it has to beat."""
 
 import pickle
 import time
@@ -13,9 +13,7 @@ import pandas as pd
 from flywheel_assets.registry.compilation import compiled
 from flywheel_assets.registry.originals import Originals
 from flywheel_assets.registry.scorer import Scorer
-from flywheel_assets.training.baselines import fit_baselines
 from flywheel_assets.training.calibration import build_in, temperature, tempered
-from flywheel_assets.training.figures import positions, probabilities_in_order
 from flywheel_assets.training.grid import (
     Grid,
     Point,
@@ -32,9 +30,12 @@ from flywheel_assets.training.metrics import (
     evaluate,
     label_calibration_errors,
     label_reliability,
+    positions,
+    probabilities_in_order,
     row_losses,
 )
-from flywheel_assets.training.network import Report
+from flywheel_assets.training.network import Log
+from flywheel_assets.training.reference_classifiers import fit_reference_classifiers
 
 NETWORK = "network"
 TIMED_ROWS, TIMINGS = 20_000, 3
@@ -60,8 +61,8 @@ class Measured:
 @dataclass(frozen=True)
 class ModelFigures:
     """How a model came about and what it does on the validation rows. ``classifiers`` are the network and the
-    baselines; ``unseen_users`` evaluates the network on users without training rows, None where there are none;
-    ``without_outcome`` is the same network fitted without the ``outcome_features``, None where none are."""
+    reference classifiers; ``unseen_users`` evaluates the network on users without training rows, None where there are
+    none; ``without_outcome`` is the same network fitted without the ``outcome_features``, None where none are."""
 
     grid: tuple[Point, ...]
     chosen: Point
@@ -78,24 +79,41 @@ class ModelFigures:
         return self.classifiers[0]
 
 
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model with its task and figures. ``rows`` are all rows of its data, with features, ``part`` and the label, null
+    where there is none; ``fitted`` are those with a label, some of them set aside for early stopping."""
+
+    task: Task
+    model: Originals
+    figures: ModelFigures
+    rows: pd.DataFrame
+    fitted: pd.DataFrame
+
+    @property
+    def validation(self) -> pd.DataFrame:
+        """The rows that it is judged on, and those beside them without a label."""
+        return self.rows[self.rows["part"] == "validation"].reset_index(drop=True)
+
+
 def train_model(
-    task: Task, rows: pd.DataFrame, outcome_features: tuple[str, ...], grid: Grid, seed: int, report: Report
+    task: Task, rows: pd.DataFrame, outcome_features: tuple[str, ...], grid: Grid, seed: int, log: Log
 ) -> tuple[Originals, ModelFigures]:
     """``rows`` have ``user_id``, the task's features and label, and the parts of `fitting`."""
     counts = rows.loc[rows["part"] == "training", task.label].value_counts()
     weights = class_weights({label: int(counts[label]) for label in task.order})
-    model, points = fit_grid(task, rows, weights, grid, seed, report)
+    model, points = fit_grid(task, rows, weights, grid, seed, log)
     chosen = smallest_as_good(points)
     validation = _Validation(task, rows)
 
     network, probabilities = validation.network(model)
     classifiers = [network]
-    report(f"{task.name}: temperature {network.temperature:.3f}; fitting the baselines")
-    for name, classifier, score in fit_baselines(task, rows, weights, seed):
+    log(f"{task.name}: temperature {network.temperature:.3f}; fitting the reference classifiers")
+    for name, classifier, score in fit_reference_classifiers(task, rows, weights, seed):
         size = len(pickle.dumps(classifier))
         measured, others = validation.measured(name, score(validation.features), size, score)
         classifiers.append(validation.with_gap(measured, others, probabilities))
-        report(f"{task.name}, {name}: validation log loss {measured.evaluation.log_loss:.4f}")
+        log(f"{task.name}, {name}: validation log loss {measured.evaluation.log_loss:.4f}")
     return model, ModelFigures(
         grid=tuple(points),
         chosen=chosen,
@@ -105,7 +123,7 @@ def train_model(
         reliability=label_reliability(validation.true, probabilities),
         unseen_users=validation.on_unseen_users(probabilities),
         outcome_features=outcome_features,
-        without_outcome=_without(outcome_features, task, rows, weights, chosen, seed, report),
+        without_outcome=_without(outcome_features, task, rows, weights, chosen, seed, log),
     )
 
 
@@ -116,14 +134,14 @@ def _without(
     weights: Mapping[str, float],
     chosen: Point,
     seed: int,
-    report: Report,
+    log: Log,
 ) -> Measured | None:
     others = tuple(name for name in task.features if name not in outcome_features)
     if len(others) in (0, len(task.features)):
         return None
-    report(f"{task.name}: once more without {', '.join(outcome_features)}, to be measured and not kept")
+    log(f"{task.name}: once more without {', '.join(outcome_features)}, to be measured and not kept")
     fewer = replace(task, features=others)
-    model = fit(fewer, rows, weights, chosen.hidden_units, seed, report)
+    model = fit(fewer, rows, weights, chosen.hidden_units, seed, log)
     return _Validation(fewer, rows).network(model)[0]
 
 
@@ -143,7 +161,7 @@ class _Validation:
         if by != 1.0:
             build_in(model, by)
         content = compiled(model, {})
-        scorer = Scorer(model.info(self.task.order), content)
+        scorer = Scorer(model.info(self.task.spec, self.task.order), content)
         columns = [model.labels.index(label) for label in self.task.order]
         probabilities = scorer.score(self.features)[1][:, columns].astype(float)
         return self._of(NETWORK, probabilities, by, len(content), scorer.score), probabilities

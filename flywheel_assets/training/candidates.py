@@ -1,115 +1,134 @@
-"""Training a candidate: from labelled data to a bundle in ``candidates/<version>/``. The champion is not touched.
+"""Training a candidate: from labelled rows to a bundle in ``candidates/<version>/``. The champion is not touched.
 
 Two trainings at once end in folders of their own; those that come to the same version end in one."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from flywheel_assets.errors import TrainingError
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES
+from flywheel_assets.registry.holdout import user_shares
+from flywheel_assets.registry.originals import Originals
 from flywheel_assets.registry.shelves import CANDIDATES
-from flywheel_assets.simulation.training_data import predicted_shares
-from flywheel_assets.tables.labels import share_column
 from flywheel_assets.training.candidate_files import shelved, staged, writable, write_bundle, write_holdout
-from flywheel_assets.training.candidate_models import ModelFigures, train_model
-from flywheel_assets.training.figures import baseline_of
+from flywheel_assets.training.candidate_models import ModelFigures, TrainedModel, train_model
 from flywheel_assets.training.grid import GRID, Grid, Task, with_stopping
-from flywheel_assets.training.labelled import LabelledData
-from flywheel_assets.training.network import Report
+from flywheel_assets.training.network import Log
 from flywheel_assets.training.trainable import check_trainable
-from flywheel_assets.training.training import predicted_labels
+from flywheel_assets.training.training_data import LabelledRows, TrainingData
+
+_KEYS = ["interval_start", "user_id"]
+
+Sections = Callable[[Mapping[str, TrainedModel]], Sequence[str]]
+"""Further sections of the card, as Markdown, from what was trained."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A bundle on its shelf, and how it came about. ``training`` is what its manifest says of that."""
+    """A bundle on its shelf, and how each of its models came about. ``training`` is what its manifest says of that."""
 
     bundle: ModelBundle
-    session: ModelFigures
-    user: ModelFigures
+    figures: Mapping[str, ModelFigures]
     training: dict[str, Any]
 
 
 def train_candidate(
-    models_dir: Path, data: LabelledData, command: str, seed: int, report: Report, grid: Grid = GRID
+    models_dir: Path,
+    data: TrainingData,
+    command: str,
+    seed: int,
+    log: Log,
+    grid: Grid = GRID,
+    sections: Sections = lambda trained: (),
 ) -> Candidate:
-    """Fits both models on the training intervals of ``data`` and writes the bundle, with its card, pictures and
-    holdout. Sessions without a label count in the mixes of users, in the baseline and in the holdout alone. The same
-    data and seed give the same version on the same machine; one that is there already stays.
+    """Fits every model on the training intervals of ``data`` and writes the bundle, with its card, pictures and
+    holdout. Rows without a label count only in the shares of users, in the baseline and in the holdout. The same data
+    and seed give the same version on the same machine; one that is there already stays.
 
-    ``command`` is what a person types to do it again, ``report`` gets a line an epoch and step. Raises TrainingError
-    for data that cannot be learnt from and for a folder that cannot be written to; nothing is left behind then."""
+    ``command`` is what a person types to do it again, ``log`` gets a line per epoch and step. Raises TrainingError for
+    data that cannot be learnt from and for a folder that cannot be written to; nothing is left behind then."""
     folder = writable(models_dir / CANDIDATES)
-    sessions = with_stopping(data.sessions.dropna(subset=["session_quality_label"]), seed)
-    session_task = Task(SESSION_FILES, "session_quality_label", data.session_order, data.features)
-    check_trainable("sessions", sessions, session_task.label, session_task.order, session_task.features)
-    share_columns = tuple(share_column(label) for label in data.session_order)
-    user_task = Task(USER_FILES, "user_flywheel_label", data.user_order, share_columns)
-    keys = ["interval_start", "user_id", "part"]
-    users = with_stopping(_labelled(data.sessions[keys].drop_duplicates(), data), seed)
-    check_trainable("users", users, user_task.label, user_task.order, ())
+    for one in data.models.values():  # the labels of all, before the first is fitted
+        rows = one.rows
+        if one.spec.shares_of is not None:
+            rows = _with_labels(data[one.spec.shares_of].rows[[*_KEYS, "part"]].drop_duplicates(), one)
+        fitted = with_stopping(rows.dropna(subset=[one.spec.label]), seed)
+        check_trainable(one.spec.rows, fitted, one.spec.label, one.order, () if one.spec.shares_of else one.features)
 
-    counts = f"{len(sessions):,} of {len(data.sessions):,} sessions have a label"
-    report(f"{counts}, by {data.source}; {data.intervals[0]} to {data.intervals[-1]}")
-    session, session_figures = train_model(session_task, sessions, data.outcome_features, grid, seed, report)
-    shares = predicted_shares(data.sessions, predicted_labels(session, data.sessions), data.session_order)
-    labelled = with_stopping(_labelled(shares, data), seed)
-    check_trainable("users", labelled, user_task.label, user_task.order, user_task.features)
-    user, user_figures = train_model(user_task, labelled, (), grid, seed, report)
+    trained: dict[str, TrainedModel] = {}
+    for name, one in data.models.items():
+        rows = one.rows
+        if one.spec.shares_of is not None:
+            rows = _with_labels(_shares(trained[one.spec.shares_of]), one)
+        fitted = with_stopping(rows.dropna(subset=[one.spec.label]), seed)
+        check_trainable(one.spec.rows, fitted, one.spec.label, one.order, one.features)
+        span = f"{data.intervals[0]} to {data.intervals[-1]}"
+        log(f"{len(fitted):,} of {len(rows):,} {one.spec.rows} have a label, {span}; labels: {data.source}")
+        task = Task(one.spec, one.order, one.features)
+        model, figures = train_model(task, fitted, one.outcome_features, grid, seed, log)
+        trained[name] = TrainedModel(task, model, figures, rows, fitted)
 
     training = {
         "command": command,
         "seed": seed,
         "source": data.source,
         "intervals": list(data.intervals),
-        "validation_intervals": sorted(sessions.loc[_validates(sessions), "interval_start"].unique()),
+        "validation_intervals": sorted(
+            {key for one in trained.values() for key in _validation(one.fitted)["interval_start"]}
+        ),
         "fingerprint": data.fingerprint,
-        "rows": _sizes(sessions, labelled),
-        "session": _told(session_figures),
-        "user": _told(user_figures),
+        "rows": _sizes(trained.values()),
+        "figures": {name: _in_manifest(one.figures) for name, one in trained.items()},
     }
-    baseline = baseline_of(
-        session, user, _validation(data.sessions), _validation(shares), data.session_order, data.user_order
-    )
     with staged(folder) as staging:
-        bundle = write_bundle(staging, (session, user), (session_figures, user_figures), data, baseline, training)
-        write_holdout(staging, _validation(data.sessions), _validation(labelled), data.features)
+        bundle = write_bundle(staging, trained, training, sections(trained))
+        for result in trained.values():
+            write_holdout(staging, result)
         home = shelved(staging, folder / bundle.version)
-    return Candidate(ModelBundle.open(home), session_figures, user_figures, training)
+    return Candidate(ModelBundle.open(home), {name: one.figures for name, one in trained.items()}, training)
 
 
-def _told(figures: ModelFigures) -> dict[str, Any]:
-    """The network's evaluation, as the shipped models' manifest has it, and the rest."""
+def predicted_labels(model: Originals, rows: pd.DataFrame) -> np.ndarray:
+    """The model's label of each row of a table with its features."""
+    probabilities = model.probabilities(rows[list(model.features)].to_numpy(np.float64))
+    return np.array(model.labels, dtype=object)[probabilities.argmax(axis=1)]
+
+
+def _shares(base: TrainedModel) -> pd.DataFrame:
+    """``share_<label>`` of the labels that the model predicts, with ``part``; one row per user and interval."""
+    shares = user_shares(base.rows, predicted_labels(base.model, base.rows), base.task.order).reset_index()
+    parts = base.rows[[*_KEYS, "part"]].drop_duplicates()
+    return shares.merge(parts, on=_KEYS).sort_values(_KEYS, ignore_index=True)
+
+
+def _with_labels(rows: pd.DataFrame, labels: LabelledRows) -> pd.DataFrame:
+    """The users and intervals with their labels, null where there is none."""
+    if labels.rows.duplicated(_KEYS).any():
+        twice = labels.rows[labels.rows.duplicated(_KEYS)].iloc[0]
+        raise TrainingError(
+            f"the user {twice['user_id']} has two labels in interval {twice['interval_start']}; expected one"
+        )
+    return rows.merge(labels.rows[[*_KEYS, labels.spec.label]], on=_KEYS, how="left")
+
+
+def _in_manifest(figures: ModelFigures) -> dict[str, Any]:
+    """The network's evaluation, and the rest."""
     evaluation = figures.network.evaluation
     return {**asdict(evaluation), "macro_f1": evaluation.macro_f1, "figures": asdict(figures)}
 
 
-def _labelled(rows: pd.DataFrame, data: LabelledData) -> pd.DataFrame:
-    """Users and intervals with their labels, those without one left out."""
-    keys = ["interval_start", "user_id"]
-    if data.users.duplicated(keys).any():
-        twice = data.users[data.users.duplicated(keys)].iloc[0]
-        raise TrainingError(
-            f"the user {twice['user_id']} has two labels in interval {twice['interval_start']}; expected one"
-        )
-    return rows.merge(data.users, on=keys)
-
-
-def _validates(rows: pd.DataFrame) -> "pd.Series[bool]":
-    return rows["part"] == "validation"
-
-
 def _validation(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows[_validates(rows)].reset_index(drop=True)
+    return rows[rows["part"] == "validation"]
 
 
-def _sizes(sessions: pd.DataFrame, users: pd.DataFrame) -> dict[str, int]:
+def _sizes(trained: Any) -> dict[str, int]:
     return {
-        f"{part} {name}": int((table["part"] == part).sum())
+        f"{part} {one.task.spec.rows}": int((one.fitted["part"] == part).sum())
         for part in ("training", "stopping", "validation")
-        for name, table in (("sessions", sessions), ("user intervals", users))
+        for one in trained
     }

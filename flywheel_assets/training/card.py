@@ -1,26 +1,23 @@
 """The card of a candidate: what it learnt from, how, and what it is worth, as Markdown. Every number was measured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
-from flywheel_assets.simulation.shipped_card import markdown_table, percent
 from flywheel_assets.training.candidate_models import Measured, ModelFigures
 from flywheel_assets.training.grid import layers
-
-INTRODUCTION = """\
-Two classifiers: the session model gives each session a quality label from its counts, the user model gives each user a
-flywheel label from the shares of their session labels in an interval. This page is written by the training itself."""
 
 METHOD = """\
 The last intervals validate, those before them train. Of the training users a tenth, drawn by seed, is set aside and
 says when to stop; on the rest networks of a small grid are fitted, each behind a min-max scaler. The smallest network
 within one standard error (users as clusters) of the best validation log loss is kept, and its probabilities are
-calibrated by a temperature, built into its last layer, where that lowers the log loss. The user model learns from
-*predicted* session labels, of all sessions of a user, labelled or not; rows and figures are of labelled ones.
+calibrated by a temperature, built into its last layer, where that lowers the log loss. A model on shares learns from
+*predicted* labels, of all rows of a user in an interval, labelled or not; a user is one row per interval. Counts of
+rows and figures are of labelled ones.
 
 All figures are of the validation part, which also chose network and temperature: they are a little too good. The
-baselines are fitted on at most 100,000 of the same rows, with the same class weights, and get a temperature too."""
+reference classifiers are fitted on at most 100,000 of the same rows, with the same class weights, and get a temperature
+too."""
 
 CLASS_WEIGHTS = """\
 Labels are weighted against imbalance (n / (C n_c), softened so that no weight is more than 10 times another). That
@@ -30,15 +27,19 @@ sessions or users for whom it comes true, as the calibration errors tell."""
 LIMITS = """\
 - The models repeat whoever labelled: what they cannot say is whether those labels were right.
 - Figures hold for users and weeks like those of the validation intervals; the drift checks say when these are gone.
-- The user model sees shares alone: a user with one session looks the same as one with twenty alike.
+- A model on shares sees no counts: a user with one session looks the same as one with twenty alike.
 - Counts beyond the largest of the training are taken for that largest (the scalers clip)."""
 
 
-def candidate_card(bundle: ModelBundle, session: ModelFigures, user: ModelFigures, training: Mapping[str, Any]) -> str:
-    """``training`` as the manifest has it."""
-    sections = [
+def candidate_card(
+    bundle: ModelBundle, figures: Mapping[str, ModelFigures], training: Mapping[str, Any], sections: Sequence[str] = ()
+) -> str:
+    """``figures`` by model, ``training`` as the manifest has it, further ``sections`` as Markdown."""
+    infos = bundle.models
+    summary = ", ".join(f"the {name} model {info.spec.description}" for name, info in infos.items())
+    parts = [
         f"# Models, version {bundle.version}",
-        INTRODUCTION,
+        f"{len(infos)} classifiers: {summary}. This page is written by the training itself.",
         f"    {training['command']}",
         "## Data and method",
         _data(training),
@@ -46,30 +47,29 @@ def candidate_card(bundle: ModelBundle, session: ModelFigures, user: ModelFigure
         CLASS_WEIGHTS,
         markdown_table(["rows", "count"], [[name, f"{count:,}"] for name, count in training["rows"].items()]),
         markdown_table(["library", "version"], bundle.libraries.items()),
-        "## Session model",
-        *_model("session", bundle["session"], session),
-        "## User model",
-        *_model("user", bundle["user"], user),
+        *(part for name, info in infos.items() for part in _model(name, info, figures[name])),
+        *sections,
         "## Limits",
         LIMITS,
     ]
-    return "\n\n".join(sections) + "\n"
+    return "\n\n".join(parts) + "\n"
 
 
 def worth(figures: ModelFigures) -> str:
-    """What the network is worth beside the better baseline, in a sentence of plain text: by log loss, and the noise of
-    the difference, two standard errors over users, whatever macro F1 says."""
-    network, best = figures.network, _better_baseline(figures)
+    """What the network is worth beside the better reference classifier, in a sentence of plain text: by log loss, and
+    the noise of the difference, two standard errors over users, whatever macro F1 says."""
+    network, best = figures.network, _better_reference(figures)
+    rival = f"better reference classifier, {best.name}"
     gap = f"{abs(best.loss_gap):.4f} {'lower' if best.loss_gap > 0 else 'higher'}, ± {2 * best.gap_error:.4f}"
     losses = f"log loss {network.evaluation.log_loss:.4f} against {best.evaluation.log_loss:.4f}, {gap} over users"
     scores = f"macro F1 {network.evaluation.macro_f1:.3f} against {best.evaluation.macro_f1:.3f}"
     if abs(best.loss_gap) <= 2 * best.gap_error:
-        return f"Network and better baseline, {best.name}, are no different beyond noise: {losses}; {scores}."
+        return f"Network and {rival}, are no different beyond noise: {losses}; {scores}."
     verdict = "better" if best.loss_gap > 0 else "worse"
-    return f"The network does {verdict} than the better baseline, {best.name}: {losses}; {scores}."
+    return f"The network does {verdict} than the {rival}: {losses}; {scores}."
 
 
-def _better_baseline(figures: ModelFigures) -> Measured:
+def _better_reference(figures: ModelFigures) -> Measured:
     """That of the lowest log loss; if any are better than the network beyond noise, of these."""
     rivals = figures.classifiers[1:]
     beyond_noise = [rival for rival in rivals if _beats_the_network(rival)]
@@ -118,8 +118,9 @@ def _model(name: str, info: ModelInfo, figures: ModelFigures) -> list[str]:
     )
     confusion = zip(evaluation.labels, evaluation.confusion, strict=True)
     return [
+        f"## {name.capitalize()} model",
         "\n".join(f"- {fact}" for fact in summary),
-        f"**{worth(figures)}**" if _beats_the_network(_better_baseline(figures)) else worth(figures),
+        f"**{worth(figures)}**" if _beats_the_network(_better_reference(figures)) else worth(figures),
         _classifiers(figures.classifiers),
         markdown_table(
             ["label", "precision", "recall", "F1", "calibration error", "class weight"],
@@ -179,3 +180,14 @@ def _classifiers(classifiers: tuple[Measured, ...]) -> str:
     ]
     header = ["classifier", "accuracy, %", "macro F1", "log loss", "mean calibration error", "bytes", "µs a row"]
     return markdown_table(header, rows)
+
+
+def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Its first column to the left, the others to the right."""
+    rule = ["---", *("---:" for _ in header[1:])]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
+
+
+def percent(share: float) -> str:
+    """To two decimals, without the sign."""
+    return f"{100 * share:.2f}"

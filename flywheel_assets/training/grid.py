@@ -7,7 +7,7 @@ Three parts of the rows: ``training`` is fitted on, ``stopping`` (a tenth of the
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log as ln
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flywheel_assets.registry.files import ModelFiles
+from flywheel_assets.registry.keras_import import import_keras
 from flywheel_assets.registry.originals import Originals
-from flywheel_assets.registry.quiet_keras import import_keras
-from flywheel_assets.training.figures import positions, probabilities_in_order
-from flywheel_assets.training.metrics import row_losses
-from flywheel_assets.training.network import Report, Rows, Schedule, fit_network
+from flywheel_assets.registry.spec import ModelSpec
+from flywheel_assets.training.metrics import positions, probabilities_in_order, row_losses
+from flywheel_assets.training.network import Log, Rows, Schedule, fit_network
 
 Grid = Sequence[tuple[int, ...]]
 GRID: Grid = ((), (16,), (32,), (32, 32), (64, 64))
@@ -40,16 +39,20 @@ log loss of scikit-learn's logistic regression (0.292), 0.01 to 0.339."""
 
 @dataclass(frozen=True)
 class Task:
-    """Which of the two models, the column it predicts with its labels from worst to best, and the columns it reads."""
+    """A model to train, its labels from worst to best, and the columns it reads."""
 
-    files: ModelFiles
-    label: str
+    spec: ModelSpec
     order: tuple[str, ...]
     features: tuple[str, ...]
 
     @property
+    def label(self) -> str:
+        return self.spec.label
+
+    @property
     def name(self) -> str:
-        return Path(self.files.network).stem
+        """The network's, which is part of a model's version."""
+        return Path(self.spec.files.network).stem
 
 
 @dataclass(frozen=True)
@@ -80,29 +83,29 @@ def class_weights(counts: Mapping[str, int]) -> dict[str, float]:
     move probabilities towards rare labels, as if these were less rare than they are; a temperature does not undo it.
     """
     ratio = max(counts.values()) / min(counts.values())
-    power = min(1.0, log(LARGEST_RATIO) / log(ratio)) if ratio > 1 else 1.0
+    power = min(1.0, ln(LARGEST_RATIO) / ln(ratio)) if ratio > 1 else 1.0
     raw = {label: (sum(counts.values()) / (len(counts) * count)) ** power for label, count in counts.items()}
     mean = sum(raw[label] * count for label, count in counts.items()) / sum(counts.values())
     return {label: weight / mean for label, weight in raw.items()}
 
 
 def fit_grid(
-    task: Task, rows: pd.DataFrame, weights: Mapping[str, float], grid: Grid, seed: int, report: Report
+    task: Task, rows: pd.DataFrame, weights: Mapping[str, float], grid: Grid, seed: int, log: Log
 ) -> tuple[Originals, list[Point]]:
     """The chosen network, and what the grid came to. ``rows`` have the three parts."""
     validation = rows[rows["part"] == "validation"]
     fitted, points = [], []
     for hidden_units in grid:
-        model = fit(task, rows, weights, hidden_units, seed, report)
+        model = fit(task, rows, weights, hidden_units, seed, log)
         fitted.append(model)
         losses = row_losses(
             positions(validation[task.label], task.order), probabilities_in_order(model, validation, task.order)
         )
         error = standard_error(losses, validation["user_id"])
         points.append(Point(hidden_units, model.network.count_params(), float(losses.mean()), error))
-        report(f"{task.name}, hidden layers {layers(hidden_units)}: validation log loss {losses.mean():.4f}")
+        log(f"{task.name}, hidden layers {layers(hidden_units)}: validation log loss {losses.mean():.4f}")
     chosen = smallest_as_good(points)
-    report(f"{task.name}: chosen hidden layers {layers(chosen.hidden_units)}, {chosen.parameters:,} parameters")
+    log(f"{task.name}: chosen hidden layers {layers(chosen.hidden_units)}, {chosen.parameters:,} parameters")
     return fitted[points.index(chosen)], points
 
 
@@ -120,7 +123,7 @@ def fit(
     weights: Mapping[str, float],
     hidden_units: tuple[int, ...],
     seed: int,
-    report: Report,
+    log: Log,
 ) -> Originals:
     """One network of the grid. The same arguments give the same weights on the same machine."""
     from sklearn.preprocessing import LabelEncoder, MinMaxScaler
@@ -154,7 +157,7 @@ def fit(
         watched,
         "users set aside",
         schedule(len(training), hidden_units),
-        lambda line: report(f"{line} (hidden layers {layers(hidden_units)})"),
+        lambda line: log(f"{line} (hidden layers {layers(hidden_units)})"),
     )
     _fold_in(network, means, deviations)
     return Originals(network, scaler, encoder)

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
+
+from flywheel_assets.registry.originals import Originals
 
 CALIBRATION_BINS = 10
 
@@ -65,6 +68,16 @@ def evaluate(
         f1=_floats(_ratio(2 * precision * recall, precision + recall)),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
     )
+
+
+def probabilities_in_order(model: Originals, table: pd.DataFrame, order: tuple[str, ...]) -> npt.NDArray[np.float32]:
+    """The model's for a table with its features, the columns from the worst label to the best."""
+    columns = [model.labels.index(label) for label in order]
+    return model.probabilities(table[list(model.features)].to_numpy(np.float64))[:, columns]
+
+
+def positions(labels: "pd.Series[str]", order: tuple[str, ...]) -> npt.NDArray[np.int64]:
+    return pd.Index(order).get_indexer(pd.Index(labels)).astype(np.int64)
 
 
 def row_losses(true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.registry.keras_import import import_keras
 
-Report = Callable[[str], None]
+Log = Callable[[str], None]
 
 
-def without_epochs(report: Report) -> Report:
+def without_epochs(log: Log) -> Log:
     """Passes all lines on but those of epochs: one training has hundreds, which in a log bury what came of them."""
-    return lambda line: None if re.match(r"\w+: epoch \d+ of at most ", line) else report(line)
+    return lambda line: None if re.match(r"\w+: epoch \d+ of at most ", line) else log(line)
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ def fit_network(
     watched: Rows,
     watched_are: str,
     schedule: Schedule,
-    report: Report,
+    log: Log,
 ) -> Any:
     """A softmax network fitted on ``training``, with the weights of the epoch whose log loss on the ``watched`` rows
-    was least. ``report`` gets a line an epoch, which calls the watched rows what ``watched_are``. Keras' seed is the
+    was least. ``log`` gets a line an epoch, which calls the watched rows what ``watched_are``. Keras' seed is the
     caller's to set."""
     keras = import_keras()
     network = _network(keras, name, training.features.shape[1], hidden_units, labels)
@@ -62,7 +62,7 @@ def fit_network(
     )
 
     def show(epoch: int, logs: dict[str, float]) -> None:
-        report(
+        log(
             f"{name}: epoch {epoch + 1} of at most {schedule.epochs}, log loss {logs['loss']:.4f}, "
             f"on {watched_are} {logs['val_loss']:.4f}"
         )

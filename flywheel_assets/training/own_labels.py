@@ -1,7 +1,9 @@
-"""A team's own labels: parquet in ``sessions/`` and ``users/`` of a folder of its own, and the order of the labels."""
+"""A team's own labels: parquet in ``sessions/`` and ``users/`` of a folder of its own, and the order of labels, which
+else is that of the models in use."""
 
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +23,8 @@ class OwnLabels:
     folder: Path
 
     def sessions(self) -> pd.DataFrame | None:
-        """``session_id`` and ``session_quality_label``, strings, a row a session; rows without a label are left out.
-        None when there is no ``sessions/*.parquet``.
+        """``session_id`` and ``session_quality_label``, strings, one row per session; rows without a label are left
+        out. None when there is no ``sessions/*.parquet``.
 
         Raises LabelError for a file that cannot be read or lacks a column, and for a session with two labels."""
         return self._read("sessions", ["session_id"], (), "session_quality_label")
@@ -65,6 +67,27 @@ class OwnLabels:
                 f"one label each ({repeated[needed[0]].nunique():,} have more): delete the others"
             )
         return labelled
+
+
+def order_of_labels(
+    what: str, labels: Collection[str], stated: Sequence[str] | None, in_use: Sequence[str], file: str
+) -> tuple[str, ...]:
+    """The order that has all of the ``labels``: the ``stated`` one of ``file``, or without it that of the models
+    ``in_use``. It may have more. ``what``: the noun of the rows, as ``sessions``.
+
+    Raises LabelError that names the labels which the order doesn't know, and shows what to write."""
+    order = tuple(in_use if stated is None else stated)
+    unknown = sorted(set(labels) - set(order))
+    if not unknown:
+        return order
+    line = f"{what} = {json.dumps(sorted(labels), ensure_ascii=False)}"
+    whose = (
+        f"the models in use, whose labels are {', '.join(in_use)}" if stated is None else f"{file}: {', '.join(order)}"
+    )
+    raise LabelError(
+        f"{what} are labelled {', '.join(unknown)}, missing from the order of {whose}. "
+        f"Write {line}, brought into order from worst to best, into {file}, or correct the labels"
+    )
 
 
 def _texts(path: Path, needed: list[str], optional: tuple[str, ...]) -> pd.DataFrame:

@@ -2,43 +2,72 @@
 with its record in MLflow. Knows nothing of Dagster."""
 
 import shlex
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.simulation.training_data import labelled_sample
-from flywheel_assets.simulation.world import WORLD
-from flywheel_assets.training.candidates import Candidate, train_candidate
-from flywheel_assets.training.label_sources import labelled_file, labelled_range
-from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.ranges import intervals_to_run
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.promotion import install
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.training.candidates import Candidate, Sections, train_candidate
+from flywheel_assets.training.labels import Labels, Warn, log_warning
+from flywheel_assets.training.labels_file import labels_of_file
+from flywheel_assets.training.network import Log
+from flywheel_assets.training.session_labels import session_labels
 from flywheel_assets.training.tracking import track
+from flywheel_assets.training.training_data import TrainingData, training_data
+from flywheel_assets.training.user_labels_for_training import user_labels
+from flywheel_assets.users.user_model import USER_MODEL
 
 DEFAULT_SEED = 2024
 
-Say = Callable[[str], None]
-Source = tuple[LabelledData, str]
-"""The data, and the command that a person types to train on them again, but for the seed."""
+
+@dataclass(frozen=True)
+class Source:
+    """The data, the command that a person types to train on them again, but for the seed, and the sections that the
+    card has more because of them."""
+
+    data: TrainingData
+    command: str
+    sections: Sections = lambda trained: ()
 
 
-def range_source(flywheel: Flywheel, first: str | None, last: str | None, warn: Say) -> Source:
-    """The labelled sessions of a range of intervals. Raises as :func:`labelled_range`."""
-    data = labelled_range(flywheel, first, last, warn)
-    return data, f"flywheel models train --from {data.intervals[0]} --to {data.intervals[-1]}"
+def range_source(flywheel: Flywheel, first: str | None, last: str | None, warn: Warn = log_warning) -> Source:
+    """The labelled sessions of the intervals from key ``first`` to key ``last``, by default from the first with data to
+    the last closed one. ``warn`` gets what is wrong with labels that could not be used.
+
+    Raises LabelError where labels are missing or don't fit, NotMaterializedError for an interval that was not run, and
+    SettingsError for a key that is no closed interval."""
+    sessions = session_labels(flywheel, intervals_to_run(flywheel, first, last, flywheel.now()), warn)
+    data = _joined(flywheel, sessions, user_labels(flywheel, sessions, warn))
+    return Source(data, f"flywheel models train --from {data.intervals[0]} --to {data.intervals[-1]}")
 
 
-def file_source(flywheel: Flywheel, path: Path, warn: Say) -> Source:
-    """The labelled sessions of a parquet file. Raises LabelError."""
-    return labelled_file(flywheel, path, warn), f"flywheel models train --labelled {shlex.quote(str(path))}"
+def file_source(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> Source:
+    """The labelled sessions of a parquet file, as :func:`labels_of_file` takes it. Raises LabelError."""
+    sessions, users = labels_of_file(flywheel, path, warn)
+    data = _joined(flywheel, sessions, users or user_labels(flywheel, sessions, warn))
+    return Source(data, f"flywheel models train --labelled {shlex.quote(str(path))}")
 
 
-def sample_source(users: int, intervals: int, seed: int) -> Source:
-    """Simulated sessions with their true labels."""
-    data = labelled_sample(WORLD, users, intervals, seed)
-    return data, f"flywheel models train --users {users} --intervals {intervals}"
-
-
-def train_and_track(models_dir: Path, source: Source, seed: int, report: Say) -> tuple[Candidate, str | None]:
+def train_and_track(models_dir: Path, source: Source, seed: int, log: Log) -> tuple[Candidate, str | None]:
     """The candidate, and the MLflow run that records it, if it is tracked."""
-    data, command = source
-    candidate = train_candidate(models_dir, data, f"{command} --seed {seed}", seed, report)
-    return candidate, track(candidate, models_dir, report)
+    command = f"{source.command} --seed {seed}"
+    candidate = train_candidate(models_dir, source.data, command, seed, log, sections=source.sections)
+    return candidate, track(candidate, models_dir, log)
+
+
+def train_models_folder(directory: Path, source: Source, seed: int, log: Log) -> ModelBundle:
+    """A bundle in ``directory`` itself, in place of the one there; no candidate, and not tracked."""
+    directory.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as folder:
+        command = f"{source.command} --seed {seed}"
+        candidate = train_candidate(Path(folder), source.data, command, seed, log, sections=source.sections)
+        return install(candidate.bundle, directory)
+
+
+def _joined(flywheel: Flywheel, sessions: Labels, users: Labels) -> TrainingData:
+    rows = sessions.to_train(SESSION_MODEL, flywheel.models["session"].features), users.to_train(USER_MODEL)
+    return training_data(rows, f"sessions: {sessions.source}; users: {users.source}")

@@ -5,17 +5,15 @@ import logging
 import os
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from flywheel_assets.registry.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
 from flywheel_assets.tables.labels import snake_case
-from flywheel_assets.training.candidate_models import Measured, ModelFigures
+from flywheel_assets.training.candidate_models import Measured
 from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.grid import layers
-from flywheel_assets.training.network import Report
+from flywheel_assets.training.network import Log
 from flywheel_assets.warehouse.files import locked
 
 EXPERIMENT = "flywheel"
@@ -23,32 +21,32 @@ STORE = "mlflow"
 """The folder beside the models folder."""
 
 
-def track(candidate: Candidate, models_dir: Path, report: Report) -> str | None:
+def track(candidate: Candidate, models_dir: Path, log: Log) -> str | None:
     """Records a training as a run of the experiment `flywheel`: parameters, metrics, the data's intervals and
     fingerprint, the git commit of the working folder, and the candidate's files but for the holdout, which holds users.
 
-    The run's id; None where MLflow is not installed or its store cannot be reached, which ``report`` is told."""
+    The run's id; None where MLflow is not installed or its store cannot be reached, which ``log`` is told."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     try:
         from mlflow import MlflowClient
     except ImportError:
-        report("this training is not tracked: MLflow is not installed; type: pip install 'flywheel-assets[mlflow]'")
+        log("this training is not tracked: MLflow is not installed; type: pip install 'flywheel-assets[mlflow]'")
         return None
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     store = models_dir.parent / STORE
     server = os.environ.get("MLFLOW_TRACKING_URI")
     try:
-        with _alone(None if server else store):
+        with nullcontext() if server else locked(store / ".lock"):  # two at once would both make its tables
             uri = server or f"sqlite:///{store / 'mlflow.db'}"
             run = _logged(MlflowClient(tracking_uri=uri), candidate, None if server else store / "artefacts")
     except Exception as error:  # of SQLAlchemy, requests, MLflow or the operating system
         said = str(error).splitlines() or [""]
-        report(f"this training is not tracked: {server or store} cannot be used ({type(error).__name__}: {said[0]})")
+        log(f"this training is not tracked: {server or store} cannot be used ({type(error).__name__}: {said[0]})")
         return None
-    report(f"tracked in MLflow as run {run}, in {server or store}")
+    log(f"tracked in MLflow as run {run}, in {server or store}")
     return run
 
 
@@ -62,10 +60,11 @@ def _logged(client: Any, candidate: Candidate, artefacts: Path | None) -> str:
     run = client.create_run(identifier, run_name=version, tags=_tags(candidate)).info.run_id
     now = round(time.time() * 1000)
     params = [Param(name, str(value)[:5000]) for name, value in _parameters(candidate).items()]
+    holdouts = [info.spec.holdout for info in candidate.bundle.models.values()]
     try:
         client.log_batch(run, [Metric(name, value, now, 0) for name, value in metrics(candidate).items()], params)
         for path in sorted(candidate.bundle.directory.iterdir()):
-            if path.is_file() and path.name not in (HOLDOUT_SESSIONS, HOLDOUT_USERS):
+            if path.is_file() and path.name not in holdouts:
                 client.log_artifact(run, str(path))
     except Exception:
         with suppress(Exception):  # what failed may be all of the store
@@ -92,7 +91,7 @@ def _parameters(candidate: Candidate) -> dict[str, Any]:
         "data.fingerprint": training["fingerprint"],
         **{f"rows.{name.replace(' ', '_')}": count for name, count in training["rows"].items()},
     }
-    for name, figures in _models(candidate):
+    for name, figures in candidate.figures.items():
         found |= {
             f"{name}.hidden_layers": layers(figures.chosen.hidden_units),
             f"{name}.parameters": figures.chosen.parameters,
@@ -103,10 +102,10 @@ def _parameters(candidate: Candidate) -> dict[str, Any]:
 
 
 def metrics(candidate: Candidate) -> dict[str, float]:
-    """Of both models, by dotted name: `session.network.log_loss`; of the networks also by label, which is
+    """Of each model, by dotted name: `session.network.log_loss`; of the networks also by label, which is
     `session.label.high_quality.precision`, `recall`, `f1` and `ece`, its calibration error against the rest."""
     found: dict[str, float] = {}
-    for name, figures in _models(candidate):
+    for name, figures in candidate.figures.items():
         for one in figures.classifiers:
             found |= _of_classifier(f"{name}.{one.name.replace(' ', '_')}", one)
         found |= _by_label(f"{name}.label", figures.network)
@@ -144,11 +143,6 @@ def _by_label(prefix: str, one: Measured) -> dict[str, float]:
     }
 
 
-def _models(candidate: Candidate) -> Iterator[tuple[str, ModelFigures]]:
-    yield "session", candidate.session
-    yield "user", candidate.user
-
-
 def _git_commit() -> str | None:
     """Of the folder that the process works in; None outside of a repository, or without git."""
     try:
@@ -156,13 +150,3 @@ def _git_commit() -> str | None:
     except OSError:
         return None
     return done.stdout.strip() if done.returncode == 0 else None
-
-
-@contextmanager
-def _alone(store: Path | None) -> Iterator[None]:
-    """The local store, made where it is missing, for one training at a time: two at once would both make its tables."""
-    if store is None:
-        yield
-        return
-    with locked(store / ".lock"):
-        yield

@@ -42,10 +42,10 @@ def user_distributions(step: Step) -> Made:
 
 def _label_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("user_labels", interval)
-    order, baseline = flywheel.models["user"].order, flywheel.models.baseline
+    order, baseline = flywheel.models["user"].order, flywheel.models["user"].baseline
     row = flywheel.figures(table, labels.figures(table, order))
     previous = flywheel.label_counts(labels.TABLE, flywheel.previous_with_data(interval))
-    return labels.verdicts(row, order, baseline.user_labels if baseline else None, previous)
+    return labels.verdicts(row, order, baseline.labels if baseline else None, previous)
 
 
 @SYSTEM.table(labels.TABLE, _label_verdicts, kinds={"keras", "onnx"})

@@ -5,7 +5,7 @@ from rich.console import Console, RenderableType
 
 from flywheel_assets.cli.comparison import comparison_report, figure
 from flywheel_assets.registry.bootstrap import Estimate
-from flywheel_assets.registry.comparison import Flips, Level, Metric, ModelComparison, OnHoldout
+from flywheel_assets.registry.comparison import Flips, Metric, ModelComparison, OnHoldout
 
 METRIC = Metric("accuracy", Estimate(0.81, 0.7, 0.9), Estimate(0.8, 0.71, 0.91), Estimate(0.01, -0.02, 0.04))
 FOUND = ModelComparison(
@@ -18,7 +18,7 @@ FOUND = ModelComparison(
     ),
     (),
 )
-ORDERS: dict[Level, tuple[str, ...]] = {"sessions": ("Low", "High"), "users": ("Low", "High")}
+ORDERS = {"sessions": ("Low", "High"), "users": ("Low", "High")}
 
 
 def printed(report: RenderableType) -> str:
@@ -33,7 +33,7 @@ def test_a_comparison_is_printed_with_intervals_flips_and_shares() -> None:
 
     for line in (
         "candidate new against champion old",
-        "On the candidate's holdout: 1,200 sessions of 40 users",
+        "On the candidate's holdout, sessions: 1,200 rows of 40 users",
         "sessions accuracy 0.8100 [0.7000, 0.9000] 0.8000 [0.7100, 0.9100] +0.0100 [-0.0200, +0.0400]",
         "2024-02-12, holdout sessions 12 3 25.0% Low to High 3",
         "2024-02-26 users 4 3 75.0% High to Low 2, Low to High 1",

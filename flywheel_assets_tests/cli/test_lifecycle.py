@@ -15,9 +15,9 @@ from click.testing import CliRunner, Result
 from flywheel_assets.cli.main import main
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import ALL_FILES
-from flywheel_assets.registry.promotions import read_promotions
+from flywheel_assets.registry.promotions_record import read_promotions
 from flywheel_assets.simulation.world import FEATURES
+from flywheel_assets_tests.bundles import ALL_FILES
 from flywheel_assets_tests.histories import FIRST, LAST, history_in
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_candidate, write_holdout
@@ -84,7 +84,7 @@ def test_list_says_what_each_bundle_is_and_compare_how_they_differ(flywheel: Typ
     assert re.search(rf"^{busy} +candidate ", listed.stdout, re.MULTILINE)
     for part in (
         f"candidate {busy} against champion {SHIPPED}",
-        "60 sessions of 20 users, 20 intervals of 20 users",
+        "sessions: 60 rows of 20 users, users: 20 rows of 20 users",
         f"{FIRST}, holdout",
         f"Label shares of the users of {LAST}",
         "against a promotion:",
@@ -156,7 +156,7 @@ def test_a_models_folder_that_is_not_there_is_said_once(
     listed, verified = flywheel("models", "list"), flywheel("models", "verify")
 
     assert (listed.exit_code, verified.exit_code) == (2, 1)
-    assert listed.stderr.startswith(f"error: there is no folder {folder / 'nowhere'}; expected one with six")
+    assert listed.stderr.startswith(f"error: there is no folder {folder / 'nowhere'}; expected one with model")
     assert listed.stdout == ""
     assert "there is no folder" in verified.stdout
     assert "keras" not in verified.stdout

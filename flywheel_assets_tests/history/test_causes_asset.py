@@ -11,7 +11,7 @@ from flywheel_assets.history.report_runs import make_reports
 from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
 from flywheel_assets.orchestration.runs import run_failure
-from flywheel_assets.registry.lifecycle import promote
+from flywheel_assets.registry.promotion import promote
 from flywheel_assets.registry.shelves import champion
 from flywheel_assets.report.pages import Pages
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST

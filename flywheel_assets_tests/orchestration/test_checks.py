@@ -176,8 +176,8 @@ def test_transitions_between_two_models_are_warned_of(copy: Project, monkeypatch
 
 
 def _of_version(flywheel: Any, version: str) -> Scorer:
-    from flywheel_assets.registry.scorer import user_scorer
+    from flywheel_assets.registry.scorer import open_scorer
 
-    scorer = user_scorer(flywheel.models, flywheel.warehouse.folder)
+    scorer = open_scorer(flywheel.models, "user", flywheel.warehouse.folder)
     scorer.version = version
     return scorer

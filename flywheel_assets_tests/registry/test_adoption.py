@@ -8,8 +8,9 @@ from click.testing import CliRunner, Result
 from flywheel_assets.cli.main import main
 from flywheel_assets.registry.adoption import matching_order
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import MANIFEST, SESSION_FILES
-from flywheel_assets.registry.scorer import session_scorer
+from flywheel_assets.registry.files import MANIFEST
+from flywheel_assets.registry.scorer import open_scorer
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets_tests.bundles import (
     FEATURES,
     SESSION_LABELS,
@@ -40,9 +41,9 @@ def test_adopted_artefacts_are_a_bundle_that_scores(theirs: Path, tmp_path: Path
     bundle = ModelBundle.open(theirs)
     assert bundle["session"].order == SESSION_LABELS
     assert bundle["user"].order == USER_LABELS
-    assert bundle.baseline is None
-    scorer = session_scorer(bundle, tmp_path / "unused")
-    scaler = joblib.load(theirs / SESSION_FILES.scaler)
+    assert bundle["session"].baseline is None
+    scorer = open_scorer(bundle, "session", tmp_path / "unused")
+    scaler = joblib.load(theirs / SESSION_MODEL.files.scaler)
     assert scorer.features == tuple(scaler.feature_names_in_)
     assert scorer.score(random_features(5))[1].shape == (5, 3)
     assert not (tmp_path / "unused").exists()
@@ -78,7 +79,7 @@ class Bomb:
 
 
 def test_without_trust_nothing_is_opened_or_written(theirs: Path) -> None:
-    joblib.dump(Bomb(), theirs / SESSION_FILES.scaler)
+    joblib.dump(Bomb(), theirs / SESSION_MODEL.files.scaler)
     before = sorted(theirs.iterdir())
     result = adopt(theirs, answers="n\n")
 
@@ -103,11 +104,11 @@ def test_a_bundle_with_a_manifest_is_not_adopted_again(models_dir: Path) -> None
 
 
 def test_a_missing_file_is_named(theirs: Path) -> None:
-    (theirs / SESSION_FILES.encoder).unlink()
+    (theirs / SESSION_MODEL.files.encoder).unlink()
     result = adopt(theirs, "--yes", *BOTH_ORDERS)
 
     assert result.exit_code == 2
-    assert f"lacks {SESSION_FILES.encoder}" in result.output
+    assert f"lacks {SESSION_MODEL.files.encoder}" in result.output
 
 
 def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -115,11 +116,11 @@ def test_a_folder_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> Non
 
     assert result.exit_code == 2
     assert f"there is no folder {tmp_path / 'nowhere'}" in result.output
-    assert SESSION_FILES.encoder not in result.output
+    assert SESSION_MODEL.files.encoder not in result.output
 
 
 def test_outputs_that_are_no_probabilities_are_refused(theirs: Path) -> None:
-    write_model(theirs, SESSION_FILES, FEATURES, SESSION_LABELS, activation="sigmoid")
+    write_model(theirs, SESSION_MODEL.files, FEATURES, SESSION_LABELS, activation="sigmoid")
     result = adopt(theirs, "--yes", *BOTH_ORDERS)
 
     assert result.exit_code == 2
@@ -129,15 +130,15 @@ def test_outputs_that_are_no_probabilities_are_refused(theirs: Path) -> None:
 
 
 def test_a_scaler_fitted_on_an_array_cannot_be_adopted(theirs: Path) -> None:
-    scaler = joblib.load(theirs / SESSION_FILES.scaler)
-    joblib.dump(type(scaler)().fit(np.zeros((2, 2))), theirs / SESSION_FILES.scaler)
+    scaler = joblib.load(theirs / SESSION_MODEL.files.scaler)
+    joblib.dump(type(scaler)().fit(np.zeros((2, 2))), theirs / SESSION_MODEL.files.scaler)
 
     assert "was fitted on an array" in adopt(theirs, "--yes", *BOTH_ORDERS).output
 
 
 def test_a_user_model_of_other_session_labels_cannot_be_adopted(theirs: Path, tmp_path: Path) -> None:
     write_originals(tmp_path / "other", session_labels=("Low Quality", "Fair Quality", "High Quality"))
-    for name in SESSION_FILES.originals:
+    for name in SESSION_MODEL.files.originals:
         (tmp_path / "other" / name).replace(theirs / name)
     result = adopt(
         theirs, "--yes", "--label-order", USER_ORDER, "--label-order", "Low Quality,Fair Quality,High Quality"

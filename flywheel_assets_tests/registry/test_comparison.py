@@ -12,9 +12,9 @@ from flywheel_assets.registry.comparison import (
     Metric,
     ModelComparison,
     OnHoldout,
-    objections,
     paired_metrics,
 )
+from flywheel_assets.registry.promotion import objections
 from flywheel_assets.training.metrics import evaluate
 
 SAME = Estimate(0.0, -0.01, 0.01)

@@ -12,18 +12,20 @@ from hypothesis.extra import numpy as arrays
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.compilation import compile_bundle, compile_model, compiled
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES, digest
+from flywheel_assets.registry.files import digest
+from flywheel_assets.registry.keras_import import import_keras
 from flywheel_assets.registry.originals import Originals
-from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.users.user_model import USER_MODEL
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, write_model
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["unclipped", "clipped"])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Originals:
     directory = tmp_path_factory.mktemp("model")
-    write_model(directory, SESSION_FILES, FEATURES, SESSION_LABELS, clip=request.param)
-    digests = {name: digest((directory / name).read_bytes()) for name in SESSION_FILES.originals}
-    return Originals.open(directory, SESSION_FILES, digests)
+    write_model(directory, SESSION_MODEL.files, FEATURES, SESSION_LABELS, clip=request.param)
+    digests = {name: digest((directory / name).read_bytes()) for name in SESSION_MODEL.files.originals}
+    return Originals.open(directory, SESSION_MODEL.files, digests)
 
 
 @pytest.fixture(scope="module")
@@ -60,28 +62,28 @@ def test_large_values_are_told_apart_where_single_precision_cannot(model: Origin
 def test_a_compiled_scorer_says_what_it_was_made_of(models_dir: Path) -> None:
     paths = compile_bundle(ModelBundle.open(models_dir))
 
-    assert [path.name for path in paths] == [SESSION_FILES.compiled, USER_FILES.compiled]
+    assert [path.name for path in paths] == [SESSION_MODEL.files.compiled, USER_MODEL.files.compiled]
     metadata = onnxruntime.InferenceSession(paths[0]).get_modelmeta().custom_metadata_map
     assert set(metadata) == {"version", "features", "labels", "sources"}
     assert metadata["features"] == '["pageviews", "leads"]'
 
 
 def test_the_same_artefacts_compile_to_the_same_bytes(models_dir: Path) -> None:
-    before = (models_dir / SESSION_FILES.compiled).read_bytes()
+    before = (models_dir / SESSION_MODEL.files.compiled).read_bytes()
     bundle = ModelBundle.open(models_dir)
 
-    assert compile_model(bundle, bundle["session"], SESSION_FILES) == before
+    assert compile_model(models_dir, bundle["session"]) == before
 
 
 def test_a_manifest_with_other_features_than_the_artefacts_is_refused(models_dir: Path) -> None:
     bundle = ModelBundle.open(models_dir)
     other = replace(bundle["session"], features=("leads", "pageviews"))
-    bundle = write_manifest(models_dir, other, bundle["user"], digests=bundle.digests, libraries={})
+    bundle = write_manifest(models_dir, [other, bundle["user"]], libraries={})
 
     with pytest.raises(
         ArtefactError, match=r"names other features \(leads, pageviews\) than the artefacts \(pageviews, leads\)"
     ):
-        compile_model(bundle, bundle["session"], SESSION_FILES)
+        compile_model(models_dir, bundle["session"])
 
 
 def test_a_network_that_cannot_be_exported_is_refused(model: Originals) -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.holdout import Holdout, Models, on_holdout, remarks, scored, user_shares
+from flywheel_assets.registry.holdout import SIMULATED, Holdout, on_holdout, remarks, scored, user_shares
+from flywheel_assets.registry.scorer import Scorers
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets.tables.labels import share_column
-from flywheel_assets.training.labelled import SIMULATED
 from flywheel_assets.users.user_distributions import user_distributions
 from flywheel_assets_tests.projects import MODELS
 from flywheel_assets_tests.variants import write_holdout, write_variant
@@ -32,17 +32,17 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {"champion": MODELS, "busy": folder / "busy", "renamed": folder / "renamed"}
 
 
-def models(bundles: dict[str, Path], name: str, tmp_path: Path) -> Models:
-    return Models(ModelBundle.open(bundles[name]), tmp_path / "compiled")
+def models(bundles: dict[str, Path], name: str, tmp_path: Path) -> Scorers:
+    return Scorers(ModelBundle.open(bundles[name]), tmp_path / "compiled")
 
 
 @pytest.fixture
-def champion(bundles: dict[str, Path], tmp_path: Path) -> Models:
+def champion(bundles: dict[str, Path], tmp_path: Path) -> Scorers:
     return models(bundles, "champion", tmp_path)
 
 
 @pytest.fixture
-def busy(bundles: dict[str, Path], tmp_path: Path) -> Models:
+def busy(bundles: dict[str, Path], tmp_path: Path) -> Scorers:
     return models(bundles, "busy", tmp_path)
 
 
@@ -62,13 +62,18 @@ def holdout() -> Holdout:
         [(f"u{n}", interval, "Passive") for n, interval in product(range(40), INTERVALS)],
         columns=["user_id", "interval_start", "user_flywheel_label"],
     )
-    same = scored(Models(ModelBundle.open(MODELS), Path("unused")), Holdout(sessions, users))
-    return Holdout(
-        sessions.assign(session_quality_label=same.session_labels), users.assign(user_flywheel_label=same.user_labels)
+    same = scored(Scorers(ModelBundle.open(MODELS), Path("unused")), of_tables(sessions, users))
+    return of_tables(
+        sessions.assign(session_quality_label=same["session"].labels),
+        users.assign(user_flywheel_label=same["user"].labels),
     )
 
 
-def test_a_bundle_that_labels_as_the_truth_does_is_right_everywhere(champion: Models, holdout: Holdout) -> None:
+def of_tables(sessions: pd.DataFrame, users: pd.DataFrame) -> Holdout:
+    return Holdout({"session": sessions, "user": users})
+
+
+def test_a_bundle_that_labels_as_the_truth_does_is_right_everywhere(champion: Scorers, holdout: Holdout) -> None:
     figures, flips = on_holdout(champion, champion, holdout)
 
     assert [(f.level, f.rows, f.users, f.not_comparable) for f in figures] == [
@@ -86,7 +91,7 @@ def test_a_bundle_that_labels_as_the_truth_does_is_right_everywhere(champion: Mo
 
 
 def test_a_worse_candidate_is_worse_beyond_noise_and_its_flips_are_its_mistakes(
-    champion: Models, busy: Models, holdout: Holdout
+    champion: Scorers, busy: Scorers, holdout: Holdout
 ) -> None:
     (sessions, users), flips = on_holdout(champion, busy, holdout)
 
@@ -99,18 +104,18 @@ def test_a_worse_candidate_is_worse_beyond_noise_and_its_flips_are_its_mistakes(
 
 
 def test_the_user_model_sees_the_labels_of_its_own_session_model(
-    champion: Models, busy: Models, holdout: Holdout
+    champion: Scorers, busy: Scorers, holdout: Holdout
 ) -> None:
     _, flips = on_holdout(champion, busy, holdout)
     assert sum(flip.flipped for flip in flips if flip.level == "users") > 0, "the user models are the same"
 
 
 def test_labels_that_the_champion_cannot_say_are_not_compared(
-    bundles: dict[str, Path], champion: Models, holdout: Holdout, tmp_path: Path
+    bundles: dict[str, Path], champion: Scorers, holdout: Holdout, tmp_path: Path
 ) -> None:
     renamed = models(bundles, "renamed", tmp_path)
-    theirs = holdout.sessions.replace({"session_quality_label": {"High Quality": "Top Quality"}})
-    (sessions, users), flips = on_holdout(champion, renamed, Holdout(theirs, holdout.users))
+    theirs = holdout.tables["session"].replace({"session_quality_label": {"High Quality": "Top Quality"}})
+    (sessions, users), flips = on_holdout(champion, renamed, of_tables(theirs, holdout.tables["user"]))
 
     assert sessions.not_comparable.startswith("the champion's labels are Very Low Quality, Low Quality, Medium")
     assert "Top Quality" in sessions.not_comparable
@@ -121,48 +126,53 @@ def test_labels_that_the_champion_cannot_say_are_not_compared(
     assert ("High Quality", "Top Quality") in pairs
 
 
-def test_a_feature_of_the_champion_that_the_holdout_lacks_is_said(champion: Models, holdout: Holdout) -> None:
-    fewer = Holdout(holdout.sessions.drop(columns="leads"), holdout.users)
+def test_a_feature_of_the_champion_that_the_holdout_lacks_is_said(champion: Scorers, holdout: Holdout) -> None:
+    fewer = of_tables(holdout.tables["session"].drop(columns="leads"), holdout.tables["user"])
     with pytest.raises(ArtefactError, match=r"the holdout has no column leads, which .* needs"):
         on_holdout(champion, champion, fewer)
 
 
 def test_a_champion_that_cannot_score_the_holdout_has_no_figures(
-    champion: Models, busy: Models, holdout: Holdout, monkeypatch: pytest.MonkeyPatch
+    champion: Scorers, busy: Scorers, holdout: Holdout, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(champion.session, "features", (*FEATURES, "scrolls"))
+    monkeypatch.setattr(champion["session"], "features", (*FEATURES, "scrolls"))
     figures, flips = on_holdout(champion, busy, holdout)
 
     assert {f.not_comparable for f in figures} == {
-        f"the holdout has no column scrolls, which {champion.session.version} needs"
+        f"the holdout has no column scrolls, which {champion['session'].version} needs"
     }
     assert flips == []
 
 
-def test_a_label_that_the_candidate_does_not_know_is_an_error(champion: Models, holdout: Holdout) -> None:
-    odd = holdout.sessions.assign(session_quality_label="Superb")
+def test_a_label_that_the_candidate_does_not_know_is_an_error(champion: Scorers, holdout: Holdout) -> None:
+    odd = holdout.tables["session"].assign(session_quality_label="Superb")
     with pytest.raises(
         ArtefactError, match="sessions of the holdout have labels that the candidate doesn't know: Superb"
     ):
-        on_holdout(champion, champion, Holdout(odd, holdout.users))
+        on_holdout(champion, champion, of_tables(odd, holdout.tables["user"]))
 
 
-def test_users_without_sessions_do_not_count(champion: Models, holdout: Holdout) -> None:
-    more = pd.concat([holdout.users, holdout.users.assign(user_id="nobody")])
-    assert on_holdout(champion, champion, Holdout(holdout.sessions, more))[0][1].rows == 80
-    with pytest.raises(ArtefactError, match="no user of the holdout has both sessions and a label"):
-        on_holdout(champion, champion, Holdout(holdout.sessions, holdout.users.assign(user_id="nobody")))
+def test_users_without_sessions_do_not_count(champion: Scorers, holdout: Holdout) -> None:
+    more = pd.concat([holdout.tables["user"], holdout.tables["user"].assign(user_id="nobody")])
+    assert on_holdout(champion, champion, of_tables(holdout.tables["session"], more))[0][1].rows == 80
+    with pytest.raises(ArtefactError, match="none of the users of the holdout has both features and a label"):
+        on_holdout(
+            champion, champion, of_tables(holdout.tables["session"], holdout.tables["user"].assign(user_id="nobody"))
+        )
 
 
 def test_sessions_without_truth_count_in_the_shares_of_their_users_alone(
-    champion: Models, busy: Models, holdout: Holdout
+    champion: Scorers, busy: Scorers, holdout: Holdout
 ) -> None:
     given = np.arange(400) % 4 == 0
-    labels = [name if one else None for name, one in zip(holdout.sessions["session_quality_label"], given, strict=True)]
-    partly = Holdout(holdout.sessions.assign(session_quality_label=labels), holdout.users)
+    labels = [
+        name if one else None
+        for name, one in zip(holdout.tables["session"]["session_quality_label"], given, strict=True)
+    ]
+    partly = of_tables(holdout.tables["session"].assign(session_quality_label=labels), holdout.tables["user"])
     (sessions, users), flips = on_holdout(champion, busy, partly)
     (_, of_all), all_flips = on_holdout(champion, busy, holdout)
-    labelled = Holdout(holdout.sessions[given], holdout.users)
+    labelled = of_tables(holdout.tables["session"][given], holdout.tables["user"])
 
     assert (sessions.rows, users) == (100, of_all)
     assert sessions.metrics == on_holdout(champion, busy, labelled)[0][0].metrics
@@ -218,8 +228,9 @@ def unlabelled(folder: Path) -> None:
 def test_a_holdout_that_is_no_holdout_is_an_error_that_says_so(
     holdout: Holdout, tmp_path: Path, damage: object, says: str
 ) -> None:
-    write_holdout(tmp_path, holdout.sessions, holdout.users)
-    assert len(Holdout.read(tmp_path).sessions) == 400
+    write_holdout(tmp_path, holdout.tables["session"], holdout.tables["user"])
+    bundle = replace(ModelBundle.open(MODELS), directory=tmp_path)
+    assert len(Holdout.read(bundle).tables["session"]) == 400
     damage(tmp_path)  # type: ignore[operator]
     with pytest.raises(ArtefactError, match=says):
-        Holdout.read(tmp_path)
+        Holdout.read(bundle)

@@ -9,9 +9,10 @@ import pytest
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry import scorer as scoring
-from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES
-from flywheel_assets.registry.scorer import Scorer, session_scorer, user_scorer
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
+from flywheel_assets.registry.scorer import Scorer, open_scorer
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.users.user_model import USER_MODEL
 from flywheel_assets_tests.bundles import SESSION_LABELS, random_features, write_artefacts
 
 LABEL, VERSION = "session_quality_label", "session_model_version"
@@ -20,7 +21,7 @@ PROBABILITIES = ["probability_high_quality", "probability_low_quality", "probabi
 
 @pytest.fixture(scope="module")
 def scorer(made_once: Path) -> Scorer:
-    return session_scorer(ModelBundle.open(made_once), made_once / "fallback")
+    return open_scorer(ModelBundle.open(made_once), "session", made_once / "fallback")
 
 
 def batch(**columns: list[object]) -> pa.RecordBatch:
@@ -92,11 +93,11 @@ def test_scoring_loads_neither_tensorflow_nor_scikit_learn(made_once: Path) -> N
 import sys
 from pathlib import Path
 import numpy as np
-from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import session_scorer, user_scorer
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
+from flywheel_assets.registry.scorer import open_scorer
 bundle = ModelBundle.open(Path({str(made_once)!r}))
-session_scorer(bundle, Path("none")).score(np.ones((2, 2)))
-user_scorer(bundle, Path("none")).score(np.ones((2, 3)))
+open_scorer(bundle, "session", Path("none")).score(np.ones((2, 2)))
+open_scorer(bundle, "user", Path("none")).score(np.ones((2, 3)))
 print(sorted({{"tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx"}} & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -119,9 +120,9 @@ class Compilations:
         self.files: list[str] = []
         original = scoring.compile_model
 
-        def counted(bundle, info, files):  # type: ignore[no-untyped-def]
-            self.files.append(files.compiled)
-            return original(bundle, info, files)
+        def counted(directory: Path, info: ModelInfo) -> bytes:
+            self.files.append(info.files.compiled)
+            return original(directory, info)
 
         monkeypatch.setattr(scoring, "compile_model", counted)
 
@@ -132,7 +133,7 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> Compilations:
 
 
 def test_a_fresh_compiled_scorer_is_not_compiled_again(models_dir: Path, compilations: Compilations) -> None:
-    user_scorer(ModelBundle.open(models_dir), models_dir / "fallback")
+    open_scorer(ModelBundle.open(models_dir), "user", models_dir / "fallback")
 
     assert compilations.files == []
 
@@ -141,19 +142,21 @@ def test_a_fresh_compiled_scorer_is_not_compiled_again(models_dir: Path, compila
 def test_a_missing_or_stale_compiled_scorer_is_compiled_again_once(
     models_dir: Path, tmp_path: Path, compilations: Compilations, damage: str
 ) -> None:
-    path = models_dir / SESSION_FILES.compiled
+    path = models_dir / SESSION_MODEL.files.compiled
     fresh = path.read_bytes()
     if damage == "missing":
         path.unlink()
     elif damage == "truncated":
         path.write_bytes(fresh[:200])
     else:
-        path.write_bytes((write_artefacts(tmp_path / "other", seed=2).directory / SESSION_FILES.compiled).read_bytes())
+        path.write_bytes(
+            (write_artefacts(tmp_path / "other", seed=2).directory / SESSION_MODEL.files.compiled).read_bytes()
+        )
 
     bundle = ModelBundle.open(models_dir)
     for _ in range(2):
-        session_scorer(bundle, tmp_path / "fallback").score(random_features(3))
-    assert compilations.files == [SESSION_FILES.compiled]
+        open_scorer(bundle, "session", tmp_path / "fallback").score(random_features(3))
+    assert compilations.files == [SESSION_MODEL.files.compiled]
     assert path.read_bytes() == fresh
     assert not (tmp_path / "fallback").exists()
 
@@ -161,7 +164,7 @@ def test_a_missing_or_stale_compiled_scorer_is_compiled_again_once(
 def test_where_the_models_folder_is_read_only_the_compiled_scorer_is_kept_elsewhere(
     models_dir: Path, tmp_path: Path, compilations: Compilations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (models_dir / USER_FILES.compiled).unlink()
+    (models_dir / USER_MODEL.files.compiled).unlink()
     original = scoring.write_whole
 
     def read_only(path: Path, content: bytes) -> None:
@@ -172,6 +175,6 @@ def test_where_the_models_folder_is_read_only_the_compiled_scorer_is_kept_elsewh
     monkeypatch.setattr(scoring, "write_whole", read_only)
     bundle = ModelBundle.open(models_dir)
     for _ in range(2):
-        user_scorer(bundle, tmp_path / "fallback").score(random_features(3, columns=3))
-    assert compilations.files == [USER_FILES.compiled]
-    assert [path.name for path in (tmp_path / "fallback").iterdir()] == [USER_FILES.compiled]
+        open_scorer(bundle, "user", tmp_path / "fallback").score(random_features(3, columns=3))
+    assert compilations.files == [USER_MODEL.files.compiled]
+    assert [path.name for path in (tmp_path / "fallback").iterdir()] == [USER_MODEL.files.compiled]

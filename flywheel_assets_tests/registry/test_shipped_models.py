@@ -12,8 +12,7 @@ import pytest
 
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import SESSION_FILES, USER_FILES
-from flywheel_assets.registry.scorer import compiled_scorer, session_scorer, user_scorer
+from flywheel_assets.registry.scorer import compiled_scorer, open_scorer
 from flywheel_assets.simulation.likelihood import session_posterior
 from flywheel_assets.simulation.optimum import confusion
 from flywheel_assets.simulation.sample import generate
@@ -30,8 +29,7 @@ def bundle() -> ModelBundle:
 
 
 def test_the_compiled_scorers_are_those_of_the_artefacts(bundle: ModelBundle) -> None:
-    assert compiled_scorer(MODELS, bundle, bundle["session"], SESSION_FILES)
-    assert compiled_scorer(MODELS, bundle, bundle["user"], USER_FILES)
+    assert all(compiled_scorer(MODELS, info) for info in bundle.models.values())
 
 
 def test_features_and_labels_are_those_of_the_sample(bundle: ModelBundle) -> None:
@@ -58,14 +56,14 @@ def accuracies(bundle: ModelBundle) -> Accuracies:
         sample.session_truth.rename_columns(["session_id", "true"]), "session_id", join_type="inner"
     )
     (batch,) = sessions.combine_chunks().to_batches()
-    labelled = session_scorer(bundle, MODELS).labelled(batch, "session_quality_label", "version")
+    labelled = open_scorer(bundle, "session", MODELS).labelled(batch, "session_quality_label", "version")
     true, predicted = (positions(labelled[name], WORLD.session_labels) for name in ("true", "session_quality_label"))
     posterior = session_posterior(WORLD, np.stack([labelled[name] for name in FEATURES], axis=1))
 
     shares = user_distributions(ibis.memtable(labelled.to_pandas()), WORLD.session_labels)
     users = ibis.duckdb.connect().to_pyarrow(shares).join(sample.user_truth, "user_id", join_type="inner")
     rows = np.stack([users[name] for name in bundle["user"].features], axis=1)
-    states, _ = user_scorer(bundle, MODELS).score(rows)
+    states, _ = open_scorer(bundle, "user", MODELS).score(rows)
     true_state = positions(users["user_flywheel_label"], bundle["user"].labels)
     rule = ShareRule(WORLD, confusion(true, predicted, len(WORLD.session_labels))).posterior(rows)
     return Accuracies(

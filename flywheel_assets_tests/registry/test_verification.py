@@ -8,8 +8,10 @@ from click.testing import CliRunner
 from onnx import numpy_helper
 
 from flywheel_assets.cli.main import main
-from flywheel_assets.registry.files import MANIFEST, SESSION_FILES, USER_FILES
+from flywheel_assets.registry.files import MANIFEST
 from flywheel_assets.registry.verification import Finding, extreme_input, random_input, verify
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.users.user_model import USER_MODEL
 
 
 def verdicts(findings: list[Finding]) -> dict[str, str]:
@@ -21,16 +23,18 @@ def test_a_bundle_as_it_was_made_passes(models_dir: Path) -> None:
 
     assert set(verdicts(findings).values()) == {"ok"}
     assert [f.subject for f in findings if ".onnx" in f.subject] == [
-        f"{files.compiled}, {kind} input" for files in (SESSION_FILES, USER_FILES) for kind in ("random", "extreme")
+        f"{files.compiled}, {kind} input"
+        for files in (SESSION_MODEL.files, USER_MODEL.files)
+        for kind in ("random", "extreme")
     ]
 
 
 def test_altered_artefacts_fail_and_are_not_opened(models_dir: Path) -> None:
-    (models_dir / USER_FILES.scaler).write_bytes(b"altered")
+    (models_dir / USER_MODEL.files.scaler).write_bytes(b"altered")
 
     (finding,) = verify(models_dir)
     assert (finding.subject, finding.verdict) == ("files", "failed")
-    assert USER_FILES.scaler in finding.detail
+    assert USER_MODEL.files.scaler in finding.detail
 
 
 def test_another_library_version_is_told_and_no_failure(models_dir: Path) -> None:
@@ -45,16 +49,16 @@ def test_another_library_version_is_told_and_no_failure(models_dir: Path) -> Non
 
 @pytest.mark.parametrize("content", [None, b"broken"])
 def test_a_missing_or_broken_compiled_scorer_fails_with_what_to_type(models_dir: Path, content: bytes | None) -> None:
-    path = models_dir / SESSION_FILES.compiled
+    path = models_dir / SESSION_MODEL.files.compiled
     path.unlink() if content is None else path.write_bytes(content)
 
     failed = [f for f in verify(models_dir) if f.verdict == "failed"]
-    assert [f.subject for f in failed] == [SESSION_FILES.compiled]
+    assert [f.subject for f in failed] == [SESSION_MODEL.files.compiled]
     assert f"type: flywheel models compile {models_dir}" in failed[0].detail
 
 
 def test_a_compiled_scorer_with_other_weights_fails(models_dir: Path) -> None:
-    path = models_dir / SESSION_FILES.compiled
+    path = models_dir / SESSION_MODEL.files.compiled
     model = onnx.load(path)
     for tensor in model.graph.initializer:
         if tensor.name.startswith("network/"):
@@ -62,8 +66,8 @@ def test_a_compiled_scorer_with_other_weights_fails(models_dir: Path) -> None:
     onnx.save(model, path)
 
     found = verdicts(verify(models_dir))
-    assert found[f"{SESSION_FILES.compiled}, random input"] == "failed"
-    assert found[f"{USER_FILES.compiled}, random input"] == "ok"
+    assert found[f"{SESSION_MODEL.files.compiled}, random input"] == "failed"
+    assert found[f"{USER_MODEL.files.compiled}, random input"] == "ok"
 
 
 def test_extreme_input_has_each_feature_alone_far_out_on_both_sides() -> None:
@@ -86,9 +90,11 @@ def test_the_command_prints_a_table_and_exits_with_1_on_a_failure(models_dir: Pa
     assert passed.exit_code == 0
     assert "files" in passed.output
 
-    (models_dir / USER_FILES.compiled).unlink()
+    (models_dir / USER_MODEL.files.compiled).unlink()
     assert CliRunner().invoke(main, ["models", "verify", str(models_dir)]).exit_code == 1
 
     compiled = CliRunner().invoke(main, ["models", "compile", str(models_dir)])
-    assert compiled.output.splitlines() == [str(models_dir / files.compiled) for files in (SESSION_FILES, USER_FILES)]
+    assert compiled.output.splitlines() == [
+        str(models_dir / files.compiled) for files in (SESSION_MODEL.files, USER_MODEL.files)
+    ]
     assert CliRunner().invoke(main, ["models", "verify", str(models_dir)]).exit_code == 0

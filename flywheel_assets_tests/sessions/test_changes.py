@@ -13,8 +13,8 @@ import pytest
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.compilation import scorer_metadata
-from flywheel_assets.registry.files import SESSION_FILES
 from flywheel_assets.sessions.changes import SCHEMA, history
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.tables.contract import TABLES
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, materializations, metadata, sessions
@@ -144,9 +144,9 @@ def reversed_models(tmp_path: Path) -> Path:
     value["session"] |= {"version": "reversed", "labels": value["session"]["labels"][::-1]}
     manifest.write_text(json.dumps(value))
     bundle = ModelBundle.open(folder)
-    network = onnx.load(folder / SESSION_FILES.compiled)
-    onnx.helper.set_model_props(network, scorer_metadata(bundle["session"], SESSION_FILES, bundle.digests))
-    onnx.save(network, folder / SESSION_FILES.compiled)
+    network = onnx.load(folder / SESSION_MODEL.files.compiled)
+    onnx.helper.set_model_props(network, scorer_metadata(bundle["session"]))
+    onnx.save(network, folder / SESSION_MODEL.files.compiled)
     return folder
 
 

@@ -15,7 +15,7 @@ COLUMNS = {
     "probability_low": "float32",
     "probability_high": "float32",
 }
-BASELINE = Baseline({"Low": 500, "High": 500}, {}, {"leads": FeatureBaseline((0.0, 2.0), (500, 300, 200))})
+BASELINE = Baseline({"Low": 500, "High": 500}, {"leads": FeatureBaseline((0.0, 2.0), (500, 300, 200))})
 
 
 def found(engine: DuckDBEngine, leads: list[int], baseline: Baseline | None = BASELINE) -> dict[str, int]:
@@ -40,7 +40,7 @@ def test_a_features_psi_is_that_of_its_bins(engine: DuckDBEngine) -> None:
 @given(st.lists(st.integers(-2, 12) | st.sampled_from([2.5, 2.5000001]), max_size=40))
 def test_bins_are_the_same_whether_values_are_counted_or_read(engine: DuckDBEngine, values: list[float]) -> None:
     edges = (0.0, 2.0, 2.5, 7.0)
-    baseline = Baseline({}, {}, {"leads": FeatureBaseline(edges, (1,) * 5)})
+    baseline = Baseline({}, {"leads": FeatureBaseline(edges, (1,) * 5)})
     table = frame({**COLUMNS, "leads": "float64"}, [(n, "Low", 0.5, 0.5) for n in values])
     read, counted = (records(engine, predictions.figures(table, LABELS, baseline, c)) for c in ([], ["leads"]))
     assert read == counted
@@ -75,7 +75,7 @@ def test_without_baseline_or_sessions_there_is_no_verdict(engine: DuckDBEngine) 
 
 
 def test_labels_are_held_against_the_baselines_session_labels(engine: DuckDBEngine) -> None:
-    drifted = Baseline({"Low": 990, "High": 10}, {}, {})
+    drifted = Baseline({"Low": 990, "High": 10}, {})
     row = found(engine, [int(n) for n in np.zeros(200)], drifted)
     judged = {v.check: v for v in predictions.verdicts(row, LABELS, drifted, {"Low": 100, "High": 100})}
     assert not judged["drift_from_baseline"].passed

@@ -16,8 +16,9 @@ from flywheel_assets.cli.main import main
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.training import sources as training
 from flywheel_assets.training.assets import training_assets
+from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.files import TrainingFiles
-from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets_tests.labelled import KEYS, labelled_sessions
 from flywheel_assets_tests.projects import MODELS, Project
 from flywheel_assets_tests.training.test_card import FIGURES
@@ -35,23 +36,26 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was trained on, a line a training."""
     calls: list[dict[str, Any]] = []
 
-    def train(models_dir: Path, data: LabelledData, command: str, seed: int, report: Any) -> Any:
+    def train(models_dir: Path, data: TrainingData, command: str, seed: int, log: Any, sections: Any) -> Any:
         calls.append({"models": models_dir, "data": data, "command": command, "seed": seed})
-        report("session_quality_model: epoch 1 of at most 40, log loss 0.9, on users set aside 0.8")
-        report("session_quality_model, hidden layers none: validation log loss 0.8")
+        log("session_quality_model: epoch 1 of at most 40, log loss 0.9, on users set aside 0.8")
+        log("session_quality_model, hidden layers none: validation log loss 0.8")
         bundle = ModelBundle.open(MODELS)
-        return SimpleNamespace(bundle=bundle, session=FIGURES, user=FIGURES, training={"command": command})
+        return Candidate(bundle, {"session": FIGURES, "user": FIGURES}, {"command": command})
 
     monkeypatch.setattr(training, "train_candidate", train)
-    monkeypatch.setattr(training, "track", lambda candidate, models_dir, report: "run")
+    monkeypatch.setattr(training, "track", lambda candidate, models_dir, log: "run")
     return calls
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
-    """With what `labelled_range` or `labelled_file` is asked."""
+    """With what `session_labels` or `labels_of_file` is asked."""
     calls: list[tuple[Any, ...]] = []
-    data = labelled_sessions(users=20)
-    monkeypatch.setattr(training, name, lambda flywheel, *arguments: (calls.append(arguments[:-1]), data)[1])
+    monkeypatch.setattr(training, "_joined", lambda *_: labelled_sessions(users=20))
+    monkeypatch.setattr(training, "user_labels", lambda *_: None)
+    labels = None if name == "session_labels" else (None, "labels")
+    monkeypatch.setattr(training, name, lambda flywheel, *arguments: (calls.append(arguments[:-1]), labels)[1])
+    monkeypatch.setattr(training, "intervals_to_run", lambda flywheel, first, last, now: (first, last))
     return calls
 
 
@@ -64,13 +68,13 @@ def typed(*arguments: str) -> str:
 def test_a_range_of_intervals_is_trained_on_and_the_command_that_does_it_again_is_kept(
     project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ranges = asked(monkeypatch, "labelled_range")
+    ranges = asked(monkeypatch, "session_labels")
     output = typed("--from", KEYS[0], "--seed", "5")
 
-    assert ranges == [(KEYS[0], None)]
+    assert ranges == [((KEYS[0], None),)]
     assert trained[0]["command"] == f"flywheel models train --from {KEYS[0]} --to {KEYS[-1]} --seed 5"
     assert (trained[0]["seed"], trained[0]["models"]) == (5, MODELS)
-    assert "user model: The network does better than the better baseline" in output
+    assert "user model: The network does better than the better reference classifier" in output
 
 
 def test_where_it_is_no_terminal_a_network_is_a_line_and_epochs_are_none(
@@ -88,14 +92,16 @@ def test_where_it_is_no_terminal_a_network_is_a_line_and_epochs_are_none(
 def test_of_labels_made_from_clusters_it_is_said_what_agreement_with_them_measures(
     project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, what: tuple[str, ...]
 ) -> None:
-    data = replace(labelled_sessions(users=20), from_clusters=what)
-    monkeypatch.setattr(training, "labelled_range", lambda *_: data)
+    data = labelled_sessions(users=20)
+    models = {name: replace(one, from_clusters=one.spec.rows in what) for name, one in data.models.items()}
+    asked(monkeypatch, "session_labels")
+    monkeypatch.setattr(training, "_joined", lambda *_: replace(data, models=models))
     said = f"The labels of {' and '.join(what)} were made from clusters: agreement with them measures how well the "
     assert (said in typed("--from", KEYS[0])) == bool(what)
 
 
 def test_a_file_is_trained_on(project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    files = asked(monkeypatch, "labelled_file")
+    files = asked(monkeypatch, "labels_of_file")
     typed("--labelled", "my sessions.parquet")
 
     assert files == [(Path("my sessions.parquet"),)]
@@ -108,7 +114,9 @@ def test_without_a_source_it_is_the_sample_split_by_time(trained: list[dict[str,
 
     assert data.source == "the truth of the sample"
     assert len(data.intervals) == 3
-    assert set(data.sessions.loc[data.sessions["part"] == "validation", "interval_start"]) == {data.intervals[-1]}
+    assert set(data["session"].rows.loc[data["session"].rows["part"] == "validation", "interval_start"]) == {
+        data.intervals[-1]
+    }
     assert trained[0]["command"] == "flywheel models train --users 100 --intervals 3 --seed 2024"
 
 
@@ -130,18 +138,23 @@ def test_sources_that_exclude_each_other_are_refused(arguments: tuple[str, ...],
 def test_the_asset_trains_on_the_range_of_session_labels_and_tells_version_and_figures(
     project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ranges = asked(monkeypatch, "labelled_range")
+    ranges = asked(monkeypatch, "session_labels")
     with project.flywheel() as flywheel:
         labels = pd.DataFrame({"interval_start": [KEYS[2], KEYS[0], KEYS[4]]})
         TrainingFiles(flywheel.warehouse).write("session_labels", labels, {})
         instance = dg.DagsterInstance.ephemeral()
-        done = dg.materialize(training_assets(), instance=instance, resources={"flywheel": flywheel})
+        done = dg.materialize(
+            training_assets("duckdb"),
+            instance=instance,
+            resources={"flywheel": flywheel},
+            selection=["trained_candidate"],
+        )
     (made,) = done.asset_materializations_for_node("trained_candidate")
 
     log = [entry.user_message for entry in instance.all_logs(done.run_id)]
     assert any("validation log loss 0.8" in line for line in log)
     assert not any("epoch" in line for line in log)
-    assert ranges == [(KEYS[0], KEYS[4])]
+    assert ranges == [((KEYS[0], KEYS[4]),)]
     assert made.metadata["version"].value == ModelBundle.open(MODELS).version
     assert made.metadata["session_network_accuracy"].value == 0.75
     assert made.metadata["mlflow_run"].value == "run"

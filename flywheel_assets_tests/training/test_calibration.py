@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.registry.files import SESSION_FILES, digests_of
+from flywheel_assets.registry.files import digests_of
 from flywheel_assets.registry.originals import Originals
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training.calibration import build_in, temperature, tempered
-from flywheel_assets.training.figures import probabilities_in_order
-from flywheel_assets.training.metrics import row_losses
+from flywheel_assets.training.metrics import probabilities_in_order, row_losses
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, random_features, write_originals
 
 
@@ -54,7 +54,7 @@ def test_probabilities_that_are_certain_and_right_stay_what_they_are() -> None:
 
 def test_a_temperature_that_is_built_in_gives_the_tempered_probabilities(tmp_path: Path) -> None:
     write_originals(tmp_path)
-    model = Originals.open(tmp_path, SESSION_FILES, digests_of(tmp_path))
+    model = Originals.open(tmp_path, SESSION_MODEL.files, digests_of(tmp_path, SESSION_MODEL.files.originals))
     rows = pd.DataFrame(random_features(200), columns=list(FEATURES))
     before = probabilities_in_order(model, rows, SESSION_LABELS)
     build_in(model, 2.5)

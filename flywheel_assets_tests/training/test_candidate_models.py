@@ -1,20 +1,19 @@
 import numpy as np
 import pytest
 
-from flywheel_assets.registry.files import SESSION_FILES
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training.calibration import temperature
 from flywheel_assets.training.candidate_models import _Validation
-from flywheel_assets.training.figures import positions
 from flywheel_assets.training.grid import Task
-from flywheel_assets.training.metrics import evaluate
+from flywheel_assets.training.metrics import evaluate, positions
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions
 
-TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
+TASK = Task(SESSION_MODEL, SESSION_LABELS, FEATURES)
 
 
 def test_a_baseline_is_measured_at_a_temperature_of_its_own_as_the_network_is() -> None:
-    rows = labelled_sessions(users=20).sessions
+    rows = labelled_sessions(users=20)["session"].rows
     validation = rows[rows["part"] == "validation"]
     true = positions(validation["session_quality_label"], SESSION_LABELS)
     said = np.where(np.arange(len(true)) % 4, true, (true + 1) % 3)  # right three times in four, and surer than that

@@ -14,10 +14,11 @@ import pytest
 
 from flywheel_assets.errors import ArtefactError, TrainingError
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import HOLDOUT_SESSIONS, HOLDOUT_USERS, MANIFEST, digests_of
-from flywheel_assets.registry.holdout import Holdout, Models, known_users, scored
-from flywheel_assets.registry.scorer import session_scorer
+from flywheel_assets.registry.files import MANIFEST, digests_of
+from flywheel_assets.registry.holdout import Holdout, scored
+from flywheel_assets.registry.scorer import Scorers, open_scorer
 from flywheel_assets.registry.verification import verify
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import candidates
 from flywheel_assets.training import grid as fitting
 from flywheel_assets.training.candidate_files import shelved, staged, writable
@@ -25,9 +26,10 @@ from flywheel_assets.training.candidate_models import train_model
 from flywheel_assets.training.candidates import Candidate, train_candidate
 from flywheel_assets.training.card import worth
 from flywheel_assets.training.grid import Task
-from flywheel_assets.training.labelled import LabelledData
 from flywheel_assets.training.network import without_epochs
-from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
+from flywheel_assets.training.training_data import TrainingData
+from flywheel_assets.users.user_model import USER_MODEL
+from flywheel_assets_tests.bundles import ALL_FILES, FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts
 from flywheel_assets_tests.labelled import KEYS, SMALL_GRID, labelled_sessions, quickly
 
 COMMAND = "flywheel models train --from 2024-01-01 --to 2024-02-26"
@@ -41,7 +43,7 @@ def _quickly() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def data() -> LabelledData:
+def data() -> TrainingData:
     return labelled_sessions(outcome_features=("leads",))
 
 
@@ -61,8 +63,12 @@ def champion(models_dir: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def candidate(champion: dict[str, bytes], models_dir: Path, data: LabelledData, lines: list[str]) -> Candidate:
+def candidate(champion: dict[str, bytes], models_dir: Path, data: TrainingData, lines: list[str]) -> Candidate:
     return train_candidate(models_dir, data, COMMAND, 7, lines.append, SMALL_GRID)
+
+
+def with_rows(data: TrainingData, model: str, rows: pd.DataFrame) -> TrainingData:
+    return replace(data, models={**data.models, model: replace(data[model], rows=rows)})
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -84,10 +90,10 @@ def test_the_champion_is_untouched(candidate: Candidate, champion: dict[str, byt
     assert contents(models_dir) == champion
 
 
-def test_the_holdout_is_the_validation_part_with_labels(candidate: Candidate, data: LabelledData) -> None:
-    sessions = pd.read_parquet(candidate.bundle.directory / HOLDOUT_SESSIONS)
-    users = pd.read_parquet(candidate.bundle.directory / HOLDOUT_USERS)
-    expected = data.sessions[data.sessions["interval_start"] == KEYS[-1]].drop(columns="part")
+def test_the_holdout_is_the_validation_part_with_labels(candidate: Candidate, data: TrainingData) -> None:
+    sessions = pd.read_parquet(candidate.bundle.directory / SESSION_MODEL.holdout)
+    users = pd.read_parquet(candidate.bundle.directory / USER_MODEL.holdout)
+    expected = data["session"].rows[data["session"].rows["interval_start"] == KEYS[-1]].drop(columns="part")
 
     pd.testing.assert_frame_equal(sessions, expected.reset_index(drop=True))
     assert list(users.columns) == ["user_id", "interval_start", "user_flywheel_label"]
@@ -96,14 +102,15 @@ def test_the_holdout_is_the_validation_part_with_labels(candidate: Candidate, da
 
 def test_the_baseline_is_of_what_the_served_models_say_of_the_validation_part(candidate: Candidate) -> None:
     bundle = candidate.bundle
-    sessions = pd.read_parquet(bundle.directory / HOLDOUT_SESSIONS)
-    label, _ = session_scorer(bundle, bundle.directory).score(sessions[list(FEATURES)].to_numpy(float))
+    sessions = pd.read_parquet(bundle.directory / SESSION_MODEL.holdout)
+    label, _ = open_scorer(bundle, "session", bundle.directory).score(sessions[list(FEATURES)].to_numpy(float))
     counts = np.bincount(label, minlength=3)
 
-    assert bundle.baseline is not None
-    assert dict(bundle.baseline.session_labels) == dict(zip(bundle["session"].labels, counts.tolist(), strict=True))
-    assert sum(bundle.baseline.user_labels.values()) == 60
-    assert {sum(feature.counts) for feature in bundle.baseline.features.values()} == {len(sessions)}
+    assert bundle["session"].baseline is not None
+    assert bundle["user"].baseline is not None
+    assert dict(bundle["session"].baseline.labels) == dict(zip(bundle["session"].labels, counts.tolist(), strict=True))
+    assert sum(bundle["user"].baseline.labels.values()) == 60
+    assert {sum(feature.counts) for feature in bundle["session"].baseline.features.values()} == {len(sessions)}
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +120,7 @@ def learnt_from() -> list[pd.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> tuple[Candidate, LabelledData]:
+def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> tuple[Candidate, TrainingData]:
     """Of each user somebody labelled the busier half of the sessions alone."""
 
     def noted(task: Task, rows: pd.DataFrame, *rest: Any) -> Any:
@@ -121,59 +128,66 @@ def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFac
         return train_model(task, rows, *rest)
 
     data = labelled_sessions()
-    busier = data.sessions.groupby(["user_id", "interval_start"])["pageviews"].rank(method="first") > 3
-    labels = [name if one else None for name, one in zip(data.sessions["session_quality_label"], busier, strict=True)]
-    data = replace(data, sessions=data.sessions.assign(session_quality_label=labels))
+    busier = data["session"].rows.groupby(["user_id", "interval_start"])["pageviews"].rank(method="first") > 3
+    labels = [
+        name if one else None for name, one in zip(data["session"].rows["session_quality_label"], busier, strict=True)
+    ]
+    data = with_rows(data, "session", data["session"].rows.assign(session_quality_label=labels))
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(candidates, "train_model", noted)
         return train_candidate(tmp_path_factory.mktemp("partly"), data, COMMAND, 7, lambda line: None, SMALL_GRID), data
 
 
 def test_the_baseline_and_holdout_are_of_all_sessions_and_the_figures_of_labelled_ones(
-    partly: tuple[Candidate, LabelledData],
+    partly: tuple[Candidate, TrainingData],
 ) -> None:
     (candidate, data), directory = partly, partly[0].bundle.directory
-    held = data.sessions[data.sessions["interval_start"] == KEYS[-1]].drop(columns="part").reset_index(drop=True)
+    held = (
+        data["session"]
+        .rows[data["session"].rows["interval_start"] == KEYS[-1]]
+        .drop(columns="part")
+        .reset_index(drop=True)
+    )
 
-    pd.testing.assert_frame_equal(pd.read_parquet(directory / HOLDOUT_SESSIONS), held)
+    pd.testing.assert_frame_equal(pd.read_parquet(directory / SESSION_MODEL.holdout), held)
     assert held["session_quality_label"].isna().sum() == 180
-    assert candidate.bundle.baseline is not None
-    assert sum(candidate.bundle.baseline.session_labels.values()) == 360
-    assert {sum(feature.counts) for feature in candidate.bundle.baseline.features.values()} == {360}
-    assert candidate.session.network.evaluation.observations == 180
+    assert candidate.bundle["session"].baseline is not None
+    assert sum(candidate.bundle["session"].baseline.labels.values()) == 360
+    assert {sum(feature.counts) for feature in candidate.bundle["session"].baseline.features.values()} == {360}
+    assert candidate.figures["session"].network.evaluation.observations == 180
     assert candidate.training["rows"]["validation sessions"] == 180
-    assert candidate.user.network.evaluation.observations == 60
+    assert candidate.figures["user"].network.evaluation.observations == 60
 
 
 def test_users_are_measured_and_their_baseline_counted_on_the_mixes_that_they_are_served(
-    partly: tuple[Candidate, LabelledData], tmp_path: Path
+    partly: tuple[Candidate, TrainingData], tmp_path: Path
 ) -> None:
-    bundle, user = partly[0].bundle, partly[0].user
-    holdout = Holdout.read(bundle.directory)
-    served = scored(Models(bundle, tmp_path), holdout)
+    bundle, user = partly[0].bundle, partly[0].figures["user"]
+    served = scored(Scorers(bundle, tmp_path), Holdout.read(bundle))["user"]
 
-    right = served.user_labels == known_users(holdout)["user_flywheel_label"]
+    right = served.labels == served.rows["user_flywheel_label"]
     assert user.network.evaluation.accuracy == pytest.approx(right.mean())
-    assert bundle.baseline is not None
-    assert {k: n for k, n in bundle.baseline.user_labels.items() if n} == dict(Counter(served.user_labels.tolist()))
+    assert bundle["user"].baseline is not None
+    assert {k: n for k, n in bundle["user"].baseline.labels.items() if n} == dict(Counter(served.labels.tolist()))
 
 
 def test_the_session_model_learns_from_labelled_sessions_and_the_user_model_from_mixes_of_all(
-    learnt_from: list[pd.DataFrame], partly: tuple[Candidate, LabelledData]
+    learnt_from: list[pd.DataFrame], partly: tuple[Candidate, TrainingData]
 ) -> None:
     sessions, users = learnt_from
 
     assert len(sessions) == (4 * 48 + 60) * 3
     assert sessions["session_quality_label"].notna().all()
     assert len(users) == 4 * 48 + 60
-    assert set(users["sessions"]) == {6}, "the sessions of each mix"
+    mixes = users[["share_low_quality", "share_medium_quality", "share_high_quality"]]
+    np.testing.assert_allclose(mixes * 6, (mixes * 6).round(), atol=1e-9, err_msg="of all six sessions")
     assert set(users["part"]) == {"training", "stopping", "validation"}
 
 
 def test_figures_are_of_the_saved_models_probabilities(candidate: Candidate) -> None:
-    bundle, figures = candidate.bundle, candidate.session
-    sessions = pd.read_parquet(bundle.directory / HOLDOUT_SESSIONS)
-    _, probabilities = session_scorer(bundle, bundle.directory).score(sessions[list(FEATURES)].to_numpy(float))
+    bundle, figures = candidate.bundle, candidate.figures["session"]
+    sessions = pd.read_parquet(bundle.directory / SESSION_MODEL.holdout)
+    _, probabilities = open_scorer(bundle, "session", bundle.directory).score(sessions[list(FEATURES)].to_numpy(float))
     true = pd.Index(bundle["session"].labels).get_indexer(sessions["session_quality_label"])
     log_loss = -np.log(probabilities[np.arange(len(true)), true]).mean()
 
@@ -183,7 +197,7 @@ def test_figures_are_of_the_saved_models_probabilities(candidate: Candidate) -> 
 
 
 def test_users_never_seen_in_training_and_the_network_without_the_outcome_have_figures(candidate: Candidate) -> None:
-    session, user = candidate.session, candidate.user
+    session, user = candidate.figures["session"], candidate.figures["user"]
 
     assert session.unseen_users is not None
     assert session.unseen_users.observations == 12 * 6
@@ -194,7 +208,7 @@ def test_users_never_seen_in_training_and_the_network_without_the_outcome_have_f
     ]  # fmt: skip
 
 
-def test_manifest_and_card_tell_command_data_and_the_same_figures(candidate: Candidate, data: LabelledData) -> None:
+def test_manifest_and_card_tell_command_data_and_the_same_figures(candidate: Candidate, data: TrainingData) -> None:
     directory = candidate.bundle.directory
     training = json.loads((directory / MANIFEST).read_text())["training"]
     card = (directory / "README.md").read_text()
@@ -202,11 +216,11 @@ def test_manifest_and_card_tell_command_data_and_the_same_figures(candidate: Can
     assert training["command"] == COMMAND
     assert (training["intervals"], training["validation_intervals"]) == (list(KEYS), [KEYS[-1]])
     assert training["fingerprint"] == data.fingerprint
-    assert training["rows"]["validation user intervals"] == 60
+    assert training["rows"]["validation users"] == 60
     assert f"    {COMMAND}\n" in card
-    for name, figures in (("session", candidate.session), ("user", candidate.user)):
-        assert f"- accuracy: {100 * training[name]['accuracy']:.2f} %\n" in card
-        assert f"- macro F1: {training[name]['macro_f1']:.3f}\n" in card
+    for name, figures in (("session", candidate.figures["session"]), ("user", candidate.figures["user"])):
+        assert f"- accuracy: {100 * training['figures'][name]['accuracy']:.2f} %\n" in card
+        assert f"- macro F1: {training['figures'][name]['macro_f1']:.3f}\n" in card
         assert worth(figures) in card
         for picture in ("confusion", "reliability"):
             assert f"({name}_{picture}.png)" in card
@@ -224,7 +238,7 @@ def test_progress_is_a_line_an_epoch_and_a_point_of_the_grid(candidate: Candidat
 
 
 def test_two_trainings_at_once_of_the_same_data_end_in_one_candidate(
-    candidate: Candidate, data: LabelledData, models_dir: Path, monkeypatch: pytest.MonkeyPatch
+    candidate: Candidate, data: TrainingData, models_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     there = contents(candidate.bundle.directory)
     os.utime(candidate.bundle.directory / MANIFEST, (1, 1))
@@ -240,8 +254,8 @@ def whole_candidate(folder: Path) -> Path:
     """A staged candidate that has all that is looked for."""
     staging = folder / ".training-now"
     write_artefacts(staging, compiled=False)
-    (staging / HOLDOUT_SESSIONS).touch()
-    (staging / HOLDOUT_USERS).touch()
+    (staging / SESSION_MODEL.holdout).touch()
+    (staging / USER_MODEL.holdout).touch()
     return staging
 
 
@@ -250,10 +264,10 @@ def test_a_broken_candidate_of_the_same_version_is_replaced(tmp_path: Path) -> N
     home = tmp_path / ModelBundle.open(staging).version
     home.mkdir()
     (home / MANIFEST).write_text("{")
-    before = digests_of(staging)
+    before = digests_of(staging, ALL_FILES)
 
     assert shelved(staging, home) == home
-    assert digests_of(home) == before
+    assert digests_of(home, ALL_FILES) == before
     assert list(tmp_path.iterdir()) == [home]
 
 
@@ -279,7 +293,7 @@ def test_a_folder_that_is_staged_and_not_shelved_is_gone(tmp_path: Path) -> None
 
 
 def test_a_models_folder_that_cannot_be_written_to_is_said_before_anything_is_trained(
-    tmp_path: Path, data: LabelledData
+    tmp_path: Path, data: TrainingData
 ) -> None:
     (tmp_path / "models").write_text("a file")
 
@@ -306,16 +320,14 @@ def test_data_that_cannot_be_learnt_from_leave_nothing_behind(
 def test_the_user_model_learns_from_what_the_session_model_says_and_not_from_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        candidates, "predicted_labels", lambda model, rows: pd.Series(SESSION_LABELS[0], index=rows.index)
-    )
+    monkeypatch.setattr(candidates, "predicted_labels", lambda model, rows: np.full(len(rows), SESSION_LABELS[0]))
     with pytest.raises(TrainingError, match="every feature of the users to learn from is constant"):
         train_candidate(tmp_path, labelled_sessions(), COMMAND, 7, lambda line: None, grid=((),))
 
 
-def test_a_user_with_two_labels_in_an_interval_is_named(tmp_path: Path, data: LabelledData) -> None:
-    twice = labelled_sessions()
-    object.__setattr__(twice, "users", pd.concat([twice.users, twice.users.iloc[[3]]]))
+def test_a_user_with_two_labels_in_an_interval_is_named(tmp_path: Path, data: TrainingData) -> None:
+    users = data["user"].rows
+    twice = with_rows(data, "user", pd.concat([users, users.iloc[[3]]]))
 
     with pytest.raises(TrainingError, match=r"the user u\d+ has two labels in interval 2024-01-01; expected one"):
         train_candidate(tmp_path, twice, COMMAND, 7, lambda line: None)

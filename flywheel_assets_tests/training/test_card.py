@@ -38,6 +38,8 @@ TRAINING = {
 }
 """Figures that one can look up in the card."""
 
+BOTH = {"session": FIGURES, "user": FIGURES}
+
 
 def against(gap: float, error: float, log_loss: float = 0.6192) -> ModelFigures:
     """The network beside boosting of that log loss, and of the same macro F1."""
@@ -48,42 +50,44 @@ def against(gap: float, error: float, log_loss: float = 0.6192) -> ModelFigures:
 
 def test_a_network_that_beats_the_better_baseline_beyond_noise_is_said_to() -> None:
     assert worth(against(0.1, 0.01, 0.7192)) == (
-        "The network does better than the better baseline, gradient boosting: log loss 0.6192 against 0.7192, "
-        "0.1000 lower, ± 0.0200 over users; macro F1 0.556 against 0.556."
+        "The network does better than the better reference classifier, gradient boosting: log loss 0.6192 against "
+        "0.7192, 0.1000 lower, ± 0.0200 over users; macro F1 0.556 against 0.556."
     )
 
 
 def test_a_baseline_that_is_better_beyond_noise_makes_the_network_worse_though_macro_f1_is_equal() -> None:
     assert worth(against(-0.0658, 0.01, 0.5534)) == (
-        "The network does worse than the better baseline, gradient boosting: log loss 0.6192 against 0.5534, "
-        "0.0658 higher, ± 0.0200 over users; macro F1 0.556 against 0.556."
+        "The network does worse than the better reference classifier, gradient boosting: log loss 0.6192 against "
+        "0.5534, 0.0658 higher, ± 0.0200 over users; macro F1 0.556 against 0.556."
     )
 
 
 def test_within_two_standard_errors_they_are_no_different_and_the_noise_is_shown() -> None:
     assert worth(against(-0.0658, 0.04, 0.5534)) == (
-        "Network and better baseline, gradient boosting, are no different beyond noise: log loss 0.6192 against "
-        "0.5534, 0.0658 higher, ± 0.0800 over users; macro F1 0.556 against 0.556."
+        "Network and better reference classifier, gradient boosting, are no different beyond noise: log loss "
+        "0.6192 against 0.5534, 0.0658 higher, ± 0.0800 over users; macro F1 0.556 against 0.556."
     )
 
 
 def test_a_baseline_that_is_better_beyond_noise_is_not_hidden_by_one_that_is_better_within_it() -> None:
     noisy = against(-0.0658, 0.04)
     both = replace(noisy, classifiers=(NETWORK, replace(LOGISTIC, loss_gap=-0.05), noisy.classifiers[2]))
-    assert worth(both).startswith("The network does worse than the better baseline, multinomial logistic regression:")
+    assert worth(both).startswith(
+        "The network does worse than the better reference classifier, multinomial logistic regression:"
+    )
 
 
 def test_only_the_card_has_markdown_and_bold_what_a_network_is_worse_by(tmp_path: Path) -> None:
     worse, bundle = against(-0.1, 0.01), write_artefacts(tmp_path, compiled=False)
 
     assert "*" not in worth(worse)
-    card = candidate_card(bundle, worse, FIGURES, TRAINING)
+    card = candidate_card(bundle, {"session": worse, "user": FIGURES}, TRAINING)
     assert f"**{worth(worse)}**" in card
     assert f"\n{worth(FIGURES)}\n" in card
 
 
 def test_the_card_has_a_line_for_every_classifier_label_and_point_of_the_grid(tmp_path: Path) -> None:
-    card = candidate_card(write_artefacts(tmp_path, compiled=False), FIGURES, FIGURES, TRAINING)
+    card = candidate_card(write_artefacts(tmp_path, compiled=False), BOTH, TRAINING)
 
     assert "| network | 75.00 | 0.556 | 0.6192 | 0.2000 | 900 | 0.25 |" in card
     assert "| High Quality | 0.000 | 0.000 | 0.000 | 0.300 | 2.000 |" in card
@@ -100,6 +104,8 @@ def test_the_card_says_what_the_labels_were_defined_by(tmp_path: Path) -> None:
     outcome = replace(FIGURES, outcome_features=("leads",))
     without = replace(outcome, without_outcome=NETWORK)
 
-    assert "defined by `leads`, all that the model sees" in candidate_card(bundle, outcome, FIGURES, TRAINING)
-    card = candidate_card(bundle, without, FIGURES, TRAINING)
+    assert "defined by `leads`, all that the model sees" in candidate_card(
+        bundle, BOTH | {"session": outcome}, TRAINING
+    )
+    card = candidate_card(bundle, BOTH | {"session": without}, TRAINING)
     assert "defined by `leads`, which the model sees; the same network without: accuracy 75.00 %" in card

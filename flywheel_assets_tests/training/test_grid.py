@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.registry.files import SESSION_FILES
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import grid as fitting
-from flywheel_assets.training.figures import probabilities_in_order
 from flywheel_assets.training.grid import (
     LARGEST_RATIO,
     Point,
@@ -20,12 +19,12 @@ from flywheel_assets.training.grid import (
     standard_error,
     with_stopping,
 )
-from flywheel_assets.training.metrics import row_losses
+from flywheel_assets.training.metrics import probabilities_in_order, row_losses
 from flywheel_assets.training.network import fit_network
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated, quickly
 
-TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
+TASK = Task(SESSION_MODEL, SESSION_LABELS, FEATURES)
 ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
 
 
@@ -34,7 +33,7 @@ def parts(rows: pd.DataFrame) -> dict[str, set[str]]:
 
 
 def test_a_tenth_of_the_training_users_says_when_to_stop_with_all_their_training_rows() -> None:
-    rows = labelled_sessions(users=60).sessions
+    rows = labelled_sessions(users=60)["session"].rows
     found, users = with_stopping(rows, seed=1), parts(rows)["training"]
 
     assert len(parts(found)["stopping"]) == 5  # of 48
@@ -43,7 +42,7 @@ def test_a_tenth_of_the_training_users_says_when_to_stop_with_all_their_training
 
 
 def test_who_is_set_aside_follows_from_the_seed_whatever_the_order_of_the_rows() -> None:
-    rows = labelled_sessions(users=60).sessions
+    rows = labelled_sessions(users=60)["session"].rows
     aside = parts(with_stopping(rows, seed=1))["stopping"]
 
     assert parts(with_stopping(rows.iloc[::-1], seed=1))["stopping"] == aside
@@ -103,7 +102,7 @@ def test_the_same_seed_gives_the_same_weights_and_what_was_fitted_before_does_no
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(fitting, "schedule", quickly)
-    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    rows = with_stopping(labelled_sessions(users=20)["session"].rows, seed=1)
     first, again, other = (fit(TASK, rows, ALIKE, (4,), seed, lambda line: None) for seed in (1, 1, 2))
 
     for one, two in zip(first.network.get_weights(), again.network.get_weights(), strict=True):
@@ -113,7 +112,7 @@ def test_the_same_seed_gives_the_same_weights_and_what_was_fitted_before_does_no
 
 def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "schedule", quickly)
-    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    rows = with_stopping(labelled_sessions(users=20)["session"].rows, seed=1)
     model, other = (fit(TASK, given, ALIKE, (4,), 1, lambda line: None) for given in (rows, otherwise_validated(rows)))
 
     assert model.scaler.data_max_.tolist() == other.scaler.data_max_.tolist()
@@ -130,7 +129,7 @@ def test_the_rows_set_aside_say_when_to_stop_and_are_not_fitted_to(monkeypatch: 
 
     monkeypatch.setattr(fitting, "schedule", quickly)
     monkeypatch.setattr(fitting, "fit_network", noted)
-    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    rows = with_stopping(labelled_sessions(users=20)["session"].rows, seed=1)
     fit(TASK, rows, ALIKE, (4,), 1, lambda line: None)
 
     sizes = rows["part"].value_counts()
@@ -139,7 +138,7 @@ def test_the_rows_set_aside_say_when_to_stop_and_are_not_fitted_to(monkeypatch: 
 
 def test_a_label_that_weighs_more_is_given_more_probability(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "schedule", quickly)
-    rows = with_stopping(labelled_sessions(users=20).sessions, seed=1)
+    rows = with_stopping(labelled_sessions(users=20)["session"].rows, seed=1)
     heavy = ALIKE | {SESSION_LABELS[0]: 10.0}
     alike, leaning = (
         probabilities_in_order(fit(TASK, rows, weights, (4,), 1, lambda line: None), rows, SESSION_LABELS)
@@ -152,7 +151,7 @@ def test_a_label_that_weighs_more_is_given_more_probability(monkeypatch: pytest.
 def test_a_network_without_hidden_layers_comes_near_to_logistic_regression_and_takes_raw_counts() -> None:
     from sklearn.linear_model import LogisticRegression
 
-    rows = with_stopping(labelled_sessions(users=60).sessions, seed=1).assign(leads=3.0)  # constant, too
+    rows = with_stopping(labelled_sessions(users=60)["session"].rows, seed=1).assign(leads=3.0)  # constant, too
     training, validation = rows[rows["part"] != "validation"], rows[rows["part"] == "validation"]
     true = pd.Index(SESSION_LABELS).get_indexer(validation["session_quality_label"])
     lines: list[str] = []

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from flywheel_assets.registry.files import HOLDOUT_SESSIONS, HOLDOUT_USERS
+from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.tracking import track
+from flywheel_assets.users.user_model import USER_MODEL
 from flywheel_assets_tests.bundles import write_artefacts
 from flywheel_assets_tests.training.test_card import FIGURES, TRAINING
 
@@ -18,9 +19,9 @@ def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY"):
         monkeypatch.delenv(name, raising=False)
     bundle = write_artefacts(tmp_path / "models" / "candidates" / "v", compiled=False)
-    for name in (HOLDOUT_SESSIONS, HOLDOUT_USERS, "README.md", "session_confusion.png"):
+    for name in (SESSION_MODEL.holdout, USER_MODEL.holdout, "README.md", "session_confusion.png"):
         (bundle.directory / name).touch()
-    return Candidate(bundle, FIGURES, FIGURES, TRAINING)
+    return Candidate(bundle, {"session": FIGURES, "user": FIGURES}, TRAINING)
 
 
 def test_a_training_is_a_run_in_a_local_store_with_figures_data_files_and_commit(
@@ -62,7 +63,10 @@ def test_a_training_is_a_run_in_a_local_store_with_figures_data_files_and_commit
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert run.data.tags["mlflow.source.git.commit"] == head.stdout.strip()
     files = {path.name for path in Path(run.info.artifact_uri.removeprefix("file://")).iterdir()}
-    assert files == {path.name for path in candidate.bundle.directory.iterdir()} - {HOLDOUT_SESSIONS, HOLDOUT_USERS}
+    assert files == {path.name for path in candidate.bundle.directory.iterdir()} - {
+        SESSION_MODEL.holdout,
+        USER_MODEL.holdout,
+    }
     assert os.environ["MLFLOW_DISABLE_TELEMETRY"] == "true"
 
 

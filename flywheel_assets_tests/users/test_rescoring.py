@@ -6,11 +6,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from flywheel_assets.orchestration.assembly import definitions
 from flywheel_assets.orchestration.status import last_failures, statuses
 
-from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.runs import IntervalRun
-from flywheel_assets.registry.lifecycle import promote, rollback
+from flywheel_assets.registry.promotion import promote, rollback
 from flywheel_assets.registry.shelves import champion
 from flywheel_assets.users.rescoring import Rescoring, rescorings, run_rescorings
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST

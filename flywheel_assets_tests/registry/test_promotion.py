@@ -11,18 +11,23 @@ from threading import Thread
 import pytest
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry import lifecycle
+from flywheel_assets.registry import promotion
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import ALL_FILES, MANIFEST, digests_of
-from flywheel_assets.registry.lifecycle import promote, rollback
-from flywheel_assets.registry.promotions import RECORD, Promotion, earlier_champion, read_promotions
-from flywheel_assets.registry.shelves import candidate, champion, known_bundles, labelled_by, versions_in
+from flywheel_assets.registry.files import MANIFEST, digests_of
+from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.promotions_record import RECORD, Promotion, earlier_champion, read_promotions
+from flywheel_assets.registry.shelves import bundle_with, candidate, champion, known_bundles, versions_in
+from flywheel_assets_tests.bundles import ALL_FILES
 from flywheel_assets_tests.variants import write_candidate, write_variant
 
 NOW = datetime(2024, 3, 20, 12, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
+def versions_of_models(bundle: ModelBundle) -> dict[str, str]:
+    return {name: info.version for name, info in bundle.models.items()}
+
+
 def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with a champion and the candidates a, b, without what would take time to write."""
     folder = tmp_path_factory.mktemp("lifecycle") / "models"
@@ -63,14 +68,14 @@ def b(models: Path) -> str:
 def test_a_promoted_candidate_is_the_champion_and_the_old_one_lies_in_the_archive(
     models: Path, first: str, a: str
 ) -> None:
-    before = digests_of(models)
+    before = digests_of(models, ALL_FILES)
     done = promote(models, a, NOW, first, why="better", figures={"accuracy": 0.9})
 
     assert ModelBundle.open(models).version == a
     assert (models / "README.md").read_text() == "the card of a"
     assert (models / "a.png").exists()
     assert not (models / "candidates" / a).exists()
-    assert digests_of(models / "archive" / first) == before
+    assert digests_of(models / "archive" / first, ALL_FILES) == before
     assert not (models / "holdout_sessions.parquet").exists(), "data is no part of a bundle"
     assert done == read_promotions(models)[0]
     assert done == Promotion(
@@ -133,8 +138,8 @@ class Killed(BaseException):
 
 
 STEPS = (
-    (lifecycle.shutil, "copy2"),
-    (lifecycle.shutil, "rmtree"),
+    (promotion.shutil, "copy2"),
+    (promotion.shutil, "rmtree"),
     (Path, "rename"),
     (Path, "replace"),
     (Path, "unlink"),
@@ -198,7 +203,7 @@ def test_a_promotion_killed_at_any_step_is_mended_by_the_same_command(
         if (models / "candidates" / a).exists():  # else only clearing away was left to do
             promote(models, a, NOW, found.version if found else first)
         assert ModelBundle.open(models).version == a
-        assert digests_of(models / "archive" / first) == digests_of(made_once)
+        assert digests_of(models / "archive" / first, ALL_FILES) == digests_of(made_once, ALL_FILES)
         assert [(p.version, p.before, p.complete) for p in read_promotions(models)] == [(a, first, True)]
         assert versions_in(models / "candidates") == [named["b"]]
     assert halves >= len(ALL_FILES) - 1
@@ -222,7 +227,7 @@ def test_a_rollback_killed_at_any_step_is_mended_by_the_same_command(
 
 def half_promoted(models: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after three files of the new champion."""
-    real, written = lifecycle.write_whole, []
+    real, written = promotion.write_whole, []
 
     def three(path: Path, content: bytes) -> None:
         if len(written) == 3:
@@ -232,7 +237,7 @@ def half_promoted(models: Path, version: str, monkeypatch: pytest.MonkeyPatch) -
 
     before = ModelBundle.open(models).version
     with monkeypatch.context() as patched:
-        patched.setattr(lifecycle, "write_whole", three)
+        patched.setattr(promotion, "write_whole", three)
         with pytest.raises(Killed):
             promote(models, version, NOW, before)
 
@@ -254,7 +259,7 @@ def test_a_half_promoted_champion_can_be_undone(
     half_promoted(models, a, monkeypatch)
     rollback(models, NOW, "the machine went down")
 
-    assert digests_of(models) == digests_of(models / "archive" / first)
+    assert digests_of(models, ALL_FILES) == digests_of(models / "archive" / first, ALL_FILES)
     assert [(p.action, p.version, p.complete) for p in read_promotions(models)] == [("rollback", first, True)]
     assert versions_in(models / "archive") == [first], "the candidate was never a champion"
     assert candidate(models, a).version == a
@@ -265,13 +270,13 @@ def test_a_half_promoted_champion_can_be_undone(
 def test_a_half_written_candidate_is_refused_and_the_champion_untouched(
     models: Path, first: str, a: str, damage: str, how: str
 ) -> None:
-    before = digests_of(models)
+    before = digests_of(models, ALL_FILES)
     path = models / "candidates" / a / damage
     path.unlink() if how == "missing" else path.write_bytes(path.read_bytes()[:-20])
 
     with pytest.raises(ArtefactError, match=rf"candidates/{a} is not whole, and nothing was changed: .*{damage}"):
         promote(models, a, NOW, first)
-    assert (digests_of(models), read_promotions(models)) == (before, [])
+    assert (digests_of(models, ALL_FILES), read_promotions(models)) == (before, [])
 
 
 def test_a_candidate_that_is_not_there_is_an_error_that_names_those_that_are(models: Path, a: str, b: str) -> None:
@@ -339,7 +344,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(lifecycle.shutil, "copy2", full)
+    monkeypatch.setattr(promotion.shutil, "copy2", full)
     with pytest.raises(ArtefactError, match=r"cannot be changed: .*No space left on device"):
         promote(models, a, NOW, first)
     assert ModelBundle.open(models).version == first
@@ -350,12 +355,12 @@ def test_the_bundle_of_two_models_is_found_among_champion_and_archive(models: Pa
     promote(models, a, NOW, first)
     now = ModelBundle.open(models)
 
-    assert labelled_by(models, now["session"].version, now["user"].version).directory == models
-    assert labelled_by(models, old["session"].version, old["user"].version).directory == models / "archive" / first
+    assert bundle_with(models, versions_of_models(now)).directory == models
+    assert bundle_with(models, versions_of_models(old)).directory == models / "archive" / first
     with pytest.raises(
         ArtefactError, match=f"no bundle in .* has session model {old['session'].version} and user model x"
     ):
-        labelled_by(models, old["session"].version, "x")
+        bundle_with(models, {"session": old["session"].version, "user": "x"})
 
 
 def test_a_candidate_that_is_the_champion_already_is_cleared_away(models: Path, first: str) -> None:
@@ -452,5 +457,5 @@ def test_the_list_says_of_archived_ones_when_and_why_they_were_promoted_whatever
 
 
 def test_a_folder_that_is_not_there_is_no_list(tmp_path: Path) -> None:
-    with pytest.raises(ArtefactError, match=f"there is no folder {tmp_path / 'nowhere'}; expected one with six"):
+    with pytest.raises(ArtefactError, match=f"there is no folder {tmp_path / 'nowhere'}; expected one with model"):
         known_bundles(tmp_path / "nowhere")

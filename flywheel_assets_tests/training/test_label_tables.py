@@ -5,7 +5,7 @@ import dagster as dg
 from flywheel_assets.definitions import definitions
 from flywheel_assets_tests.histories import FIRST, LAST
 from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
-from flywheel_assets_tests.training.test_label_sources import HIGH, IDS, LOW, fit, label_sessions, label_users
+from flywheel_assets_tests.training.test_sources import HIGH, IDS, LOW, fit, label_sessions, label_users
 
 TABLES = ("session_labels", "user_labels_for_training")
 

@@ -1,6 +1,5 @@
 """A labelled parquet file: the sessions that can be learnt from, and their users' labels."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import ibis.expr.types as ir
@@ -11,25 +10,18 @@ from pyarrow import ArrowInvalid
 from flywheel_assets.errors import LabelError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.landing import rows as landed
-from flywheel_assets.training.label_rows import Warn, order_in_use
-from flywheel_assets.training.labelled_data import in_labelled_intervals
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.training.labels import Labels, Warn, counted, order_in_use
+from flywheel_assets.training.training_data import in_labelled_intervals
+from flywheel_assets.users.user_model import USER_MODEL
 from flywheel_assets.warehouse.engine import parquet_schema
 
 
-@dataclass(frozen=True)
-class FileRows:
-    """``sessions`` and ``users`` as :func:`flywheel_assets.training.labelled_data.labelled_data` takes them, with the
-    orders of their labels; no users when the file has none labelled."""
-
-    sessions: pd.DataFrame
-    session_order: tuple[str, ...]
-    users: pd.DataFrame | None
-    user_order: tuple[str, ...]
-
-
-def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
-    """The rows of ``path`` that have valid features and an interval with labelled sessions; a session's label may be
-    null. Rows that cannot be used are told to ``warn``.
+def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, Labels | None]:
+    """The sessions of ``path``, and their users, None when it has none labelled. The file has ``session_id``,
+    ``user_id``, the features, ``session_quality_label`` and, where users are labelled too, ``user_flywheel_label``.
+    Sessions have valid features and intervals with labelled ones; their label may be null. The interval of a session
+    follows from its id; none is trimmed. ``warn`` gets the number of rows that cannot be used.
 
     Raises LabelError for a file that cannot be read, lacks a column, has no row to learn from, labels a session
     twice or a user differently within an interval, and for a label that no order knows."""
@@ -46,7 +38,7 @@ def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
     sessions["interval_start"] = _intervals(flywheel, sessions["timestamp_unix"].to_numpy(np.int64))
     sessions = sessions.dropna(subset=["interval_start"], ignore_index=True)
     rows, usable = flywheel.figures(table, {"rows": table.count()})["rows"], len(sessions)
-    sessions = in_labelled_intervals(sessions)
+    sessions = in_labelled_intervals(sessions, SESSION_MODEL.label)
     if sessions.empty:
         raise LabelError(
             f"{path}: of {rows:,} rows none can be learnt from; expected session_quality_label, ids that end in a Unix "
@@ -60,11 +52,10 @@ def rows_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> FileRows:
             f"{path} has {twice.sum():,} sessions more than once, as {sessions['session_id'][twice].iloc[0]}; "
             "expected one row each"
         )
-    return FileRows(
-        sessions,
-        order_in_use(flywheel, "sessions", sessions["session_quality_label"].dropna()),
-        *_users(flywheel, path, sessions),
-    )
+    order = order_in_use(flywheel, SESSION_MODEL, sessions["session_quality_label"].dropna())
+    some = sessions["session_quality_label"].isna().any()
+    source = f"the labels in {path.name}" + (f", of {counted(sessions, SESSION_MODEL)}" if some else "")
+    return Labels(sessions, order, source), _users(flywheel, path, sessions)
 
 
 def _read(flywheel: Flywheel, path: Path, needed: tuple[str, ...]) -> ir.Table:
@@ -99,9 +90,9 @@ def _intervals(flywheel: Flywheel, unix: np.ndarray) -> pd.Series:
     return pd.Series(np.array([i.key for i in intervals], dtype=object)[position]).where(inside)
 
 
-def _users(flywheel: Flywheel, path: Path, sessions: pd.DataFrame) -> tuple[pd.DataFrame | None, tuple[str, ...]]:
+def _users(flywheel: Flywheel, path: Path, sessions: pd.DataFrame) -> Labels | None:
     if "user_flywheel_label" not in sessions or sessions["user_flywheel_label"].isna().all():
-        return None, ()
+        return None
     labelled = sessions.dropna(subset=["user_flywheel_label"])
     users = labelled[["user_id", "interval_start", "user_flywheel_label"]].drop_duplicates(ignore_index=True)
     twice = users[users.duplicated(["user_id", "interval_start"])]
@@ -109,6 +100,7 @@ def _users(flywheel: Flywheel, path: Path, sessions: pd.DataFrame) -> tuple[pd.D
         one = twice.iloc[0]
         raise LabelError(
             f"{path} labels user {one.user_id} differently within interval {one.interval_start} "
-            f"({len(twice):,} such users and intervals); expected one user_flywheel_label a user and interval"
+            f"({len(twice):,} such users and intervals); expected one user_flywheel_label per user and interval"
         )
-    return users, order_in_use(flywheel, "users", users["user_flywheel_label"])
+    order = order_in_use(flywheel, USER_MODEL, users["user_flywheel_label"])
+    return Labels(users, order, f"the users' in {path.name}")

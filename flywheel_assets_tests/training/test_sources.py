@@ -11,8 +11,8 @@ from flywheel_assets.errors import LabelError, NotMaterializedError, SettingsErr
 from flywheel_assets.segments.files import SegmentFiles
 from flywheel_assets.segments.segments import Cluster, Segments
 from flywheel_assets.simulation.world import FEATURES
-from flywheel_assets.training.label_sources import labelled_file, labelled_range
-from flywheel_assets.training.labelled import LabelledData
+from flywheel_assets.training.sources import file_source, range_source
+from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import Project
 
@@ -35,10 +35,10 @@ def label_users(project: Project, labels: Sequence[tuple[str, str]]) -> None:
     label(project, "users", "a.parquet", labels, "user_id", "user_flywheel_label")
 
 
-def labelled(project: Project, first: str = FIRST, last: str = LAST) -> tuple[LabelledData, list[str]]:
+def labelled(project: Project, first: str = FIRST, last: str = LAST) -> tuple[TrainingData, list[str]]:
     warnings: list[str] = []
     with project.flywheel() as flywheel:
-        return labelled_range(flywheel, first, last, warnings.append), warnings
+        return range_source(flywheel, first, last, warnings.append).data, warnings
 
 
 def fit(project: Project) -> None:
@@ -58,22 +58,22 @@ def test_a_teams_own_labels_come_with_the_features_of_the_range(copy: Project) -
     all_labelled(copy)
     data, warnings = labelled(copy)
 
-    assert list(data.sessions.session_id)[:6] == sorted(IDS[:3]) + sorted(IDS[3:5]) + [IDS[5]]
-    assert list(data.sessions.user_id)[6:] == ["cy", "dan"]
-    assert data.sessions.session_quality_label.tolist() == [HIGH, HIGH, LOW, HIGH, LOW, HIGH, None, None]
-    assert list(data.sessions.columns) == [
+    assert list(data["session"].rows.session_id)[:6] == sorted(IDS[:3]) + sorted(IDS[3:5]) + [IDS[5]]
+    assert list(data["session"].rows.user_id)[6:] == ["cy", "dan"]
+    assert data["session"].rows.session_quality_label.tolist() == [HIGH, HIGH, LOW, HIGH, LOW, HIGH, None, None]
+    assert list(data["session"].rows.columns) == [
         "session_id", "user_id", "interval_start", *FEATURES, "session_quality_label", "part",
     ]  # fmt: skip
-    assert list(data.sessions.pageviews) == [3, 40, 1, 8, 2, 5, 4, 12]
-    assert list(data.sessions.part) == ["training"] * 5 + ["validation"] * 3
-    assert data.users.to_dict("list") == {
+    assert list(data["session"].rows.pageviews) == [3, 40, 1, 8, 2, 5, 4, 12]
+    assert list(data["session"].rows.part) == ["training"] * 5 + ["validation"] * 3
+    assert data["user"].rows.to_dict("list") == {
         "user_id": ["ann", "bob", "ann", "cy", "ann", "cy"],
         "interval_start": [FIRST, FIRST, AFTER_GAP, AFTER_GAP, LAST, LAST],
         "user_flywheel_label": ["Engaged", "Passive", "Engaged", "Passive", "Engaged", "Passive"],
     }
     assert data.intervals == (FIRST, AFTER_GAP, LAST)
-    assert (data.session_order, data.user_order) == ((LOW, HIGH), ("Passive", "Engaged"))
-    assert (data.features, data.outcome_features, data.from_clusters) == (FEATURES, (), ())
+    assert (data["session"].order, data["user"].order) == ((LOW, HIGH), ("Passive", "Engaged"))
+    assert (data["session"].features, data["session"].outcome_features, data.from_clusters) == (FEATURES, (), ())
     assert data.source == "sessions: a team's own labels of 6 of 8 sessions; users: a team's own labels of 3 users"
     assert warnings == []
 
@@ -84,7 +84,7 @@ def test_labelled_sessions_that_are_not_in_the_range_are_counted_and_told(copy: 
     label_users(copy, [("ann", "Engaged"), ("bob", "Passive"), ("cy", "Passive"), ("eve", "Passive")])
     data, warnings = labelled(copy)
 
-    assert data.sessions.session_quality_label.notna().sum() == 6
+    assert data["session"].rows.session_quality_label.notna().sum() == 6
     assert warnings == [
         f"2 of 8 labelled sessions in {copy.settings.labels_dir / 'sessions'} are unknown: from {FIRST} to {LAST} no "
         "such session is in trimmed_sessions",
@@ -114,12 +114,12 @@ def test_sessions_that_nobody_labelled_are_there_without_a_label_for_users_are_s
     all_labelled(copy)
     label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS if one != IDS[1]])
     data, warnings = labelled(copy)
-    labels = dict(zip(data.sessions.session_id, data.sessions.session_quality_label, strict=True))
+    labels = dict(zip(data["session"].rows.session_id, data["session"].rows.session_quality_label, strict=True))
 
     assert len(labels) == 8, "two of the last interval belong to users whose sessions nobody labelled"
     assert labels[IDS[1]] is None
     assert data.source.startswith("sessions: a team's own labels of 5 of 8 sessions; ")
-    assert len(data.users) == 6, "cy has a label, and no labelled session in the last interval"
+    assert len(data["user"].rows) == 6, "cy has a label, and no labelled session in the last interval"
     assert warnings == []
 
 
@@ -129,7 +129,7 @@ def test_an_interval_in_which_nobody_labelled_a_session_neither_trains_nor_valid
     data, _ = labelled(copy)
 
     assert data.intervals == (FIRST, AFTER_GAP)
-    assert set(data.users.interval_start) == {FIRST, AFTER_GAP}
+    assert set(data["user"].rows.interval_start) == {FIRST, AFTER_GAP}
 
 
 def test_clusters_are_cut_into_the_labels_of_an_order_that_is_stated(copy: Project) -> None:
@@ -138,8 +138,8 @@ def test_clusters_are_cut_into_the_labels_of_an_order_that_is_stated(copy: Proje
     (copy.settings.labels_dir / "label_order.toml").write_text('sessions = ["cold", "hot"]\nusers = ["lost", "won"]')
     data, _ = labelled(copy)
 
-    assert (data.session_order, data.user_order) == (("cold", "hot"), ("lost", "won"))
-    assert set(data.sessions.session_quality_label[data.sessions.pageviews >= 12]) == {"hot"}
+    assert (data["session"].order, data["user"].order) == (("cold", "hot"), ("lost", "won"))
+    assert set(data["session"].rows.session_quality_label[data["session"].rows.pageviews >= 12]) == {"hot"}
 
 
 def test_labels_of_ones_own_need_an_order_and_take_the_one_that_is_stated(copy: Project) -> None:
@@ -149,10 +149,12 @@ def test_labels_of_ones_own_need_an_order_and_take_the_one_that_is_stated(copy: 
         labelled(copy)
 
     (copy.settings.labels_dir / "label_order.toml").write_text('sessions = ["bad", "good"]')
-    assert labelled(copy)[0].session_order == ("bad", "good")
+    assert labelled(copy)[0]["session"].order == ("bad", "good")
 
     (copy.settings.labels_dir / "label_order.toml").write_text('sessions = ["bad", "better"]')
-    with pytest.raises(LabelError, match=r"sessions are labelled good, .* stated by .*label_order\.toml: bad, better"):
+    with pytest.raises(
+        LabelError, match=r"sessions are labelled good, missing from the order of .*label_order\.toml: bad, better"
+    ):
         labelled(copy)
 
 
@@ -164,11 +166,11 @@ def test_without_labels_and_segments_both_ways_to_them_are_told(copy: Project) -
 def test_sessions_that_nobody_labelled_are_labelled_by_their_clusters_and_users_by_their_mixes(copy: Project) -> None:
     fit(copy)
     data, _ = labelled(copy)
-    pages = dict(zip(data.sessions.pageviews, data.sessions.session_quality_label, strict=True))
+    pages = dict(zip(data["session"].rows.pageviews, data["session"].rows.session_quality_label, strict=True))
 
     assert pages == {**dict.fromkeys([3, 1, 8, 2, 5, 4], "Very Low Quality"), **dict.fromkeys([40, 12], HIGH)}
-    assert data.session_order == ("Very Low Quality", HIGH)
-    assert {(row.user_id, row.interval_start): row.user_flywheel_label for row in data.users.itertuples()} == {
+    assert data["session"].order == ("Very Low Quality", HIGH)
+    assert {(row.user_id, row.interval_start): row.user_flywheel_label for row in data["user"].rows.itertuples()} == {
         ("ann", FIRST): "Highly Engaged",
         ("bob", FIRST): "Passive",
         ("ann", AFTER_GAP): "Passive",
@@ -177,7 +179,7 @@ def test_sessions_that_nobody_labelled_are_labelled_by_their_clusters_and_users_
         ("cy", LAST): "Passive",
         ("dan", LAST): "Highly Engaged",
     }
-    assert data.outcome_features == ("leads",)
+    assert data["session"].outcome_features == ("leads",)
     assert data.from_clusters == ("sessions", "users")
     assert data.source.endswith("users: 2 clusters of mixes of session labels, by user_cluster_labels.toml")
     assert sorted(path.name for path in copy.settings.labels_dir.iterdir()) == [
@@ -191,7 +193,7 @@ def test_the_same_labels_come_again_with_the_same_fingerprint(copy: Project) -> 
     first, second = labelled(copy)[0], labelled(copy)[0]
 
     assert first.fingerprint == second.fingerprint
-    assert first.sessions.equals(second.sessions)
+    assert first["session"].rows.equals(second["session"].rows)
 
 
 def test_mixes_of_sessions_that_stand_for_something_else_now_are_an_error_until_somebody_looked(copy: Project) -> None:
@@ -205,16 +207,18 @@ def test_mixes_of_sessions_that_stand_for_something_else_now_are_an_error_until_
         labelled(copy)
 
     mixes.unlink()
-    assert labelled(copy)[0].session_order == ("Very Low Quality", "Medium Quality")
+    assert labelled(copy)[0]["session"].order == ("Very Low Quality", "Medium Quality")
 
 
 def test_own_labels_of_sessions_go_with_mixes_for_users(copy: Project) -> None:
     label_sessions(copy, [(one, HIGH if one.startswith("ann") else LOW) for one in IDS])
     data, _ = labelled(copy)
 
-    assert (LAST, "cy") not in set(zip(data.users.interval_start, data.users.user_id, strict=True)), "no label to mix"
-    assert set(data.users.user_flywheel_label[data.users.user_id == "ann"]) == {"Highly Engaged"}
-    assert data.outcome_features == ()
+    assert (LAST, "cy") not in set(zip(data["user"].rows.interval_start, data["user"].rows.user_id, strict=True)), (
+        "no label to mix"
+    )
+    assert set(data["user"].rows.user_flywheel_label[data["user"].rows.user_id == "ann"]) == {"Highly Engaged"}
+    assert data["session"].outcome_features == ()
 
 
 def test_an_interval_that_was_not_run_is_named_with_the_command(copy: Project) -> None:
@@ -250,19 +254,19 @@ def file_of(folder: Path, **changed: object) -> Path:
     return folder / "mine.parquet"
 
 
-def from_file(project: Project, path: Path) -> tuple[LabelledData, list[str]]:
+def from_file(project: Project, path: Path) -> tuple[TrainingData, list[str]]:
     warnings: list[str] = []
     with project.flywheel() as flywheel:
-        return labelled_file(flywheel, path, warnings.append), warnings
+        return file_source(flywheel, path, warnings.append).data, warnings
 
 
 def test_a_labelled_file_needs_no_run_and_no_warehouse(project: Project) -> None:
     data, warnings = from_file(project, file_of(project.folder))
 
-    assert data.sessions.interval_start.tolist() == [FIRST, FIRST, AFTER_GAP]
-    assert data.sessions.part.tolist() == ["training", "training", "validation"]
-    assert data.sessions.pageviews.tolist() == [1.0, 2.0, 3.0]
-    assert data.users.values.tolist() == [
+    assert data["session"].rows.interval_start.tolist() == [FIRST, FIRST, AFTER_GAP]
+    assert data["session"].rows.part.tolist() == ["training", "training", "validation"]
+    assert data["session"].rows.pageviews.tolist() == [1.0, 2.0, 3.0]
+    assert data["user"].rows.values.tolist() == [
         ["ann", FIRST, "Passive"],
         ["bob", FIRST, "Engaged"],
         ["ann", AFTER_GAP, "Passive"],
@@ -274,7 +278,7 @@ def test_a_labelled_file_needs_no_run_and_no_warehouse(project: Project) -> None
 def test_a_file_without_labels_of_users_has_them_by_their_mixes(project: Project) -> None:
     data, _ = from_file(project, file_of(project.folder, user_flywheel_label=None))
 
-    assert dict(zip(data.users.user_id, data.users.user_flywheel_label, strict=True)) == {
+    assert dict(zip(data["user"].rows.user_id, data["user"].rows.user_flywheel_label, strict=True)) == {
         "ann": "Passive",
         "bob": "Highly Engaged",
     }
@@ -288,7 +292,7 @@ def test_rows_of_a_file_that_cannot_be_learnt_from_are_counted_and_told(project:
     pd.concat([good, pd.DataFrame([one | wrong for wrong in bad])]).to_parquet(path)
     data, warnings = from_file(project, path)
 
-    assert data.sessions.session_id.tolist() == ["ann.1705276800", "bob.1706482800", "ann.1707728400"]
+    assert data["session"].rows.session_id.tolist() == ["ann.1705276800", "bob.1706482800", "ann.1707728400"]
     assert warnings == [f"{path}: 4 of 7 rows have no interval or no usable feature"]
 
 
@@ -302,8 +306,13 @@ def test_sessions_of_a_file_without_a_label_are_as_those_that_nobody_labelled(pr
     pd.concat([good, pd.DataFrame(more)]).to_parquet(path)
     data, warnings = from_file(project, path)
 
-    assert data.sessions.session_id.tolist() == ["ann.1705276800", "ann.1705276900", "bob.1706482800", "ann.1707728400"]
-    assert data.sessions.session_quality_label.tolist() == [LOW, None, HIGH, LOW]
+    assert data["session"].rows.session_id.tolist() == [
+        "ann.1705276800",
+        "ann.1705276900",
+        "bob.1706482800",
+        "ann.1707728400",
+    ]
+    assert data["session"].rows.session_quality_label.tolist() == [LOW, None, HIGH, LOW]
     assert data.intervals == (FIRST, AFTER_GAP), "nobody labelled a session of the third"
     assert data.source.startswith("sessions: the labels in mine.parquet, of 3 of 4 sessions; ")
     assert warnings == []

@@ -16,12 +16,11 @@ from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.lifecycle import promote, rollback
-from flywheel_assets.registry.promotions import read_promotions
+from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.promotions_record import read_promotions
 from flywheel_assets.simulation.world import FEATURES
-from flywheel_assets.training.candidate_comparison import compare_bundles, latest_interval
-from flywheel_assets.training.candidate_promotion import promote_candidate
-from flywheel_assets.training.comparison_asset import COLUMNS
+from flywheel_assets.training.assets import COMPARISON_COLUMNS
+from flywheel_assets.training.candidate_comparison import compare_bundles, latest_interval, promote_candidate
 from flywheel_assets_tests.histories import AFTER_GAP, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
 from flywheel_assets_tests.variants import write_candidate, write_holdout
@@ -239,7 +238,7 @@ def test_an_interrupted_promotion_is_completed_without_comparing_again(
     first, second = candidate(lived, begin).version, candidate(lived, again).version
     before = ModelBundle.open(MODELS).version
     with monkeypatch.context() as patched:
-        patched.setattr("flywheel_assets.registry.lifecycle.write_whole", full)
+        patched.setattr("flywheel_assets.registry.promotion.write_whole", full)
         with pytest.raises(ArtefactError, match="No space"):
             promote(models_dir, first, NOW, before, "because")
 
@@ -284,7 +283,7 @@ def test_the_asset_writes_the_comparison_and_says_what_speaks_against_a_promotio
         flip["share"] for flip in value["flips"] if flip["latest"] and flip["level"] == "users"
     )
     rows = pq.read_table(folder / "model_comparison.parquet")
-    assert rows.column_names == [column.name for column in COLUMNS]
+    assert rows.column_names == [column.name for column in COMPARISON_COLUMNS]
     assert sum(r["Count"] for r in rows.to_pylist() if r["Latest"] and r["Level"] == "sessions") == 3
 
 

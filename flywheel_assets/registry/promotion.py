@@ -1,4 +1,5 @@
-"""Promotion and rollback: how a bundle becomes the champion of a models folder. Where bundles lie is `shelves`.
+"""Promotion and rollback: what speaks against a promotion, and how a bundle becomes the champion of a models folder.
+Where bundles lie is `shelves`.
 
 The champion is changed in steps, each of them whole or not done: it is archived, the change is written down as begun,
 files are replaced one by one with the manifest last, the change is written down as complete. After a kill in between
@@ -8,7 +9,7 @@ the digests do not fit the manifest, :meth:`ModelBundle.open` names the command 
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import ALL_FILES, MANIFEST, SESSION_FILES, USER_FILES
-from flywheel_assets.registry.promotions import (
+from flywheel_assets.registry.comparison import ModelComparison
+from flywheel_assets.registry.files import CARD, MANIFEST
+from flywheel_assets.registry.promotions_record import (
     Promotion,
     earlier_champion,
     read_promotions,
@@ -27,7 +29,28 @@ from flywheel_assets.registry.promotions import (
 from flywheel_assets.registry.shelves import ARCHIVE, CANDIDATES, champion, promotable, whole
 from flywheel_assets.warehouse.files import locked, write_whole
 
-_NAMED = (*ALL_FILES, SESSION_FILES.compiled, USER_FILES.compiled, "README.md")
+
+def objections(comparison: ModelComparison, most_flips: float) -> list[str]:
+    """What speaks against a promotion, in words: what could not be compared, a metric that is worse beyond noise, and a
+    share of more than ``most_flips`` of the latest interval's rows of a model that would get another label."""
+    against = list(comparison.problems)
+    for one in comparison.holdout:
+        if one.not_comparable:
+            against.append(f"{one.level} cannot be compared with the truth: {one.not_comparable}")
+        for metric in one.metrics:
+            difference = metric.difference
+            if difference and metric.worse:
+                against.append(
+                    f"{metric.name} of {one.level} is worse beyond noise: {difference.value:+.4f} "
+                    f"({difference.low:+.4f} to {difference.high:+.4f})"
+                )
+    for flip in comparison.flips:
+        if flip.latest and flip.share > most_flips:
+            against.append(
+                f"{flip.share:.1%} of the {flip.level} of {flip.interval} would get another label, "
+                f"more than FLYWHEEL_MAX_FLIPS ({most_flips:.1%})"
+            )
+    return against
 
 
 def promote(
@@ -93,17 +116,23 @@ def rollback(models_dir: Path, now: datetime, why: str = "") -> Promotion:
 def _completed(models_dir: Path, promotions: list[Promotion], source: ModelBundle) -> Promotion:
     """Replaces the champion's files by those of ``source``, as the last of ``promotions`` says, and completes it."""
     write_promotions(models_dir, promotions)
-    names = _carried(source.directory)
-    for name in names[:-1]:
-        write_whole(models_dir / name, (source.directory / name).read_bytes())
-    for name in set(_carried(models_dir)) - set(names):  # an old picture, which the archive has
-        (models_dir / name).unlink()
-    write_whole(models_dir / MANIFEST, (source.directory / MANIFEST).read_bytes())
-    ModelBundle.open(models_dir)
+    install(source, models_dir)
     done = replace(promotions[-1], complete=True)
     write_promotions(models_dir, [*promotions[:-1], done])
     _discard_candidate(models_dir, source)
     return done
+
+
+def install(source: ModelBundle, directory: Path) -> ModelBundle:
+    """Replaces the bundle in ``directory`` file by file, the manifest last, and opens it."""
+    names = _carried(source)
+    for name in names[:-1]:
+        write_whole(directory / name, (source.directory / name).read_bytes())
+    with suppress(ArtefactError):  # nothing was there, or nothing that can be read
+        for name in set(_carried(ModelBundle.declared(directory))) - set(names):
+            (directory / name).unlink()
+    write_whole(directory / MANIFEST, (source.directory / MANIFEST).read_bytes())
+    return ModelBundle.open(directory)
 
 
 def _archive(bundle: ModelBundle | None) -> None:
@@ -116,7 +145,7 @@ def _archive(bundle: ModelBundle | None) -> None:
         whole(home)
     except ArtefactError:
         staged.mkdir()
-        for name in _carried(bundle.directory):
+        for name in _carried(bundle):
             shutil.copy2(bundle.directory / name, staged / name)
         ModelBundle.open(staged)
         if home.exists():
@@ -141,10 +170,11 @@ def _hidden(models_dir: Path) -> Path:
     return archive / f".{uuid.uuid4().hex}"
 
 
-def _carried(directory: Path) -> list[str]:
+def _carried(bundle: ModelBundle) -> list[str]:
     """The files of a bundle that go with it, the manifest last. Holdouts stay behind: they are data."""
-    pictures = sorted(path.name for path in directory.glob("*.png"))
-    return [*(name for name in _NAMED if (directory / name).is_file()), *pictures, MANIFEST]
+    compiled = [info.files.compiled for info in bundle.models.values()]
+    present = [name for name in (*bundle.digests, *compiled, CARD) if (bundle.directory / name).is_file()]
+    return [*present, *sorted(path.name for path in bundle.directory.glob("*.png")), MANIFEST]
 
 
 @contextmanager

@@ -16,12 +16,12 @@ MOST_ROWS = 100_000
 """Fitted on at most so many training rows, drawn by seed: more costs minutes and gains little."""
 
 
-def fit_baselines(
+def fit_reference_classifiers(
     task: Task, rows: pd.DataFrame, weights: Mapping[str, float], seed: int
 ) -> Iterator[tuple[str, Any, "Probabilities"]]:
-    """The name of each baseline, the fitted classifier, and the function from a table with the task's features to its
+    """The name of each, the fitted classifier, and the function from a table with the task's features to its
     probabilities in the task's order. Fitted on the training part, and on what is set aside for early stopping, which
-    the baselines don't need."""
+    these don't need."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline

@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.quiet_keras import import_keras
+from flywheel_assets.registry.keras_import import import_keras
 
 
 def test_without_tensorflow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,6 +15,6 @@ def test_without_tensorflow_the_error_says_what_to_install(monkeypatch: pytest.M
 
 
 def test_importing_keras_prints_nothing() -> None:
-    program = "from flywheel_assets.registry.quiet_keras import import_keras; import_keras()"
+    program = "from flywheel_assets.registry.keras_import import import_keras; import_keras()"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert (run.stdout, run.stderr) == ("", "")

@@ -8,13 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.errors import ArtefactError, LabelError
-from flywheel_assets.training.labelled import LabelledData
-from flywheel_assets.training.labelled_data import (
-    in_intervals,
-    in_labelled_intervals,
-    labelled_data,
-    training_intervals,
-)
+from flywheel_assets.training.training_data import TrainingData, in_labelled_intervals, training_intervals
+from flywheel_assets.training.user_labels_for_training import in_intervals
+from flywheel_assets_tests.labelled import data_of
 
 ORDERS = ("Low", "Medium", "High"), ("Passive", "Engaged")
 
@@ -32,8 +28,8 @@ def frames(*rows: tuple[str, str, str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     return sessions, users
 
 
-def data(sessions: pd.DataFrame, users: pd.DataFrame, orders: Any = ORDERS) -> LabelledData:
-    return labelled_data(sessions, users, ["pages"], orders, "me")
+def data(sessions: pd.DataFrame, users: pd.DataFrame, orders: Any = ORDERS) -> TrainingData:
+    return data_of(sessions, users, ["pages"], orders, "me")
 
 
 FOUR = frames(("k1", "High", "Engaged"), ("k1", "Low", "Passive"), ("k2", "Low", "Passive"), ("k2", "High", "Engaged"))
@@ -42,7 +38,7 @@ FOUR = frames(("k1", "High", "Engaged"), ("k1", "Low", "Passive"), ("k2", "Low",
 def test_the_last_interval_validates() -> None:
     found = data(*FOUR)
 
-    assert found.sessions.part.tolist() == ["training", "training", "validation", "validation"]
+    assert found["session"].rows.part.tolist() == ["training", "training", "validation", "validation"]
     assert found.intervals == ("k1", "k2")
 
 
@@ -64,7 +60,7 @@ def test_one_interval_is_not_enough(keys: list[str], says: str) -> None:
 
 
 def test_labels_that_nobody_has_are_left_out_of_the_order() -> None:
-    assert data(*FOUR).session_order == ("Low", "High")
+    assert data(*FOUR)["session"].order == ("Low", "High")
 
 
 def test_one_label_only_is_an_error_that_names_it() -> None:
@@ -104,19 +100,19 @@ def test_a_session_without_a_label_stays_and_teaches_no_label() -> None:
         partly = sessions.assign(session_quality_label=[null, *sessions.session_quality_label[1:]])
         found = data(partly, users)
 
-        assert found.sessions.session_quality_label.tolist()[0] is None
-        assert (len(found.sessions), found.session_order) == (6, ("Low", "High"))
+        assert found["session"].rows.session_quality_label.tolist()[0] is None
+        assert (len(found["session"].rows), found["session"].order) == (6, ("Low", "High"))
         assert found.fingerprint != data(sessions, users).fingerprint
 
 
 def test_intervals_in_which_nobody_labelled_are_left_out() -> None:
     sessions, _ = FOUR
     nobody = sessions.assign(session_quality_label=[None, None, "Low", None])
-    found = in_labelled_intervals(nobody)
+    found = in_labelled_intervals(nobody, "session_quality_label")
 
     assert found.interval_start.tolist() == ["k2", "k2"]
-    assert in_labelled_intervals(sessions).equals(sessions)
-    assert in_labelled_intervals(nobody.iloc[:2]).empty
+    assert in_labelled_intervals(sessions, "session_quality_label").equals(sessions)
+    assert in_labelled_intervals(nobody.iloc[:2], "session_quality_label").empty
 
 
 @given(st.permutations(range(4)), st.permutations(range(4)))
@@ -125,7 +121,7 @@ def test_the_order_of_rows_changes_nothing(one: list[int], other: list[int]) -> 
     found = data(sessions.iloc[one], users.iloc[other])
 
     assert found.fingerprint == data(*FOUR).fingerprint
-    assert found.sessions.equals(data(*FOUR).sessions)
+    assert found["session"].rows.equals(data(*FOUR)["session"].rows)
 
 
 @pytest.mark.parametrize("column", ["session_id", "pages", "session_quality_label"])

@@ -1,20 +1,20 @@
 import numpy as np
 import pytest
 
-from flywheel_assets.registry.files import SESSION_FILES
-from flywheel_assets.training import baselines
-from flywheel_assets.training.baselines import BOOSTING, LOGISTIC, Probabilities, fit_baselines
+from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.training import reference_classifiers
 from flywheel_assets.training.grid import Task
+from flywheel_assets.training.reference_classifiers import BOOSTING, LOGISTIC, Probabilities, fit_reference_classifiers
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated
 
-TASK = Task(SESSION_FILES, "session_quality_label", SESSION_LABELS, FEATURES)
+TASK = Task(SESSION_MODEL, SESSION_LABELS, FEATURES)
 ALIKE = dict.fromkeys(SESSION_LABELS, 1.0)
 
 
 def test_both_tell_the_labels_apart_in_the_order_from_worst_to_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baselines, "MOST_ROWS", 300)
-    found = list(fit_baselines(TASK, labelled_sessions(users=30).sessions, ALIKE, seed=1))
+    monkeypatch.setattr(reference_classifiers, "MOST_ROWS", 300)
+    found = list(fit_reference_classifiers(TASK, labelled_sessions(users=30)["session"].rows, ALIKE, seed=1))
 
     assert [name for name, _, _ in found] == [LOGISTIC, BOOSTING]
     for _, _, score in found:
@@ -24,10 +24,10 @@ def test_both_tell_the_labels_apart_in_the_order_from_worst_to_best(monkeypatch:
 
 
 def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others() -> None:
-    rows = labelled_sessions(users=20).sessions
+    rows = labelled_sessions(users=20)["session"].rows
     asked = rows[list(FEATURES)].to_numpy(float)
     found, other = (
-        [score(asked) for _, _, score in fit_baselines(TASK, given, ALIKE, seed=1)]
+        [score(asked) for _, _, score in fit_reference_classifiers(TASK, given, ALIKE, seed=1)]
         for given in (rows, otherwise_validated(rows))
     )
 
@@ -36,12 +36,12 @@ def test_rows_that_validate_have_no_say_in_what_is_fitted_to_the_others() -> Non
 
 
 def test_a_label_that_weighs_more_is_given_more_probability() -> None:
-    rows = labelled_sessions(users=20).sessions
+    rows = labelled_sessions(users=20)["session"].rows
     rows = rows.assign(pageviews=1.0)  # so that there is little else to go by
     heavy = ALIKE | {SESSION_LABELS[0]: 10.0}
     asked = rows[list(FEATURES)].to_numpy(float)
     alike, leaning = (
-        [score(asked)[:, 0].mean() for _, _, score in fit_baselines(TASK, rows, weights, seed=1)]
+        [score(asked)[:, 0].mean() for _, _, score in fit_reference_classifiers(TASK, rows, weights, seed=1)]
         for weights in (ALIKE, heavy)
     )
 

@@ -1,0 +1,59 @@
+"""Labels to train on as they were found: rows with a label, its order, and who labelled."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.registry.spec import ModelSpec
+from flywheel_assets.training.own_labels import ORDER_FILE, OwnLabels, order_of_labels
+from flywheel_assets.training.training_data import LabelledRows
+
+Warn = Callable[[str], None]
+
+log_warning: Warn = logging.getLogger("flywheel_assets").warning
+
+PEOPLE = "people"
+
+
+@dataclass(frozen=True)
+class Labels:
+    """``rows`` with their label, null for a row that nobody labelled, and the ``order`` of labels, worst to best.
+    ``source`` says in words who labelled; ``labelled_by`` is the same as long as the labels mean the same. For labels
+    that follow from clusters: the ``tiers``, one line per cluster, the ``file`` that people edit, and the
+    ``outcome_features`` that the clusters were ordered by."""
+
+    rows: pd.DataFrame
+    order: tuple[str, ...]
+    source: str
+    labelled_by: str = PEOPLE
+    tiers: Sequence[Mapping[str, Any]] = ()
+    file: Path | None = None
+    outcome_features: tuple[str, ...] = ()
+
+    def to_train(self, spec: ModelSpec, features: tuple[str, ...] = ()) -> LabelledRows:
+        """What the model learns from."""
+        return LabelledRows(spec, self.rows, self.order, features, self.outcome_features, self.file is not None)
+
+
+def counted(rows: pd.DataFrame, spec: ModelSpec) -> str:
+    """How many have a label: ``6 sessions``, ``5 of 6 sessions``."""
+    labelled = int(rows[spec.label].notna().sum())
+    return f"{labelled:,} {spec.rows}" if labelled == len(rows) else f"{labelled:,} of {len(rows):,} {spec.rows}"
+
+
+def order_in_use(flywheel: Flywheel, spec: ModelSpec, labels: "pd.Series[str]") -> tuple[str, ...]:
+    """The order that has these labels: the stated one, else that of the model in use. Raises LabelError when neither
+    has them."""
+    folder = flywheel.settings.labels_dir
+    stated, in_use = OwnLabels(folder).orders().get(spec.rows), flywheel.models[spec.name].order
+    return order_of_labels(spec.rows, set(labels), stated, in_use, str(folder / ORDER_FILE))
+
+
+def order_of_tiers(flywheel: Flywheel, spec: ModelSpec) -> tuple[str, ...]:
+    """The order that clusters are cut into: the stated one, else that of the model in use."""
+    return OwnLabels(flywheel.settings.labels_dir).orders().get(spec.rows, flywheel.models[spec.name].order)
