@@ -4,8 +4,8 @@
     python -m benchmarks.own_models sessions FILE --first 2016-03-14 --last 2017-02-27 --fit 2016-03-28 2016-09-12
 
 ``sample`` simulates sessions whose truth is known and says how much of it comes back; ``sessions`` takes real ones and
-says what the drift checks make of every interval, before and after. Each step is a command of README, in a folder of
-its own with a copy of the shipped models."""
+says what the drift checks make of every interval, before and after. Each step is a command of docs/real-data.md, in a
+folder of its own with a copy of the shipped models."""
 
 import os
 import shutil

@@ -42,7 +42,7 @@ SETTINGS = {
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
     "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
 }
-"""Name: (default, meaning). README's table of settings is this one, held by a test."""
+"""Name: (default, meaning). The table in docs/settings.md is this one, held by a test."""
 
 ENGINES = ("duckdb", "spark")
 

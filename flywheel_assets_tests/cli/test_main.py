@@ -18,7 +18,6 @@ from click.testing import CliRunner, Result
 
 from flywheel_assets.cli.main import main
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.settings import SETTINGS
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 
@@ -82,13 +81,6 @@ def test_every_command_says_what_it_does(command: tuple[str, ...]) -> None:
     assert result.exit_code == 0
     assert usage.startswith("Usage: ")
     assert re.match(r"  [A-Z].*\.", said, re.DOTALL), "the help begins with a sentence"
-
-
-@pytest.mark.parametrize("command", commands(main), ids=" ".join)
-def test_every_command_is_in_the_readme(command: tuple[str, ...]) -> None:
-    readme = (ROOT / "README.md").read_text()
-
-    assert re.search(rf"`{command[-1]}`|flywheel {' '.join(command)}\b", readme)
 
 
 def test_a_run_materializes_every_closed_interval_and_ends_with_a_table(flywheel: Type, folder: Path) -> None:
@@ -317,9 +309,3 @@ def test_a_sample_from_a_day_that_no_interval_starts_on_is_refused(flywheel: Typ
 
     assert result.exit_code == 2
     assert "the nearest is 2024-01-15" in result.stderr
-
-
-def test_the_readme_has_every_setting_with_its_default_and_meaning() -> None:
-    readme = (ROOT / "README.md").read_text()
-    for name, (default, meaning) in SETTINGS.items():
-        assert f"| `{name}` | {f'`{default}`' if default else ''} | {meaning} |" in readme
