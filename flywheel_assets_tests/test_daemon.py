@@ -20,9 +20,9 @@ from flywheel_assets_tests.daemons import (
     recorded,
     tables,
     unfinished,
-    wait_until,
 )
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP
+from flywheel_assets_tests.processes import wait_until
 from flywheel_assets_tests.projects import Project, sessions
 
 CALENDAR = {"FLYWHEEL_FIRST_INTERVAL": FIRST, "FLYWHEEL_LAST_INTERVAL": AFTER_GAP}
@@ -67,7 +67,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         beside = flywheel_run(project)
         wait_until(lambda: succeeded(instance), 90, 0.2)
         seconds = time.monotonic() - dropped
-        said, _ = beside.communicate(timeout=90)
+        code = beside.wait(90)
         wait_until(lambda: not unfinished(instance), 60)  # a run fails whose file is replaced while it is read
         drop(project, "february.parquet", REPLACED)
         drop(project, "late.parquet", LATE)
@@ -75,7 +75,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         wait_until(lambda: not differences(tables(project, FIRST, GAP, AFTER_GAP), goal), 150)
         wait_until(lambda: history_is_told(project), 150)
         wait_until(lambda: not unfinished(instance), 60)
-    return Played(project, expected, seconds, (beside.returncode, said))
+    return Played(project, expected, seconds, (code, beside.said()))
 
 
 def drop(project: Project, name: str, table: pa.Table) -> None:
