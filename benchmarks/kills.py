@@ -19,8 +19,8 @@ import click
 
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.orchestration.processes import end_abandoned_runs
-from flywheel_assets.orchestration.sensors import SETTLED_SECONDS
 from flywheel_assets_tests.daemons import (
+    SETTLED_SECONDS,
     Versions,
     dagster_dev,
     flywheel_run,

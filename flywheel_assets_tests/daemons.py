@@ -26,6 +26,16 @@ from flywheel_assets_tests.projects import Project
 
 BIN = Path(sys.executable).parent
 
+SETTLED_SECONDS, TICK_SECONDS = 2, 5
+"""What sensors of a `dagster dev` of tests go by; the daemon looks for sensors that are due every 5 s at most."""
+
+CODE_LOCATION = f"""from flywheel_assets.orchestration import sensors
+
+sensors.SETTLED_SECONDS, sensors.TICK_SECONDS = {SETTLED_SECONDS}, {TICK_SECONDS}
+
+from flywheel_assets.definitions import defs
+"""
+
 SORTED_BY = {
     "label_transitions": ["From_Label", "To_Label"],
     "user_distributions": ["user_id"],
@@ -76,8 +86,9 @@ def flywheel_run(project: Project, *arguments: str) -> Running:
 def dagster_dev(project: Project) -> Iterator[Running]:
     """`dagster dev` on a free port of this machine, stopped at the end with all that it started."""
     configured(project)
+    (project.folder / "flywheel_of_tests.py").write_text(CODE_LOCATION)
     (project.folder / "workspace.yaml").write_text(
-        "load_from:\n  - python_module: {module_name: flywheel_assets.definitions, location_name: flywheel}\n"
+        "load_from:\n  - python_file: {relative_path: flywheel_of_tests.py, location_name: flywheel}\n"
     )
     command = [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(_free_port())]
     running = Running(command, project.folder, environment(project), project.folder / "dagster.log")

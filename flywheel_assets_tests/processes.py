@@ -59,12 +59,20 @@ class Running:
 
     def wait(self, seconds: float) -> int:
         """The code that it ends with. Where it doesn't in so long, it is killed, and StillThereError raised."""
+        self.wait_until(lambda: self.process.poll() is not None, seconds)
+        return self.process.wait()
+
+    def wait_until(self, condition: Callable[[], Any], seconds: float, every_seconds: float = 0.1) -> None:
+        """Until something is so. Where it isn't in so long, the process is killed, and StillThereError raised."""
         try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
+            wait_until(condition, seconds, every_seconds)
+        except TimeoutError as error:
             told = self.account()
             self.kill()
-            raise StillThereError(f"{self.command}: not ended within {seconds} s\n{told}") from None
+            raise StillThereError(f"{self.command}: {error}\n{told}") from None
+        except BaseException:  # the test's own time is up, or somebody stopped it
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """TERM, so that it takes its children along, and KILL for whatever is left after 30 s."""

@@ -12,7 +12,6 @@ import pytest
 from flywheel_assets.orchestration.processes import end_abandoned_runs
 from flywheel_assets_tests.daemons import Versions, flywheel_run, overlaps, recorded, unfinished
 from flywheel_assets_tests.histories import FIRST, GAP
-from flywheel_assets_tests.processes import wait_until
 from flywheel_assets_tests.projects import sessions
 
 CALENDAR = {"FLYWHEEL_FIRST_INTERVAL": FIRST, "FLYWHEEL_LAST_INTERVAL": GAP}
@@ -29,6 +28,9 @@ KILLED_SOON_AFTER = (
 """What a run has just replaced when it is killed. Time is no measure of where it is: the machine may be busy."""
 
 ENDS_SECONDS = 200
+"""Each wait has an end of its own; it tells more than pytest does, whose end must not come before it."""
+
+pytestmark = pytest.mark.timeout(6 * ENDS_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Played:
 def run_killed_after_writing(versions: Versions, table: str, key: str, seconds: float) -> None:
     before = versions.written_at(table, key)
     run = flywheel_run(versions.project)
-    wait_until(lambda: versions.written_at(table, key) != before or run.process.poll() is not None, 120, 0.02)
+    run.wait_until(lambda: versions.written_at(table, key) != before, ENDS_SECONDS, 0.02)
     time.sleep(seconds)
     run.kill()
 
