@@ -19,18 +19,16 @@ import click
 
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.orchestration.processes import end_abandoned_runs
-from flywheel_assets.orchestration.sensors import SETTLED_SECONDS
 from flywheel_assets_tests.daemons import (
+    SETTLED_SECONDS,
     Versions,
     dagster_dev,
     flywheel_run,
-    kill,
-    killed_after,
     recorded,
     unfinished,
-    wait_until,
     workers,
 )
+from flywheel_assets_tests.processes import wait_until
 from flywheel_assets_tests.projects import sessions
 
 CALENDAR = {"FLYWHEEL_FIRST_INTERVAL": "2024-01-15", "FLYWHEEL_LAST_INTERVAL": "2024-01-29"}
@@ -85,7 +83,7 @@ def kill_runs(versions: Versions, kills: int, moments: random.Random, found: Cou
     whole = time.monotonic() - started
     for number in range(1, kills + 1):
         versions.land(number % 2)
-        if killed_after(flywheel_run(versions.project), moments.uniform(0.2, 1.05) * whole):
+        if flywheel_run(versions.project).killed_after(moments.uniform(0.2, 1.05) * whole):
             found["kills of flywheel run"] += 1
             with recorded(versions.project) as instance:
                 found["of them inside of a run of an interval"] += bool(unfinished(instance))
@@ -112,7 +110,7 @@ def kill_under_a_daemon(versions: Versions, kills: int, moments: random.Random, 
                         continue
                     time.sleep(moments.uniform(0, 8))
                     if number % WHOLE_TREE_EVERY == 0:
-                        kill(dagster)
+                        dagster.kill()
                         found["kills of all of Dagster"] += 1
                     else:
                         alive = workers(dagster)
@@ -141,14 +139,14 @@ def look(versions: Versions, found: Counter[str]) -> None:
 
 def further_run(versions: Versions, version: int, found: Counter[str]) -> None:
     """One more `flywheel run`, after which all has to be right."""
-    process = flywheel_run(versions.project)
-    said, _ = process.communicate(timeout=300)
+    run = flywheel_run(versions.project)
+    code = run.wait(300)
     with recorded(versions.project) as instance:
-        right = process.returncode == 0 and versions.is_of(version) and versions.states(instance) == {"done"}
+        right = code == 0 and versions.is_of(version) and versions.states(instance) == {"done"}
     found["further runs"] += 1
     found[HELPLESS] += not right
     if not right:
-        click.echo(said, err=True)
+        click.echo(run.said(), err=True)
 
 
 def progress(number: int, kills: int, of: str) -> None:

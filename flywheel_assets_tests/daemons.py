@@ -3,10 +3,10 @@
 import os
 import re
 import socket
-import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -21,16 +21,20 @@ from flywheel_assets.orchestration.home import dagster_home
 from flywheel_assets.orchestration.status import last_failures, statuses
 from flywheel_assets.tables.contract import TABLES
 from flywheel_assets.warehouse.warehouse import Warehouse
+from flywheel_assets_tests.processes import Running
 from flywheel_assets_tests.projects import Project
 
 BIN = Path(sys.executable).parent
 
-INTERRUPTIBLE = "import os, sys; from signal import *; signal(SIGINT, SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
-"""Started in the background by a shell, the tests may ignore INT, and a Dagster that inherits this would never stop.
-Not a ``preexec_fn``: between fork and exec it would run in a copy of a process with many threads, where it can hang."""
+SETTLED_SECONDS, TICK_SECONDS = 2, 5
+"""What sensors of a `dagster dev` of tests go by; the daemon looks for sensors that are due every 5 s at most."""
 
-ENDS_SECONDS = 60
-"""How long a process that was killed may take to be gone."""
+CODE_LOCATION = f"""from flywheel_assets.orchestration import sensors
+
+sensors.SETTLED_SECONDS, sensors.TICK_SECONDS = {SETTLED_SECONDS}, {TICK_SECONDS}
+
+from flywheel_assets.definitions import defs
+"""
 
 SORTED_BY = {
     "label_transitions": ["From_Label", "To_Label"],
@@ -70,25 +74,28 @@ def recorded(project: Project) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def flywheel_run(project: Project, *arguments: str) -> subprocess.Popen[str]:
-    """`flywheel run`, started, in a process group of its own."""
-    return _started([str(BIN / "flywheel"), "run", *arguments], project, subprocess.PIPE)
+def flywheel_run(project: Project, *arguments: str) -> Running:
+    """`flywheel run`, started; its output goes to a file of its own in the project's folder."""
+    descriptor, output = tempfile.mkstemp(".log", "flywheel_run_", project.folder)
+    os.close(descriptor)
+    command = [str(BIN / "flywheel"), "run", *arguments]
+    return Running(command, project.folder, environment(project), Path(output))
 
 
 @contextmanager
-def dagster_dev(project: Project) -> Iterator[subprocess.Popen[str]]:
+def dagster_dev(project: Project) -> Iterator[Running]:
     """`dagster dev` on a free port of this machine, stopped at the end with all that it started."""
     configured(project)
+    (project.folder / "flywheel_of_tests.py").write_text(CODE_LOCATION)
     (project.folder / "workspace.yaml").write_text(
-        "load_from:\n  - python_module: {module_name: flywheel_assets.definitions, location_name: flywheel}\n"
+        "load_from:\n  - python_file: {relative_path: flywheel_of_tests.py, location_name: flywheel}\n"
     )
     command = [str(BIN / "dagster"), "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(_free_port())]
-    with (project.folder / "dagster.log").open("a") as log:
-        process = _started(command, project, log)
-        try:
-            yield process
-        finally:
-            stop(process)
+    running = Running(command, project.folder, environment(project), project.folder / "dagster.log")
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 def served_at(project: Project) -> str | None:
@@ -97,39 +104,13 @@ def served_at(project: Project) -> str | None:
     return said[1] if said else None
 
 
-def stop(process: subprocess.Popen[str]) -> None:
-    """TERM, so that it takes its children along, and KILL for whatever is left after 30 s."""
-    family = _family(process)
-    process.terminate()
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(30)
-    _killed(family)
-    process.wait(ENDS_SECONDS)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """KILL, at once, for it and all that it started."""
-    _killed(_family(process))
-    process.communicate(timeout=ENDS_SECONDS)
-
-
-def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
+def workers(dagster: Running) -> list[psutil.Process]:
     """The processes under `dagster dev` that runs are in: the code server spawns one for each."""
     found = []
-    for child in _family(process):
+    for member in dagster.members():
         with suppress(psutil.Error):
-            found += [child] if "spawn_main" in " ".join(child.cmdline()) else []
+            found += [member] if "spawn_main" in " ".join(member.cmdline()) else []
     return found
-
-
-def wait_until(condition: Callable[[], Any], seconds: float, every_seconds: float = 0.5) -> float:
-    """The seconds until it held; raises TimeoutError when it doesn't in the given time."""
-    started = time.monotonic()
-    while not condition():
-        if time.monotonic() - started > seconds:
-            raise TimeoutError(f"not within {seconds} s: {getattr(condition, '__name__', condition)}")
-        time.sleep(every_seconds)
-    return time.monotonic() - started
 
 
 def unfinished(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
@@ -195,6 +176,12 @@ class Versions:
             os.utime(path, (time.time() - age_seconds, time.time() - age_seconds))
             path.replace(self.project.settings.landing_dir / name)
 
+    def written_at(self, table: str, key: str) -> int | None:
+        """When the table was last written, in nanoseconds."""
+        (interval,) = self.project.intervals(key)
+        path = Warehouse(self.project.settings.warehouse_dir, engine=None).path(table, interval)
+        return path.stat().st_mtime_ns if path.is_file() else None
+
     def broken(self) -> list[str]:
         """The tables that are of neither version, and files that cannot be read or that belong to nothing."""
         folder = self.project.settings.warehouse_dir
@@ -229,43 +216,6 @@ class Versions:
             project.land(name, table)
         assert [run.failure for run in project.run(*self.keys)] == [""] * len(self.keys)
         return tables(project, *self.keys)
-
-
-def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
-    """Whether it was still there to be killed after so long."""
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-        process.communicate(timeout=ENDS_SECONDS)
-        return False
-    kill(process)
-    return True
-
-
-def _started(command: list[str], project: Project, output: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, *command],
-        cwd=project.folder,
-        env=environment(project),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def _family(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    try:
-        top = psutil.Process(process.pid)
-        return [top, *top.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _killed(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
 
 
 def _free_port() -> int:

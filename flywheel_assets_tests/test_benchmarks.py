@@ -21,8 +21,8 @@ PROBABILITY_TOLERANCE = 1e-5
 
 
 def test_the_script_and_the_graph_give_every_session_the_same_labels(tmp_path: Path) -> None:
-    written = write_sample(tmp_path, WORLD, [CALENDAR.number(1)], users=3000, seed=11)
-    assert written.sessions > 18_000
+    written = write_sample(tmp_path, WORLD, [CALENDAR.number(1)], users=300, seed=11)
+    assert written.sessions > 1000, "so that they are trimmed"
     for run, name in ((graph, "graph"), (script, "script")):
         (tmp_path / name).mkdir()
         run(tmp_path / "landing", {} if run is graph else 8192, tmp_path / name)  # type: ignore[operator]

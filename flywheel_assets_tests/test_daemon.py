@@ -10,9 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.orchestration.graph import BODIES
-from flywheel_assets.orchestration.sensors import RUN_KEY_TAG, SETTLED_SECONDS, TICK_SECONDS
+from flywheel_assets.orchestration.sensors import RUN_KEY_TAG
 from flywheel_assets.orchestration.table_sensors import table_state
 from flywheel_assets_tests.daemons import (
+    SETTLED_SECONDS,
+    TICK_SECONDS,
     dagster_dev,
     differences,
     flywheel_run,
@@ -20,9 +22,9 @@ from flywheel_assets_tests.daemons import (
     recorded,
     tables,
     unfinished,
-    wait_until,
 )
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP
+from flywheel_assets_tests.processes import wait_until
 from flywheel_assets_tests.projects import Project, sessions
 
 CALENDAR = {"FLYWHEEL_FIRST_INTERVAL": FIRST, "FLYWHEEL_LAST_INTERVAL": AFTER_GAP}
@@ -32,6 +34,9 @@ JANUARY = sessions(("ann", "2024-01-15 00", 3), ("ann", "2024-01-20 08", 40), ("
 FEBRUARY = sessions(("ann", "2024-02-12 09", 8), ("cy", "2024-02-13 10", 2))
 REPLACED = sessions(("ann", "2024-02-12 09", 80), ("dan", "2024-02-20 10", 12))
 LATE = sessions(("bob", "2024-01-30 05", 6), ("eve", "2024-01-31 05", 60))
+
+
+pytestmark = pytest.mark.timeout(900)  # each wait has an end of its own
 
 
 @dataclass(frozen=True)
@@ -59,23 +64,23 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
     goal = tables(expected, FIRST, GAP, AFTER_GAP)
 
     with dagster_dev(project), recorded(project) as instance:
-        wait_until(lambda: "Serving dagster-webserver" in (project.folder / "dagster.log").read_text(), 90)
+        wait_until(lambda: "Serving dagster-webserver" in (project.folder / "dagster.log").read_text(), 200)
         drop(project, "january.parquet", JANUARY)
         drop(project, "february.parquet", FEBRUARY)
         dropped = time.monotonic()
-        wait_until(lambda: (project.settings.warehouse_dir / "landed_sessions").exists(), 90, 0.2)
+        wait_until(lambda: (project.settings.warehouse_dir / "landed_sessions").exists(), 200, 0.2)
         beside = flywheel_run(project)
-        wait_until(lambda: succeeded(instance), 90, 0.2)
+        wait_until(lambda: succeeded(instance), 200, 0.2)
         seconds = time.monotonic() - dropped
-        said, _ = beside.communicate(timeout=90)
+        code = beside.wait(200)
         wait_until(lambda: not unfinished(instance), 60)  # a run fails whose file is replaced while it is read
         drop(project, "february.parquet", REPLACED)
         drop(project, "late.parquet", LATE)
         (project.settings.landing_dir / "january.parquet").unlink()
-        wait_until(lambda: not differences(tables(project, FIRST, GAP, AFTER_GAP), goal), 150)
-        wait_until(lambda: history_is_told(project), 150)
+        wait_until(lambda: not differences(tables(project, FIRST, GAP, AFTER_GAP), goal), 150, 0.5)
+        wait_until(lambda: history_is_told(project), 150, 0.5)
         wait_until(lambda: not unfinished(instance), 60)
-    return Played(project, expected, seconds, (beside.returncode, said))
+    return Played(project, expected, seconds, (code, beside.said()))
 
 
 def drop(project: Project, name: str, table: pa.Table) -> None:

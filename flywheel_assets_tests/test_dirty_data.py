@@ -1,7 +1,7 @@
 """What lands is not always what was meant to. Each case through a real run: what is told, and that the rest goes on.
 
-Cases that a schema or an index alone shows are in storage/test_landing.py, an interval with nothing landed in
-defs/test_assets.py."""
+Cases that a schema or an index alone shows are in landing/test_folder.py, an interval with nothing landed in
+test_assets.py."""
 
 import errno
 import os

@@ -21,7 +21,8 @@ from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB
 from flywheel_assets.simulation.sample import generate
 from flywheel_assets.simulation.world import FEATURES, WORLD
 from flywheel_assets_tests.browsers import new_page
-from flywheel_assets_tests.daemons import dagster_dev, flywheel_run, served_at, wait_until
+from flywheel_assets_tests.daemons import dagster_dev, flywheel_run, served_at
+from flywheel_assets_tests.processes import wait_until
 from flywheel_assets_tests.projects import Project
 
 if TYPE_CHECKING:
@@ -63,8 +64,7 @@ def served(browser: "Browser", tmp_path_factory: pytest.TempPathFactory) -> Iter
     project.land("drifted.parquet", quartered(drifted))
     project.land("open.parquet", open_)
     run = flywheel_run(project)
-    said, _ = run.communicate(timeout=START_SECONDS)
-    assert run.returncode == 0, said
+    assert run.wait(START_SECONDS) == 0, run.said()
     with dagster_dev(project):
         wait_until(lambda: served_at(project), START_SECONDS)
         yield Served(project, served_at(project) or "", *(interval.key for interval in intervals[1:]), late)

@@ -21,6 +21,8 @@ NOW = datetime(2024, 1, 30, tzinfo=UTC)
 
 Type = Callable[..., Result]
 
+pytestmark = pytest.mark.usefixtures("record_in_memory")
+
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:

@@ -104,6 +104,7 @@ def test_a_run_materializes_every_closed_interval_and_ends_with_a_table(flywheel
         assert len(instance.get_runs()) == 2
 
 
+@pytest.mark.usefixtures("record_in_memory")
 def test_an_interval_that_fails_is_told_and_the_exit_is_1(flywheel: Type, copy: Project) -> None:
     copy.path("user_labels", GAP).unlink()
     result = flywheel("run", "--from", AFTER_GAP)
@@ -118,6 +119,7 @@ def test_an_interval_that_fails_is_told_and_the_exit_is_1(flywheel: Type, copy: 
     assert state[LAST] == ["3", "yes", "done"]
 
 
+@pytest.mark.usefixtures("record_in_memory")
 def test_a_range_is_run_and_nothing_else(flywheel: Type, copy: Project) -> None:
     result = flywheel("run", "--from", GAP, "--to", GAP)
 
@@ -159,6 +161,7 @@ def test_a_missing_landing_folder_is_an_error_that_names_it(flywheel: Type, fold
     assert f"there is no landing folder at {folder / 'data' / 'landing'}" in mistake(flywheel("status"))
 
 
+@pytest.mark.usefixtures("record_in_memory")
 def test_a_file_that_is_set_aside_is_named_and_the_others_are_run(flywheel: Type, folder: Path) -> None:
     project = Project(folder)
     project.land("good.parquet", sessions(("ann", "2024-02-26 00", 3)))

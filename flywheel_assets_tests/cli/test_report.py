@@ -19,6 +19,8 @@ from flywheel_assets_tests.projects import MODELS
 
 Type = Callable[..., Result]
 
+pytestmark = pytest.mark.usefixtures("record_in_memory")
+
 
 @pytest.fixture
 def flywheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Type:

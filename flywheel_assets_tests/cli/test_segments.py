@@ -14,6 +14,8 @@ from flywheel_assets_tests.segments.test_assets import FIRST, SECOND, THIRD, qui
 
 assert quick, "a fixture of this module too"
 
+pytestmark = pytest.mark.usefixtures("record_in_memory")
+
 
 @pytest.fixture
 def typed_in(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Project:

@@ -1,18 +1,12 @@
-import os
-import shutil
 from collections import Counter
-from pathlib import Path
 
 import ibis.expr.types as ir
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.tables.changes import Changes, Relabelled, changes, happened, moves
 from flywheel_assets.warehouse.engine import DuckDBEngine
-from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets_tests.frames import frame
 
 Labels = dict[str, str | None]
@@ -80,26 +74,6 @@ def test_changes_conserve_the_rows_of_both_tables(engine: DuckDBEngine, before: 
     assert found.added - found.removed == len(after) - len(before)
     assert found.added + found.relabelled + found.unchanged == len(after)
     assert found.removed + found.relabelled + found.unchanged == len(before)
-
-
-def test_both_engines_agree(engine: DuckDBEngine, tmp_path: Path) -> None:
-    pytest.importorskip("pyspark", reason="pyspark is not installed")
-    if not os.environ.get("JAVA_HOME") and not shutil.which("java"):
-        pytest.skip("there is no Java")
-    labels = ["High", "Low", None]
-    pairs = [(before, after) for before in (*labels, "absent") for after in (*labels, "absent")]
-    paths = []
-    for side in (0, 1):
-        rows = [{"user_id": str(n), "label": pair[side]} for n, pair in enumerate(pairs) if pair[side] != "absent"]
-        paths.append(tmp_path / f"{side}.parquet")
-        pq.write_table(pa.Table.from_pylist(rows), paths[-1])
-    found = []
-    for either in (engine, SparkEngine("1GB", 2)):
-        before, after = (either.read([path]) for path in paths)
-        found.append(changes(either.collect(moves(before, after, "user_id", "label")).to_pylist()))
-
-    assert found[0] == found[1]
-    assert (found[0].added, found[0].removed, found[0].relabelled, found[0].unchanged) == (3, 3, 6, 3)
 
 
 def note(before: str, after: str, name: str = "user_labels") -> dict[str, str]:

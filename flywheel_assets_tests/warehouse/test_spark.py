@@ -23,6 +23,7 @@ from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorer, session_scorer
 from flywheel_assets.sessions import session_predictions as prediction_verdicts
 from flywheel_assets.sessions import trimmed_sessions
+from flywheel_assets.tables.changes import changes, moves
 from flywheel_assets.users import enriched_export, label_transitions
 from flywheel_assets.users import enriched_export as export_verdicts
 from flywheel_assets.users import user_distributions as distribution_verdicts
@@ -512,6 +513,22 @@ def test_on_users_who_came_back(agree: Agree, labelled: dict[str, Path], earlier
 
     found = sum(row["User_Count"] for row in agree(came_back))
     assert found == 0 if "predictions" not in earlier else 20 < found <= 30
+
+
+def test_on_what_a_rerun_changed(agree: Agree, tmp_path: Path) -> None:
+    labels = ["High", "Low", None]
+    pairs = [(before, after) for before in (*labels, "absent") for after in (*labels, "absent")]
+    sides = []
+    for side in (0, 1):
+        users = {str(n): pair[side] for n, pair in enumerate(pairs) if pair[side] != "absent"}
+        columns = {"user_id": list(users), "label": pa.array(users.values(), pa.string())}
+        sides.append(written(tmp_path / f"{side}.parquet", columns))
+
+    def moved(engine: Engine) -> ir.Table:
+        return moves(*(engine.read([path]) for path in sides), "user_id", "label")
+
+    found = changes(agree(moved))
+    assert (found.added, found.removed, found.relabelled, found.unchanged) == (3, 3, 6, 3)
 
 
 def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) -> None:
