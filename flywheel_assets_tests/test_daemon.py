@@ -8,8 +8,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from flywheel_assets.orchestration.graph import BODIES
+
 from flywheel_assets.orchestration.sensors import RUN_KEY_TAG, SETTLED_SECONDS, TICK_SECONDS
 from flywheel_assets.orchestration.table_sensors import table_state
 from flywheel_assets_tests.daemons import (

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from flywheel_assets.history.report_runs import make_reports
 
+from flywheel_assets.cli.report_runs import make_reports
 from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
-from flywheel_assets.orchestration.runs import run_failure
+from flywheel_assets.orchestration.runs import step_failure
 from flywheel_assets.registry.lifecycle import promote
 from flywheel_assets.registry.shelves import champion
 from flywheel_assets.report.pages import Pages
@@ -56,7 +56,7 @@ def test_across_a_change_of_champion_the_interval_is_scored_by_the_one_before_to
     )
     now = by_user(lived, LAST)
     result = told(lived, LAST)
-    assert result.success, run_failure(result)
+    assert result.success
 
     assert now != same, "the new champion says something else"
     found = {
@@ -96,7 +96,7 @@ def test_old_models_that_are_gone_are_an_error_that_names_their_versions(lived: 
     assert lived.materialize(LAST, "session_predictions", "user_distributions", "user_labels").success
     shutil.rmtree(lived.settings.models_dir / "archive")
 
-    failure = run_failure(told(lived, LAST))
+    failure = step_failure(next(event for event in told(lived, LAST).all_events if event.is_step_failure))
 
     assert failure.startswith(f"transition_causes: {AFTER_GAP} was labelled by other models than {LAST}, and they are")
     assert f"session model {shipped['session'].version} and user model {shipped['user'].version}" in failure

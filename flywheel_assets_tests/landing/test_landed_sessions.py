@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.landing import landed_sessions as landed
+from flywheel_assets.landing import rows as valid
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW, DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, frame, records
 
@@ -25,7 +26,7 @@ def landed_rows(*rows: tuple[str | None, str | None, int | None, float | None]) 
 
 def reason(engine: DuckDBEngine, *row: Any) -> str | None:
     table = landed_rows(row)
-    (found,) = records(engine, table.select(reason=landed.invalid_reason(table, MINIMUMS)))
+    (found,) = records(engine, table.select(reason=valid.invalid_reason(table, MINIMUMS)))
     return found["reason"]
 
 
@@ -61,14 +62,14 @@ def test_of_several_reasons_the_first_is_given(engine: DuckDBEngine) -> None:
 
 def test_minus_zero_is_not_negative(engine: DuckDBEngine) -> None:
     table = frame({"session_id": "string", "user_id": "string", "score": "float64"}, [("s", "u", -0.0)])
-    expression = table.select(reason=landed.invalid_reason(table, {"score": 0.0}))
+    expression = table.select(reason=valid.invalid_reason(table, {"score": 0.0}))
     assert records(engine, expression) == [{"reason": None}]
 
 
 def test_invalid_rows_keep_their_columns_and_say_why(engine: DuckDBEngine) -> None:
     rows = landed_rows(("s1", "u", 1, 0.0), ("s2", "u", -1, 0.0))
-    assert [row["session_id"] for row in records(engine, landed.valid_rows(rows, MINIMUMS))] == ["s1"]
-    assert records(engine, landed.invalid_rows(rows, MINIMUMS)) == [
+    assert [row["session_id"] for row in records(engine, valid.valid_rows(rows, MINIMUMS))] == ["s1"]
+    assert records(engine, valid.invalid_rows(rows, MINIMUMS)) == [
         {"session_id": "s2", "user_id": "u", "leads": -1, "score": 0.0, "reason": "leads is negative"}
     ]
 
@@ -86,8 +87,8 @@ def test_invalid_rows_keep_their_columns_and_say_why(engine: DuckDBEngine) -> No
 )
 def test_each_row_is_either_valid_or_invalid(engine: DuckDBEngine, rows: list[tuple[Any, ...]]) -> None:
     table = landed_rows(*rows)
-    kept = records(engine, landed.valid_rows(table, MINIMUMS))
-    rejected = records(engine, landed.invalid_rows(table, MINIMUMS))
+    kept = records(engine, valid.valid_rows(table, MINIMUMS))
+    rejected = records(engine, valid.invalid_rows(table, MINIMUMS))
     assert len(kept) + len(rejected) == len(rows)
     assert len(kept) == sum(row[:2] == ("s", "u") and row[2] in (0, 3) and row[3] in (-9.0, 0.0) for row in rows)
     assert all(row["reason"] for row in rejected)
@@ -101,14 +102,14 @@ def test_each_row_is_either_valid_or_invalid(engine: DuckDBEngine, rows: list[tu
 def test_a_feature_becomes_float64_whatever_it_landed_as(engine: DuckDBEngine, landed_type: pa.DataType) -> None:
     value = Decimal(3) if pa.types.is_decimal(landed_type) else 3
     rows = frame({"session_id": "string", "user_id": "string", "leads": landed_type}, [("s", "u", value)])
-    table = landed.canonical(rows, ["leads"])
+    table = valid.canonical(rows, ["leads"])
     assert str(table.schema()["leads"]) == "float64"
     assert records(engine, table) == [{"session_id": "s", "user_id": "u", "leads": 3}]
 
 
 def test_ids_that_landed_as_numbers_become_strings_and_other_columns_stay(engine: DuckDBEngine) -> None:
     rows = frame({"session_id": "int64", "user_id": "int32", "leads": "int8", "day": "int8"}, [(1705276800, 12, 1, 15)])
-    table = landed.canonical(rows, ["leads"])
+    table = valid.canonical(rows, ["leads"])
     assert str(table.schema()["day"]) == "int8"
     assert records(engine, table) == [{"session_id": "1705276800", "user_id": "12", "leads": 1, "day": 15}]
 
@@ -116,7 +117,7 @@ def test_ids_that_landed_as_numbers_become_strings_and_other_columns_stay(engine
 def test_an_interval_has_the_sessions_from_its_start_to_before_its_end(engine: DuckDBEngine) -> None:
     instants = [SECOND.start_unix - 1, SECOND.start_unix, SECOND.end_unix - 1, SECOND.end_unix]
     rows = frame({"session_id": "string"}, [[f"u.{t}"] for t in instants] + [["u"], [None]])
-    found = records(engine, landed.of_interval(landed.started(rows, None), SECOND), "timestamp_unix")
+    found = records(engine, valid.of_interval(valid.started(rows, None), SECOND), "timestamp_unix")
     assert [row["timestamp_unix"] for row in found] == [SECOND.start_unix, SECOND.end_unix - 1]
 
 

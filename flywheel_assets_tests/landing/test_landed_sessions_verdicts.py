@@ -4,12 +4,12 @@ import ibis
 import pytest
 
 from flywheel_assets.landing import landed_sessions as landed
-from flywheel_assets.tables.contract import TABLES, Column, expand
+from flywheel_assets.tables.contract import Column, expand
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, figures, frame
 
 COLUMNS = {"session_id": "string", "user_id": "string", "leads": "float64", "timestamp_unix": "int64"}
-CONTRACT = expand(TABLES["landed_sessions"].columns, ["leads"], [], [])
+CONTRACT = expand(landed.TABLE.columns, ["leads"], [], [])
 SCHEMA = {
     "session_id": "string",
     "user_id": "string",

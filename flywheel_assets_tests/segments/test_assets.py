@@ -9,15 +9,16 @@ import dagster as dg
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from flywheel_assets.orchestration.status import last_failures
-from flywheel_assets.segments.runs import not_assigned
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import SegmentsError
+from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
-from flywheel_assets.orchestration.resources import fits_segments
+from flywheel_assets.segments.files import segments_in_use
+from flywheel_assets.segments.fitting import not_assigned
 from flywheel_assets.segments.segments import Segments
 from flywheel_assets.settings import SETTINGS, Settings
+from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.fits import sessions_of
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata
 
@@ -263,14 +264,14 @@ def test_clusters_without_a_fit_are_an_error_that_says_what_to_do(trimmed: Proje
     assert not result.success
     assert "there are no segments, no file at" in said(result)
     assert "flywheel segments fit" in said(result)
-    assert last_failures(trimmed.instance) == {}, "the interval itself did not fail"
+    assert last_failures(trimmed.instance, SPINE) == {}, "the interval itself did not fail"
 
 
 def test_a_report_that_is_none_is_an_error_that_names_it(trimmed: Project) -> None:
     folder(trimmed).mkdir()
     (folder(trimmed) / "model_report.json").write_text('{"features": []}')
     with trimmed.flywheel() as flywheel, pytest.raises(SegmentsError, match=r"model_report.json is no report of a fit"):
-        _ = flywheel.segments
+        segments_in_use(flywheel.warehouse)
     assert "is no report of a fit" in said(fit(trimmed))
 
 
@@ -304,19 +305,9 @@ def test_before_any_run_there_is_nothing_to_cluster(project: Project) -> None:
     assert "no interval has been materialized, so there are no sessions to cluster: flywheel run" in said(fit(project))
 
 
-@pytest.mark.parametrize(
-    ("job", "assets", "locked"),
-    [
-        (SEGMENTS_JOB, None, True),
-        ("__ASSET_JOB", ["k_diagnostics"], True),
-        ("__ASSET_JOB", ["session_clusters"], False),
-        (CLUSTERS_JOB, None, False),
-    ],
-)
-def test_a_run_that_makes_any_table_of_a_fit_holds_the_segments(
-    job: str, assets: list[str] | None, locked: bool
-) -> None:
-    """By its job or by hand; a second one waits, see the files' own test of the lock."""
-    selection = frozenset(map(dg.AssetKey, assets)) if assets else None
+def test_whatever_makes_a_table_of_a_fit_holds_the_segments(project: Project) -> None:
+    """A second one waits, see the files' own test of the lock."""
+    assets = definitions(project.settings).resolve_asset_graph().assets_defs
+    locked = {asset.key.to_user_string() for asset in assets if "segments_lock" in asset.required_resource_keys}
 
-    assert fits_segments(dg.DagsterRun(job_name=job, run_id="r", asset_selection=selection)) is locked
+    assert locked == {"visit_features", "k_diagnostics", "cluster_centers"}

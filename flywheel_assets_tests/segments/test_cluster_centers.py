@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from flywheel_assets.segments.cluster_centers import CENTERS, Fitted, cluster_centers, report, segments_of
-from flywheel_assets.segments.contracts import FITS
+from flywheel_assets.segments.cluster_centers import cluster_centers
+from flywheel_assets.segments.fit import Fitted, fit_report, segments_of
 from flywheel_assets.segments.segments import Segments
 
 FITTED = Fitted(
@@ -56,7 +56,7 @@ def test_without_an_outcome_there_are_no_rates() -> None:
 
 def test_centres_are_told_in_units_and_in_standard_deviations() -> None:
     segments, _ = segments_of(FITTED, None)
-    rows = cluster_centers(segments).to_pylist()
+    rows = cluster_centers(segments)
 
     assert [(r["cluster"], r["feature"], r["center"], r["center_in_standard_deviations"]) for r in rows] == [
         (1, "pageviews", 7.5, -0.5),
@@ -67,13 +67,9 @@ def test_centres_are_told_in_units_and_in_standard_deviations() -> None:
     assert {r["segments_version"] for r in rows} == {segments.version}
 
 
-def test_the_table_has_the_columns_of_its_contract() -> None:
-    assert CENTERS.names == [column.name for column in FITS["cluster_centers"].columns]
-
-
 def test_the_report_holds_the_segments_and_how_they_were_found() -> None:
     segments, matching = segments_of(FITTED, None)
-    text = json.dumps(report(FITTED, segments, matching, [{"clusters": 2}]))
+    text = json.dumps(fit_report(FITTED, segments, matching, [{"clusters": 2}]))
 
     assert Segments.from_json(json.loads(text)) == segments
     assert {name: json.loads(text)[name] for name in ("why", "fingerprint", "appeared", "vanished", "diagnostics")} == {

@@ -1,7 +1,6 @@
 import pyarrow as pa
 
-from flywheel_assets.segments.cluster_mix import SCHEMA, cluster_mix, counts
-from flywheel_assets.segments.contracts import SEGMENTS
+from flywheel_assets.segments.cluster_mix import cluster_mix, counts
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.fits import segments_of
 from flywheel_assets_tests.frames import SECOND, frame, records
@@ -11,7 +10,7 @@ TYPES = {"cluster": "int32", "converted": pa.bool_()}
 
 def mix(engine: DuckDBEngine, *rows: tuple[int, bool | None], outcome: str | None = "leads") -> list[tuple]:
     segments = segments_of((0, 0), (5, 5), ids=(1, 4), outcome=outcome)
-    found = cluster_mix(records(engine, counts(frame(TYPES, rows))), segments, SECOND).to_pylist()
+    found = cluster_mix(records(engine, counts(frame(TYPES, rows))), segments, SECOND)
     assert {(r["Interval"], r["Interval_Dates"]) for r in found} == {(2, "2024-01-15 - 2024-01-28")}
     return [(r["Cluster"], r["Sessions"], r["Share"], r["Conversions"], r["Conversion_Rate"]) for r in found]
 
@@ -30,7 +29,3 @@ def test_an_interval_without_sessions_has_no_shares(engine: DuckDBEngine) -> Non
 
 def test_without_an_outcome_conversion_is_unknown(engine: DuckDBEngine) -> None:
     assert mix(engine, (4, None), outcome=None) == [(1, 0, 0.0, None, None), (4, 1, 1.0, None, None)]
-
-
-def test_the_table_has_the_columns_of_its_contract() -> None:
-    assert SCHEMA.names == [column.name for column in SEGMENTS["cluster_mix"].columns]

@@ -1,8 +1,7 @@
 import pyarrow as pa
 import pytest
-from flywheel_assets.segments.contracts import SEGMENTS
 
-from flywheel_assets.segments.session_clusters import contract, figures
+from flywheel_assets.segments.session_clusters import TABLE, contract, figures
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests import frames
@@ -21,7 +20,7 @@ GOOD = [("a.1", "a", 1, 0.5, True, "v"), ("b.1", "b", 4, 0.0, False, "v")]
 def verdict(engine: DuckDBEngine, rows: list[tuple], trimmed: int = 2) -> Verdict:
     table = frames.frame(TYPES, rows)
     row = frames.figures(engine, table, figures(table, (1, 4)))
-    return contract(row, table.schema(), SEGMENTS["session_clusters"].columns, trimmed)
+    return contract(row, table.schema(), TABLE.columns, trimmed)
 
 
 def test_a_cluster_for_every_trimmed_session_passes(engine: DuckDBEngine) -> None:
@@ -57,7 +56,4 @@ def test_another_type_is_a_fault(engine: DuckDBEngine) -> None:
     table = frames.frame({**TYPES, "cluster": "int64"}, GOOD)
     row = frames.figures(engine, table, figures(table, (1, 4)))
 
-    assert (
-        "column cluster is int64, expected int32"
-        in contract(row, table.schema(), SEGMENTS["session_clusters"].columns, 2).summary
-    )
+    assert "column cluster is int64, expected int32" in contract(row, table.schema(), TABLE.columns, 2).summary

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.intervals import Calendar, Interval
-from flywheel_assets.tables.contract import TABLES, Column, expand
-from flywheel_assets.users.enriched_export import enriched_export, user_export, wall_clock
+from flywheel_assets.tables.contract import Column, expand
+from flywheel_assets.users.enriched_export import TABLE, enriched_export, user_export, wall_clock
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, frame, records
 
@@ -85,7 +85,7 @@ def test_a_session_has_its_own_label_its_users_and_readable_times(engine: DuckDB
 def test_columns_are_the_contracts_in_its_order_and_of_its_types(engine: DuckDBEngine, tmp_path: Path) -> None:
     table = export(predictions(("s1", "a")), user_labels(a="Engaged"))
     contract = expand(
-        TABLES["enriched_export"].columns,
+        TABLE.columns,
         ["leads"],
         ["Low", "High"],
         ["Passive", "Engaged"],
