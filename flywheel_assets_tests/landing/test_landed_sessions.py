@@ -207,16 +207,6 @@ SCHEMA = {
 GOOD = {"rows": 3, "sessions": 3, "invalid": 0, "outside": 0}
 
 
-def test_only_the_contract_blocks() -> None:
-    assert {c.name: c.blocking for c in landed.CHECKS} == {
-        "contract": True,
-        "quarantine_rate": False,
-        "volume": False,
-        "interval_closed": False,
-        "landed_files": False,
-    }
-
-
 def test_figures_count_invalid_rows_those_outside_the_interval_and_distinct_sessions(engine: DuckDBEngine) -> None:
     start, end = SECOND.start_unix, SECOND.end_unix
     table = frame(

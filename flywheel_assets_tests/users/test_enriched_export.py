@@ -180,14 +180,6 @@ def verdicts(
     return {v.check: v for v in judged}
 
 
-def test_sameness_of_generation_alone_does_not_block() -> None:
-    assert {c.name: c.blocking for c in exporting.CHECKS} == {
-        "conservation": True,
-        "no_missing_label": True,
-        "same_generation": False,
-    }
-
-
 @pytest.mark.parametrize(("trimmed", "passed"), [(0, False), (1, True), (2, False)])
 def test_there_is_a_row_for_each_trimmed_session(engine: DuckDBEngine, trimmed: int, passed: bool) -> None:
     judged = verdicts(engine, [("Low", "Passive")], trimmed)["conservation"]

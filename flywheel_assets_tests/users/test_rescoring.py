@@ -1,35 +1,17 @@
 """Redoing what other models than the champion labelled, and nothing else."""
 
-import shutil
-from datetime import UTC, datetime
-from pathlib import Path
-
 import dagster as dg
-import pytest
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.runs import IntervalRun, run_intervals
-from flywheel_assets.registry.lifecycle import promote, rollback
+from flywheel_assets.registry.lifecycle import rollback
 from flywheel_assets.registry.shelves import champion
 from flywheel_assets.users.rescoring import Rescoring, rescorings
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import statuses
-from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, NOW
 from flywheel_assets_tests.projects import MODELS, Project, sessions
-from flywheel_assets_tests.variants import write_candidate
-
-NOW = datetime(2024, 3, 20, tzinfo=UTC)
-
-
-@pytest.fixture
-def lived(copy: Project, tmp_path: Path) -> Project:
-    """The history's files, labelled by the shipped models, and a champion since that sees everything threefold."""
-    models = Path(shutil.copytree(MODELS, tmp_path / "models"))
-    old = champion(models)
-    made = write_candidate(models, "busy", session_scale=3.0)
-    promote(models, made.version, NOW, old.version if old else None)
-    return Project(tmp_path, FLYWHEEL_MODELS_DIR=str(models))
 
 
 def planned(project: Project, first: str | None = None, last: str | None = None) -> list[Rescoring]:

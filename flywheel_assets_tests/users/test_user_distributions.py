@@ -55,10 +55,6 @@ def verdicts(engine: DuckDBEngine, labelled: int, *rows: tuple[object, ...]) -> 
     return {v.check: v for v in distributions.verdicts(row, labelled)}
 
 
-def test_both_checks_block() -> None:
-    assert [(c.name, c.blocking) for c in distributions.CHECKS] == [("shares", True), ("conservation", True)]
-
-
 @pytest.mark.parametrize(
     ("low", "high", "good"),
     [
