@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.history.moves import Moves
-from flywheel_assets.history.sankey_links import CHECKS, MOST_LINKS, sankey_links, verdicts
+from flywheel_assets.history.sankey_links import MOST_LINKS, sankey_links, verdicts
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 
 ORDER = ["Passive", "Engaged"]
@@ -104,7 +104,6 @@ def rows() -> list[dict[str, Any]]:
 
 
 def test_links_of_all_users_that_lead_forward_pass() -> None:
-    assert all(check.blocking for check in CHECKS)
     assert failed(rows()) == {}
     assert failed([], users=0) == {}
 
