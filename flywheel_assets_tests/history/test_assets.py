@@ -20,7 +20,7 @@ from flywheel_assets.history.forecast_backtest import BACKTEST
 from flywheel_assets.history.sankey_links import FOLDED
 from flywheel_assets.users import user_labels
 from flywheel_assets.users.spine import SPINE
-from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata, sessions
 
 CONTRACTS = {one.table.name: one.table for one in SYSTEM.tables.values()}
@@ -45,10 +45,11 @@ def run(project: Project, key: str, *tables: str) -> dg.ExecuteInProcessResult:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, dg.ExecuteInProcessResult]]:
-    """The history of ann, bob, cy and dan, with what is told of it. Not to be changed."""
-    folder = tmp_path_factory.mktemp("told")
-    project = history_in(tmp_path_factory.getbasetemp() / "history").copied_to(folder)
+def ran(
+    history: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, dict[str, dg.ExecuteInProcessResult]]:
+    """The history of ann, bob, cy and dan, with the tables about it. Not to be changed."""
+    project = history.copied_to(tmp_path_factory.mktemp("told"))
     return project, {key: run(project, key) for key in KEYS}
 
 
