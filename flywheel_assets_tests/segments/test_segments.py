@@ -1,6 +1,7 @@
 import json
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,4 +59,4 @@ def test_no_centre_is_nearer_than_the_one_that_a_session_gets(
 
 
 def test_a_matrix_of_no_features_has_its_rows() -> None:
-    assert matrix(BATCH, ()).shape == (3, 0)
+    assert matrix(pa.RecordBatch.from_pydict({"pageviews": [1.0, 2.0, 3.0]}), ()).shape == (3, 0)

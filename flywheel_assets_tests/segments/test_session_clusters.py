@@ -30,9 +30,8 @@ def test_a_session_gets_the_nearest_centre_and_its_distance_in_standard_deviatio
 
 
 def test_without_an_outcome_nobody_is_said_to_convert_or_not() -> None:
-    assert (
-        session_clusters(segments_of((0, 0), (2, 2), outcome=None), BATCH).column("converted").to_pylist() == [None] * 3
-    )
+    found = session_clusters(segments_of((0, 0), (2, 2), outcome=None), BATCH)
+    assert found.column("converted").to_pylist() == [None] * 3
 
 
 def test_the_schema_is_known_without_a_batch_and_an_empty_one_has_it() -> None:
