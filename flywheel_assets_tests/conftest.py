@@ -7,12 +7,15 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from flywheel_assets.registry.promotion import promote
+from flywheel_assets.registry.shelves import champion
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.browsers import browser as browser
 from flywheel_assets_tests.browsers import screenshots as screenshots
 from flywheel_assets_tests.bundles import write_artefacts
-from flywheel_assets_tests.histories import history_in
-from flywheel_assets_tests.projects import Project
+from flywheel_assets_tests.histories import NOW, history_in
+from flywheel_assets_tests.projects import MODELS, Project
+from flywheel_assets_tests.variants import write_candidate
 
 # A query takes milliseconds, and the first one more: a deadline an example would only measure the machine.
 hypothesis.settings.register_profile("flywheel", deadline=None, max_examples=50)
@@ -50,6 +53,22 @@ def project(tmp_path: Path) -> Project:
 def copy(history: Project, tmp_path: Path) -> Project:
     """The files of the history, to change at will."""
     return history.copied_to(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def promoted_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    models = Path(shutil.copytree(MODELS, tmp_path_factory.mktemp("promoted") / "models"))
+    old = champion(models)
+    made = write_candidate(models, "busy", session_scale=3.0)
+    promote(models, made.version, NOW, old.version if old else None)
+    return models
+
+
+@pytest.fixture
+def lived(promoted_once: Path, copy: Project, tmp_path: Path) -> Project:
+    """The history's files, labelled by the shipped models, and a champion since that sees everything threefold."""
+    models = shutil.copytree(promoted_once, tmp_path / "models")
+    return Project(tmp_path, FLYWHEEL_MODELS_DIR=str(models))
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ import dagster as dg
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+from flywheel_assets.orchestration.status import last_failures, statuses
 
 from flywheel_assets.orchestration.home import dagster_home
-from flywheel_assets.orchestration.status import last_failures, statuses
 from flywheel_assets.tables.contract import TABLES
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.processes import Running

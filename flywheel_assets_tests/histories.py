@@ -1,11 +1,14 @@
 """A small history of sessions that tests of several modules look at."""
 
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 from flywheel_assets_tests.projects import Project, sessions
 
 FIRST, GAP, AFTER_GAP, LAST = "2024-01-15", "2024-01-29", "2024-02-12", "2024-02-26"
+NOW = datetime(2024, 3, 20, tzinfo=UTC)
+"""When all of them are closed."""
 
 
 @cache

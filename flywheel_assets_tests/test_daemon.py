@@ -8,7 +8,6 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
 from flywheel_assets.orchestration.graph import BODIES
 from flywheel_assets.orchestration.sensors import RUN_KEY_TAG
 from flywheel_assets.orchestration.table_sensors import table_state

@@ -11,16 +11,19 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from flywheel_assets.catalog import CONTRACTS
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.history import mix_shift
-from flywheel_assets.history.assets import BACKTEST, FOLDED, contract_schema
-from flywheel_assets.tables.contract import TABLES as SPINE
-from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in
+from flywheel_assets.history.assets import SYSTEM
+from flywheel_assets.history.forecast_backtest import BACKTEST
+from flywheel_assets.history.sankey_links import FOLDED
+from flywheel_assets.users import user_labels
+from flywheel_assets.users.spine import SPINE
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata, sessions
 
+CONTRACTS = {one.table.name: one.table for one in SYSTEM.tables.values()}
 TABLES = ("growth_accounting", "label_mix", "mix_shift", "transition_forecast", "sankey_links")
 KEYS = (FIRST, GAP, AFTER_GAP, LAST)
 
@@ -42,17 +45,18 @@ def run(project: Project, key: str, *tables: str) -> dg.ExecuteInProcessResult:
 
 
 @pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, dict[str, dg.ExecuteInProcessResult]]:
-    """The history of ann, bob, cy and dan, with what is told of it. Not to be changed."""
-    folder = tmp_path_factory.mktemp("told")
-    project = history_in(tmp_path_factory.getbasetemp() / "history").copied_to(folder)
+def ran(
+    history: Project, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Project, dict[str, dg.ExecuteInProcessResult]]:
+    """The history of ann, bob, cy and dan, with the tables about it. Not to be changed."""
+    project = history.copied_to(tmp_path_factory.mktemp("told"))
     return project, {key: run(project, key) for key in KEYS}
 
 
 def stale(project: Project, table: str, key: str) -> str:
     with project.flywheel() as flywheel:
         (interval,) = project.intervals(key)
-        return flywheel.stale_because(table, interval, flywheel.generation)
+        return flywheel.stale_because(CONTRACTS[table], interval, flywheel.generation)
 
 
 def growth(project: Project, key: str) -> dict[str, int]:
@@ -85,9 +89,8 @@ def test_every_table_has_the_columns_of_its_contract(ran: tuple[Project, Any]) -
     for table in TABLES:
         for key in KEYS:
             found = pq.read_schema(project.path(table, key)).remove_metadata()
-            assert found == contract_schema(table), (table, key)
+            assert found == CONTRACTS[table].schema, (table, key)
             assert {row["Interval_Dates"] for row in project.rows(table, key)} <= {project.intervals(key)[0].dates}
-        assert [c.name for c in CONTRACTS[table].columns] == contract_schema(table).names
 
 
 def test_a_label_has_its_row_in_an_interval_without_users(ran: tuple[Project, Any]) -> None:
@@ -187,7 +190,7 @@ def test_a_table_that_is_wrong_stops_its_csv_copy_and_nothing_of_the_spine(
     assert set(materializations(failed)) == {"mix_shift"}
     assert (project.settings.warehouse_dir / "csv" / "mix_shift.csv").read_bytes() == before
     spine = {key.to_user_string() for key in project.job.asset_layer.executable_asset_keys}
-    assert spine == set(SPINE)
+    assert spine == {table.name for table in SPINE}
 
 
 def test_users_and_labels_may_be_called_anything(ran: tuple[Project, Any], tmp_path: Path) -> None:
@@ -200,7 +203,7 @@ def test_users_and_labels_may_be_called_anything(ran: tuple[Project, Any], tmp_p
         users = users.set_column(users.schema.get_field_index(column), column, pa.array(values))
     with project.flywheel() as flywheel:  # as an earlier model could have it
         (last,) = project.intervals(LAST)
-        flywheel.warehouse.keep("user_labels", last, users, flywheel.generation("user_labels", last))
+        flywheel.warehouse.keep("user_labels", last, users, flywheel.generation(user_labels.TABLE, last))
 
     assert project.materialize(LAST, "label_transitions").success
     assert run(project, LAST).success

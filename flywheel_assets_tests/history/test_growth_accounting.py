@@ -3,6 +3,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import ibis.expr.types as ir
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -123,3 +124,42 @@ def test_resurrected_users_are_counted_under_the_label_that_they_have_now(
     found = records(engine, resurrected(labels(now), labels(before), [labels(users) for users in earlier]))
 
     assert {row["Label"]: row["User_Count"] for row in found} == expected
+
+
+MOVES = {("Passive", "Engaged"): 2, ("Passive", "Absent"): 1, ("Absent", "Passive"): 4}
+
+
+def rows() -> list[dict[str, Any]]:
+    return growth_accounting(MOVES, {"Passive": 3}, ["Passive", "Engaged"], SECOND)
+
+
+def failed(table: list[dict[str, Any]], users: int = 6, before: int = 3) -> dict[str, str]:
+    return {verdict.check: verdict.summary for verdict in verdicts(table, users, before) if not verdict.passed}
+
+
+def test_what_accounts_for_everyone_passes() -> None:
+    assert failed(rows()) == {}
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "checks"),
+    [
+        (1, "Resurrected_Users", {"active_users", "totals"}),
+        (0, "Churned_Users", {"previous_users", "totals"}),
+        (0, "Active_Users", {"active_users", "totals", "conservation"}),
+    ],
+)
+def test_a_count_that_is_off_fails_what_rests_on_it(row: int, column: str, checks: set[str]) -> None:
+    table = rows()
+    table[row][column] += 1
+    assert set(failed(table)) == checks
+
+
+def test_more_users_who_came_back_than_came_are_told() -> None:
+    table = growth_accounting(MOVES, {"Passive": 5}, ["Passive", "Engaged"], SECOND)
+    assert "active_users" in failed(table)
+
+
+def test_users_of_other_tables_are_held_against_it() -> None:
+    assert failed(rows(), users=7) == {"conservation": "6 of 7 users now, 3 of 3 before"}
+    assert set(failed(rows()[1:])) == {"totals", "conservation"}

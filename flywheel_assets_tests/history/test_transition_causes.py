@@ -1,14 +1,28 @@
+"""What moved users, users or models: of tables made by hand, and across a change of champion."""
+
+import shutil
 from collections import Counter
 
+import dagster as dg
 import ibis.expr.types as ir
+import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flywheel_assets.history.transition_causes import transition_causes, users_by_cause
+from flywheel_assets.cli.report_runs import make_reports
+from flywheel_assets.definitions import definitions
+from flywheel_assets.history.transition_causes import transition_causes, users_by_cause, verdicts
+from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.orchestration.runs import step_failure
+from flywheel_assets.registry.shelves import champion
+from flywheel_assets.report.pages import Pages
 from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets.users.label_transitions import label_transitions
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, frame, records
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
+from flywheel_assets_tests.projects import MODELS, QUIET, Project, checks, materializations, metadata
 
 ANY = st.sampled_from(["Engaged", "Exploring", "Passive"])
 LABELS = st.dictionaries(st.sampled_from("abcdefgh"), ANY)
@@ -115,3 +129,145 @@ def test_causes_are_those_of_a_loop_over_users(
 
     found = users_by_cause(rows(engine, labels_now, before, same_model))
     assert {cause: users for cause, users in found.items() if users} == expected
+
+
+CAUSES = pd.DataFrame(
+    [("Engaged", "Engaged", "Passive", 3), ("Engaged", "Absent", "Absent", 2), ("Absent", "Passive", "Passive", 4)],
+    columns=["From_Label", "Same_Model_Label", "To_Label", "User_Count"],
+)
+
+
+def judged(causes: pd.DataFrame, now: dict[str, int], before: dict[str, int]) -> dict[str, tuple[bool, str]]:
+    return {v.check: (v.passed, v.summary) for v in verdicts(causes, now, before)}
+
+
+def test_counts_that_sum_to_both_intervals_users_pass() -> None:
+    assert judged(CAUSES, {"Passive": 7}, {"Engaged": 5}) == {
+        "conservation": (True, "7 users now and 5 before, all accounted for"),
+        "same_users": (True, "7 users, 0 of them with one of both labels alone"),
+    }
+
+
+def test_a_label_whose_users_are_not_all_there_fails() -> None:
+    assert judged(CAUSES, {"Passive": 8}, {"Engaged": 5})["conservation"] == (False, "To Passive: 7 of 8 users")
+
+
+def test_a_user_whom_the_old_models_did_not_label_fails() -> None:
+    causes = CAUSES.assign(Same_Model_Label=["Absent", "Absent", "Passive"])
+    assert judged(causes, {"Passive": 7}, {"Engaged": 5})["same_users"] == (
+        False,
+        "7 users, 3 of them with one of both labels alone",
+    )
+
+
+def test_no_users_pass() -> None:
+    assert [passed for passed, _ in judged(CAUSES.iloc[:0], {}, {}).values()] == [True, True]
+
+
+def test_verdicts_are_plain_values_that_dagster_takes() -> None:
+    for verdict in verdicts(CAUSES, {"Passive": 7}, {"Engaged": 5}):
+        assert isinstance(verdict.passed, bool)
+        assert {type(number) for number in verdict.numbers.values()} == {int}
+
+
+def told(project: Project, key: str) -> dg.ExecuteInProcessResult:
+    return (
+        definitions(project.settings)
+        .resolve_job_def(HISTORY_JOB)
+        .execute_in_process(
+            run_config=QUIET,
+            instance=project.instance,
+            partition_key=key,
+            asset_selection=[dg.AssetKey("transition_causes")],
+            raise_on_error=False,
+        )
+    )
+
+
+def by_user(project: Project, key: str) -> dict[str, str]:
+    return {row["user_id"]: row["user_flywheel_label"] for row in project.rows("user_labels", key)}
+
+
+def test_across_a_change_of_champion_the_interval_is_scored_by_the_one_before_too(lived: Project) -> None:
+    same, before = by_user(lived, LAST), by_user(lived, AFTER_GAP)
+    relabelled = lived.materialize(
+        LAST, "session_predictions", "user_distributions", "user_labels", "label_transitions"
+    )
+    now = by_user(lived, LAST)
+    result = told(lived, LAST)
+    assert result.success
+
+    assert now != same, "the new champion says something else"
+    found = {
+        (row["From_Label"], row["Same_Model_Label"], row["To_Label"]): row["User_Count"]
+        for row in lived.rows("transition_causes", LAST)
+    }
+    triples = [(before.get(user, "Absent"), same[user], now[user]) for user in now]
+    assert found == {triple: triples.count(triple) for triple in triples}
+    said = metadata(materializations(result)["transition_causes"])
+    assert (said["models_changed"], said["users_model"] + said["users_both"]) == (1, 3)
+    assert all(check.passed for check in checks(result, "transition_causes").values())
+    warned = checks(relabelled, "label_transitions")["same_model_version"]
+    assert "transition_causes tells what users did" in (warned.description or "") or warned.passed
+    assert not list((lived.settings.warehouse_dir / "_staging").iterdir())
+
+
+@pytest.mark.parametrize("key", [FIRST, GAP, AFTER_GAP, LAST])
+def test_where_one_champion_labelled_both_intervals_nothing_is_scored_again(lived: Project, key: str) -> None:
+    result = told(lived, key)
+    said = metadata(materializations(result)["transition_causes"])
+
+    assert (said["models_changed"], said["users_model"], said["users_both"]) == (0, 0, 0)
+    assert [(r["From_Label"], r["To_Label"], r["User_Count"]) for r in lived.rows("transition_causes", key)] == [
+        (r["From_Label"], r["To_Label"], r["User_Count"]) for r in lived.rows("label_transitions", key)
+    ]
+
+
+def test_an_interval_without_users_needs_no_old_model(lived: Project) -> None:
+    shutil.rmtree(lived.settings.models_dir / "archive")
+    assert lived.materialize(AFTER_GAP, "session_predictions", "user_distributions", "user_labels").success
+    assert told(lived, AFTER_GAP).success, "nobody was there in the interval before"
+
+
+def test_old_models_that_are_gone_are_an_error_that_names_their_versions(lived: Project) -> None:
+    shipped = champion(MODELS)
+    assert shipped is not None
+    assert lived.materialize(LAST, "session_predictions", "user_distributions", "user_labels").success
+    shutil.rmtree(lived.settings.models_dir / "archive")
+
+    failure = step_failure(next(event for event in told(lived, LAST).all_events if event.is_step_failure))
+
+    assert failure.startswith(f"transition_causes: {AFTER_GAP} was labelled by other models than {LAST}, and they are")
+    assert f"session model {shipped['session'].version} and user model {shipped['user'].version}" in failure
+    assert "flywheel run --rescore" in failure
+
+
+def test_the_models_of_before_may_be_the_champion_where_the_later_interval_is_the_older_one(lived: Project) -> None:
+    assert lived.materialize(AFTER_GAP, "session_predictions", "user_distributions", "user_labels").success
+    result = told(lived, LAST)
+    assert metadata(materializations(result)["transition_causes"])["models_changed"] == 1
+
+
+def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their_place(lived: Project) -> None:
+    assert told(lived, LAST).success
+    assert lived.materialize(LAST, "session_predictions", "user_distributions", "user_labels").success
+    (interval,) = lived.intervals(LAST)
+    archive = lived.settings.models_dir / "archive"
+    archive.rename(archive.with_name("away"))
+    job = definitions(lived.settings).resolve_job_def(REPORTS_JOB)
+
+    with lived.flywheel() as flywheel:
+        (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
+        page = Pages(flywheel.warehouse.folder).path(interval).read_text()
+    assert (run.failure.split(":")[0], run.paged) == ("transition_causes", True)
+    assert "it is not of the labels that are there now (" in page
+    assert "As labelled, " in page
+    assert "Users by what their move" not in page
+
+    archive.with_name("away").rename(archive)
+    with lived.flywheel() as flywheel:
+        (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
+        page = Pages(flywheel.warehouse.folder).path(interval).read_text()
+    assert (list(run.tables), run.failure) == (["transition_causes", "csv_copies"], "")
+    assert "By the models of before, " in page
+    assert "Users by what their move" in page

@@ -1,4 +1,4 @@
-"""What a dry run finds in one file; that the commands show it is in test_cli_check.py."""
+"""What a dry run finds in one file; that the commands show it is in cli/test_check.py."""
 
 from collections.abc import Sequence
 from pathlib import Path

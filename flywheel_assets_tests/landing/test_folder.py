@@ -13,8 +13,8 @@ from flywheel_assets.errors import LandingError
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import LandingIndex
 from flywheel_assets.landing.rules import LandingRules
-from flywheel_assets.tables.contract import reserved_names
 from flywheel_assets.tables.generation import digest
+from flywheel_assets.users.spine import reserved_names
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW, DuckDBEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, records

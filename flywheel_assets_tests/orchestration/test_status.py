@@ -7,9 +7,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from flywheel_assets.orchestration.status import IntervalStatus, last_failures, statuses
 
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
-from flywheel_assets.orchestration.status import IntervalStatus, last_failures, statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 

@@ -9,15 +9,16 @@ import dagster as dg
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from flywheel_assets.orchestration.status import last_failures
-from flywheel_assets.segments.runs import not_assigned
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import SegmentsError
+from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
-from flywheel_assets.orchestration.resources import fits_segments
+from flywheel_assets.segments.files import segments_in_use
+from flywheel_assets.segments.fitting import not_assigned
 from flywheel_assets.segments.segments import Segments
 from flywheel_assets.settings import SETTINGS, Settings
+from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.fits import sessions_of
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata
 
@@ -75,6 +76,18 @@ def assign(project: Project, key: str) -> dg.ExecuteInProcessResult:
     return job.execute_in_process(QUIET, instance=project.instance, partition_key=key, raise_on_error=False)
 
 
+@cache
+def fitted_in(folder: Path) -> tuple[Project, dg.ExecuteInProcessResult]:
+    """The three intervals with a fit of the first two, not to be changed."""
+    project = trimmed_in(folder / "three_kinds").copied_to(folder / "fitted")
+    return project, fit(project, FIRST, SECOND)
+
+
+@pytest.fixture
+def fitted(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return fitted_in(tmp_path_factory.getbasetemp())[0].copied_to(tmp_path)
+
+
 def said(result: dg.ExecuteInProcessResult) -> str:
     """What the step that failed said, down to the cause."""
     (failed,) = [event for event in result.all_events if event.is_step_failure]
@@ -92,8 +105,8 @@ def report(project: Project) -> dict[str, Any]:
     return json.loads((folder(project) / "model_report.json").read_text())
 
 
-def test_the_kinds_that_there_are_become_clusters_with_words(trimmed: Project) -> None:
-    result = fit(trimmed, FIRST, SECOND)
+def test_the_kinds_that_there_are_become_clusters_with_words(tmp_path_factory: pytest.TempPathFactory) -> None:
+    trimmed, result = fitted_in(tmp_path_factory.getbasetemp())
     segments = Segments.from_json(report(trimmed))
 
     assert result.success
@@ -122,26 +135,23 @@ def test_the_kinds_that_there_are_become_clusters_with_words(trimmed: Project) -
     assert why.startswith("3 clusters: mean rank")
 
 
-def test_a_fit_that_replaces_another_is_checked_itself(trimmed: Project) -> None:
-    fit(trimmed, FIRST, SECOND, clusters=2)
-    first, ids = report(trimmed)["version"], report(trimmed)["clusters"]
-    again = fit(trimmed, FIRST, SECOND, clusters=3)
+def test_a_fit_that_replaces_another_is_checked_itself(fitted: Project) -> None:
+    first = report(fitted)["version"]
+    again = fit(fitted, FIRST, SECOND, clusters=2)
 
-    assert report(trimmed)["version"] != first
-    assert len(ids) == 2
-    assert (checks(again, "cluster_centers")["centroid_sanity"].description or "").startswith("3 centres apart")
+    assert report(fitted)["version"] != first
+    assert (checks(again, "cluster_centers")["centroid_sanity"].description or "").startswith("2 centres apart")
 
 
-def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays(trimmed: Project) -> None:
-    fit(trimmed, FIRST, SECOND)
-    before = report(trimmed)
-    other = trimmed.with_settings(FLYWHEEL_OUTCOME="lead")
+def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays(fitted: Project) -> None:
+    before = report(fitted)
+    other = fitted.with_settings(FLYWHEEL_OUTCOME="lead")
 
     assert (
         "FLYWHEEL_OUTCOME is 'lead'; expected a feature of the session model: impressions, pageviews, "
         "detail_pageviews, favorites, shares, leads, distinct_categories, distinct_items"
     ) in said(fit(other, FIRST, SECOND))
-    assert report(trimmed) == before
+    assert report(fitted) == before
 
 
 def tick(project: Project) -> dg.SensorResult | dg.SkipReason:
@@ -163,17 +173,16 @@ def test_once_there_is_a_fit_its_clusters_follow_what_lands(trimmed: Project) ->
     assert [request.partition_key for request in after.run_requests or ()] == [SECOND, THIRD]
 
 
-def test_every_session_of_an_interval_gets_its_cluster_and_the_mix_is_counted(trimmed: Project) -> None:
-    fit(trimmed, FIRST, SECOND)
-    first, second, third = (assign(trimmed, key) for key in (FIRST, SECOND, THIRD))
+def test_every_session_of_an_interval_gets_its_cluster_and_the_mix_is_counted(fitted: Project) -> None:
+    first, second, third = (assign(fitted, key) for key in (FIRST, SECOND, THIRD))
 
     assert first.success
-    rows = trimmed.rows("session_clusters", THIRD)
+    rows = fitted.rows("session_clusters", THIRD)
     kinds = {(row["session_id"].rstrip("0123456789."), row["cluster"]) for row in rows}
     assert kinds == {("bounce", 1), ("reader", 2), ("buyer", 3)}
     assert {row["converted"] for row in rows if row["cluster"] == 3} == {True}
     assert max(row["distance"] for row in rows) < 3
-    mix = trimmed.rows("cluster_mix", THIRD)
+    mix = fitted.rows("cluster_mix", THIRD)
     assert [(row["Cluster"], row["Sessions"], row["Conversions"]) for row in mix] == [(1, 5, 0), (2, 40, 0), (3, 6, 6)]
     assert all(check.passed for check in checks(second, "cluster_mix").values())
     drift = checks(third, "cluster_mix")["mix_drift"]
@@ -182,32 +191,30 @@ def test_every_session_of_an_interval_gets_its_cluster_and_the_mix_is_counted(tr
     assert checks(third, "session_clusters")["contract"].passed
 
 
-def test_clusters_agree_with_those_of_scikit_learn(trimmed: Project) -> None:
+def test_clusters_agree_with_those_of_scikit_learn(fitted: Project) -> None:
     """What streams by numpy alone is what K-Means would predict."""
     from sklearn.cluster import KMeans
 
-    fit(trimmed)
-    segments = Segments.from_json(report(trimmed))
-    visits = pq.read_table(folder(trimmed) / "visit_features.parquet").to_pandas()
+    segments = Segments.from_json(report(fitted))
+    visits = pq.read_table(folder(fitted) / "visit_features.parquet").to_pandas()
     scaled = (visits[list(segments.features)].to_numpy() - segments.means) / segments.scales
     model = KMeans(len(segments.ids), init=segments.centers, n_init=1, max_iter=1).fit(scaled)
     model.cluster_centers_ = segments.centers.copy()
     expected = dict(zip(visits["session_id"], np.array(segments.ids)[model.predict(scaled)], strict=True))
 
     found: dict[str, int] = {}
-    for key in (FIRST, SECOND, THIRD):
-        assert assign(trimmed, key).success
-        found |= {row["session_id"]: row["cluster"] for row in trimmed.rows("session_clusters", key)}
+    for key in (FIRST, SECOND):
+        assert assign(fitted, key).success
+        found |= {row["session_id"]: row["cluster"] for row in fitted.rows("session_clusters", key)}
     assert found == expected
 
 
-def test_a_refit_keeps_ids_and_a_fit_of_the_same_is_the_same(trimmed: Project) -> None:
-    fit(trimmed, FIRST, FIRST)
-    first = report(trimmed)
-    fit(trimmed, FIRST, FIRST)
-    same = report(trimmed)
-    fit(trimmed, THIRD, THIRD, clusters=3)
-    moved = report(trimmed)
+def test_a_refit_keeps_ids_and_a_fit_of_the_same_is_the_same(fitted: Project) -> None:
+    first = report(fitted)
+    fit(fitted, FIRST, SECOND)
+    same = report(fitted)
+    fit(fitted, THIRD, THIRD, clusters=3)
+    moved = report(fitted)
 
     assert same["version"] == first["version"]
     assert (same["appeared"], same["vanished"]) == ([], [])
@@ -217,17 +224,16 @@ def test_a_refit_keeps_ids_and_a_fit_of_the_same_is_the_same(trimmed: Project) -
 
 
 def test_another_fit_makes_clusters_stale_and_its_mix_is_not_compared_with_that_of_the_one_before(
-    trimmed: Project,
+    fitted: Project,
 ) -> None:
-    fit(trimmed, FIRST, FIRST)
-    assign(trimmed, SECOND)
-    with trimmed.flywheel() as flywheel:
+    assign(fitted, SECOND)
+    with fitted.flywheel() as flywheel:
         assert list(not_assigned(flywheel)) == [FIRST, THIRD]
-    fit(trimmed, SECOND, THIRD)
-    with trimmed.flywheel() as flywheel:
+    fit(fitted, SECOND, THIRD)
+    with fitted.flywheel() as flywheel:
         assert not_assigned(flywheel)[SECOND].startswith("segments was ")
 
-    drift = checks(assign(trimmed, THIRD), "cluster_mix")["mix_drift"]
+    drift = checks(assign(fitted, THIRD), "cluster_mix")["mix_drift"]
     assert drift.passed
     assert "not there to compare with" in (drift.description or "")
 
@@ -263,14 +269,14 @@ def test_clusters_without_a_fit_are_an_error_that_says_what_to_do(trimmed: Proje
     assert not result.success
     assert "there are no segments, no file at" in said(result)
     assert "flywheel segments fit" in said(result)
-    assert last_failures(trimmed.instance) == {}, "the interval itself did not fail"
+    assert last_failures(trimmed.instance, SPINE) == {}, "the interval itself did not fail"
 
 
 def test_a_report_that_is_none_is_an_error_that_names_it(trimmed: Project) -> None:
     folder(trimmed).mkdir()
     (folder(trimmed) / "model_report.json").write_text('{"features": []}')
     with trimmed.flywheel() as flywheel, pytest.raises(SegmentsError, match=r"model_report.json is no report of a fit"):
-        _ = flywheel.segments
+        segments_in_use(flywheel.warehouse)
     assert "is no report of a fit" in said(fit(trimmed))
 
 
@@ -281,15 +287,12 @@ def test_a_range_with_an_interval_that_was_not_materialized_is_an_error_that_nam
     assert fit(trimmed, THIRD, THIRD).success
 
 
-def test_a_fit_that_fails_leaves_the_one_before(trimmed: Project) -> None:
-    assert fit(trimmed).success
-    before = {path.name: path.read_bytes() for path in folder(trimmed).iterdir()}
-    result = fit(trimmed, clusters=200)
+def test_a_fit_that_fails_leaves_the_one_before(fitted: Project) -> None:
+    before = {path.name: path.read_bytes() for path in folder(fitted).iterdir()}
+    result = fit(fitted, clusters=200)
 
     assert "200 clusters need more than 200 different sessions; there are" in said(result)
-    after = {
-        path.name: path.read_bytes() for path in folder(trimmed).iterdir() if path.name != "visit_features.parquet"
-    }
+    after = {path.name: path.read_bytes() for path in folder(fitted).iterdir() if path.name != "visit_features.parquet"}
     assert after == {name: content for name, content in before.items() if name != "visit_features.parquet"}
 
 
@@ -304,19 +307,9 @@ def test_before_any_run_there_is_nothing_to_cluster(project: Project) -> None:
     assert "no interval has been materialized, so there are no sessions to cluster: flywheel run" in said(fit(project))
 
 
-@pytest.mark.parametrize(
-    ("job", "assets", "locked"),
-    [
-        (SEGMENTS_JOB, None, True),
-        ("__ASSET_JOB", ["k_diagnostics"], True),
-        ("__ASSET_JOB", ["session_clusters"], False),
-        (CLUSTERS_JOB, None, False),
-    ],
-)
-def test_a_run_that_makes_any_table_of_a_fit_holds_the_segments(
-    job: str, assets: list[str] | None, locked: bool
-) -> None:
-    """By its job or by hand; a second one waits, see the files' own test of the lock."""
-    selection = frozenset(map(dg.AssetKey, assets)) if assets else None
+def test_whatever_makes_a_table_of_a_fit_holds_the_segments(project: Project) -> None:
+    """A second one waits, see the files' own test of the lock."""
+    assets = definitions(project.settings).resolve_asset_graph().assets_defs
+    locked = {asset.key.to_user_string() for asset in assets if "segments_lock" in asset.required_resource_keys}
 
-    assert fits_segments(dg.DagsterRun(job_name=job, run_id="r", asset_selection=selection)) is locked
+    assert locked == {"visit_features", "k_diagnostics", "cluster_centers"}

@@ -1,93 +1,47 @@
-import json
-
 import pytest
 
-from flywheel_assets.segments.cluster_centers import CENTERS, Fitted, cluster_centers, report, segments_of
-from flywheel_assets.segments.contracts import FITS
-from flywheel_assets.segments.segments import Segments
-
-FITTED = Fitted(
-    features=("pageviews", "leads"),
-    constant=("shares",),
-    means=(10.0, 0.5),
-    scales=(5.0, 1.0),
-    counts=("pageviews", "leads", "shares"),
-    outcome="leads",
-    centers=((2.0, 3.0), (-0.5, -0.5)),
-    sizes=(100, 300),
-    conversions=(100, 0),
-    jaccards=(0.9, 0.8),
-    first_interval="2024-01-15",
-    last_interval="2024-02-12",
-    fingerprint="abc",
-    why="because",
-    sampling="all of them",
-)
-
-
-def test_the_chosen_fit_comes_back_out_of_its_json() -> None:
-    assert Fitted.from_json(FITTED.to_json()) == FITTED
-
-
-def test_a_first_fit_numbers_clusters_by_size_and_says_what_they_are_like() -> None:
-    segments, matching = segments_of(FITTED, None)
-
-    assert [(c.id, c.description, c.sessions, c.share) for c in segments.clusters] == [
-        (1, "few page views, no leads", 300, 0.75),
-        (2, "very many leads, very many page views", 100, 0.25),
-    ]
-    assert [(c.conversion_rate, c.stability) for c in segments.clusters] == [(0.0, 0.8), (1.0, 0.9)]
-    assert (segments.sessions, matching.appeared) == (400, (1, 2))
-
-
-def test_a_refit_of_the_same_keeps_ids_and_version() -> None:
-    first, _ = segments_of(FITTED, None)
-    again, matching = segments_of(FITTED, first)
-
-    assert again == first
-    assert (matching.appeared, matching.vanished, matching.distances) == ((), (), {1: 0.0, 2: 0.0})
-
-
-def test_without_an_outcome_there_are_no_rates() -> None:
-    segments, _ = segments_of(Fitted(**{**vars(FITTED), "outcome": None, "conversions": None}), None)
-
-    assert [c.conversion_rate for c in segments.clusters] == [None, None]
+from flywheel_assets.segments.cluster_centers import centroid_sanity, cluster_centers, stability, verdicts
+from flywheel_assets_tests.fits import segments_of
 
 
 def test_centres_are_told_in_units_and_in_standard_deviations() -> None:
-    segments, _ = segments_of(FITTED, None)
-    rows = cluster_centers(segments).to_pylist()
+    segments = segments_of((2, 3), (-0.5, -0.5))
+    rows = cluster_centers(segments)
 
     assert [(r["cluster"], r["feature"], r["center"], r["center_in_standard_deviations"]) for r in rows] == [
-        (1, "pageviews", 7.5, -0.5),
-        (1, "leads", 0.0, -0.5),
-        (2, "pageviews", 20.0, 2.0),
-        (2, "leads", 3.5, 3.0),
+        (1, "pageviews", 14.0, 2.0),
+        (1, "leads", 16.0, 3.0),
+        (2, "pageviews", 9.0, -0.5),
+        (2, "leads", 9.0, -0.5),
     ]
     assert {r["segments_version"] for r in rows} == {segments.version}
 
 
-def test_the_table_has_the_columns_of_its_contract() -> None:
-    assert CENTERS.names == [column.name for column in FITS["cluster_centers"].columns]
+def test_centres_apart_and_stable_pass() -> None:
+    assert [verdict.passed for verdict in verdicts(segments_of((0, 0), (2, 2)))] == [True, True]
 
 
-def test_the_report_holds_the_segments_and_how_they_were_found() -> None:
-    segments, matching = segments_of(FITTED, None)
-    text = json.dumps(report(FITTED, segments, matching, [{"clusters": 2}]))
+def test_two_centres_in_one_place_are_named() -> None:
+    found = centroid_sanity(segments_of((0, 0), (2, 2), (2, 2 + 1e-9), ids=(1, 5, 6)))
 
-    assert Segments.from_json(json.loads(text)) == segments
-    assert {name: json.loads(text)[name] for name in ("why", "fingerprint", "appeared", "vanished", "diagnostics")} == {
-        "why": "because",
-        "fingerprint": "abc",
-        "appeared": [1, 2],
-        "vanished": [],
-        "diagnostics": [{"clusters": 2}],
-    }
+    assert (found.passed, found.severity, found.summary) == (False, "ERROR", "5 and 6 have the same centre")
 
 
-@pytest.mark.parametrize("missing", ["means", "clusters"])
-def test_a_report_that_lacks_something_is_no_report(missing: str) -> None:
-    value = segments_of(FITTED, None)[0].to_json()
-    del value[missing]
-    with pytest.raises(KeyError):
-        Segments.from_json(value)
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_value_that_is_no_number_is_named(value: float) -> None:
+    assert "the centre of 2 is not finite" in centroid_sanity(segments_of((0, 0), (value, 2))).summary
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.005, True), (0.0049, False)])
+def test_a_cluster_of_under_half_a_percent_fails(share: float, passed: bool) -> None:
+    assert centroid_sanity(segments_of((0, 0), (2, 2), shares=(1 - share, share))).passed is passed
+
+
+@pytest.mark.parametrize(("value", "passed"), [(0.75, True), (0.74, False), (None, True)])
+def test_a_cluster_found_again_by_less_than_three_quarters_warns(value: float | None, passed: bool) -> None:
+    found = stability(segments_of((0, 0), (2, 2), stability=value))
+
+    assert (found.passed, found.severity) == (passed, "WARN")
+    assert passed or found.summary == (
+        "found again in resamples by less than 0.75: 1 (cluster 1) 0.74; 2 (cluster 2) 0.74"
+    )

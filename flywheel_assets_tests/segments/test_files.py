@@ -5,8 +5,10 @@ import pyarrow as pa
 import pytest
 
 from flywheel_assets.errors import SegmentsError
+from flywheel_assets.segments import k_diagnostics, visit_features
 from flywheel_assets.segments.files import SegmentFiles
 from flywheel_assets.warehouse.engine import DuckDBEngine
+from flywheel_assets.warehouse.files import write_whole
 from flywheel_assets.warehouse.warehouse import Warehouse
 
 
@@ -16,12 +18,12 @@ def files(tmp_path: Path, engine: DuckDBEngine) -> SegmentFiles:
 
 
 def test_tables_keep_their_rows_and_notes(files: SegmentFiles, engine: DuckDBEngine) -> None:
-    kept = files.keep("k_diagnostics", pa.table({"n": [1, 2]}), {"fit": "so"})
-    written = files.write("visit_features", engine.read([kept.path]), {"range": "all"})
+    kept = files.keep(k_diagnostics.TABLE, [{"clusters": 2}, {"clusters": 3}])
+    written = files.write(visit_features.TABLE, engine.read([kept.path]), {"range": "all"})
 
     assert (written.rows, written.path) == (2, files.folder / "visit_features.parquet")
-    assert sorted(files.read("visit_features")["n"].to_pylist()) == [1, 2]
-    assert (files.note("visit_features", "range"), files.note("k_diagnostics", "fit")) == ("all", "so")
+    assert sorted(files.read("visit_features")["clusters"].to_pylist()) == [2, 3]
+    assert files.note("visit_features", "range") == "all"
 
 
 def test_the_report_is_there_once_it_is_written(files: SegmentFiles) -> None:
@@ -31,18 +33,18 @@ def test_the_report_is_there_once_it_is_written(files: SegmentFiles) -> None:
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_no_litter(files: SegmentFiles) -> None:
-    files.keep("k_diagnostics", pa.table({"k": [2]}))
-    with pytest.raises(TypeError):
-        files.keep("k_diagnostics", pa.table({"k": [3]}), {"note": 1})  # type: ignore[dict-item]
+    files.keep(k_diagnostics.TABLE, [{"clusters": 2}])
+    with pytest.raises(pa.ArrowException):
+        files.keep(k_diagnostics.TABLE, [{"clusters": "three"}])
 
-    assert files.read("k_diagnostics")["k"].to_pylist() == [2]
+    assert files.read("k_diagnostics")["clusters"].to_pylist() == [2]
     assert list((files.folder.parent / "_staging").iterdir()) == []
 
 
 def test_a_missing_table_and_a_broken_report_say_what_to_do(files: SegmentFiles) -> None:
     with pytest.raises(SegmentsError, match=r"visit_features.parquet is not there: .*flywheel segments fit"):
         files.read("visit_features")
-    files.write_bytes("model_report.json", b"{")
+    write_whole(files.report_path, b"{")
     with pytest.raises(SegmentsError, match=r"model_report.json cannot be read .* flywheel segments fit"):
         files.report()
 

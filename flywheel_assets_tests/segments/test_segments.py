@@ -1,5 +1,4 @@
 import json
-import pickle
 
 import numpy as np
 import pyarrow as pa
@@ -9,36 +8,6 @@ from hypothesis import strategies as st
 
 from flywheel_assets.segments.segments import Segments, matrix
 from flywheel_assets_tests.fits import segments_of
-
-BATCH = pa.RecordBatch.from_pydict(
-    {
-        "session_id": ["a.1", "b.1", "c.1"],
-        "user_id": ["a", "b", "c"],
-        "pageviews": [10.0, 14.0, 12.0],
-        "leads": [10.0, 14.0, 0.0],
-        "device": ["x", "y", "z"],
-    }
-)
-
-
-def test_a_session_gets_the_nearest_centre_and_its_distance_in_standard_deviations() -> None:
-    found = segments_of((0, 0), (2, 2), (0, -5), ids=(4, 7, 9)).clustered(BATCH).to_pydict()
-
-    assert found["session_id"] == ["a.1", "b.1", "c.1"]
-    assert found["cluster"] == [4, 7, 9]
-    assert found["distance"] == [0.0, 0.0, 1.0]
-    assert found["converted"] == [True, True, False]
-
-
-def test_without_an_outcome_nobody_is_said_to_convert_or_not() -> None:
-    assert segments_of((0, 0), (2, 2), outcome=None).clustered(BATCH).column("converted").to_pylist() == [None] * 3
-
-
-def test_the_schema_is_known_without_a_batch_and_an_empty_one_has_it() -> None:
-    segments = segments_of((0, 0), (2, 2))
-
-    assert segments.clustered(BATCH).schema == segments.schema(BATCH.schema)
-    assert segments.clustered(BATCH.slice(0, 0)).num_rows == 0
 
 
 def test_a_fit_comes_back_out_of_its_json_whatever_stands_beside_it() -> None:
@@ -66,13 +35,6 @@ def test_how_stable_or_large_a_cluster_is_makes_no_other_version() -> None:
     assert segments_of((0, 0), (2, 2), stability=None).version == segments_of((0, 0), (2, 2)).version
 
 
-def test_it_can_be_sent_to_other_processes() -> None:
-    segments = segments_of((0, 0), (2, 2))
-    segments.clustered(BATCH)
-
-    assert pickle.loads(pickle.dumps(segments)).clustered(BATCH) == segments.clustered(BATCH)
-
-
 def test_centres_stand_in_units_too() -> None:
     assert segments_of((0, 1), (-2, 0)).centers_in_units.tolist() == [[10, 12], [6, 10]]
 
@@ -97,4 +59,4 @@ def test_no_centre_is_nearer_than_the_one_that_a_session_gets(
 
 
 def test_a_matrix_of_no_features_has_its_rows() -> None:
-    assert matrix(BATCH, ()).shape == (3, 0)
+    assert matrix(pa.RecordBatch.from_pydict({"pageviews": [1.0, 2.0, 3.0]}), ()).shape == (3, 0)

@@ -15,7 +15,7 @@ from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.compilation import scorer_metadata
 from flywheel_assets.sessions.changes import SCHEMA, history
 from flywheel_assets.sessions.session_model import SESSION_MODEL
-from flywheel_assets.tables.contract import TABLES
+from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, materializations, metadata, sessions
 
@@ -39,7 +39,7 @@ def labels(project: Project, key: str) -> dict[str, str]:
 
 def rerun(project: Project, key: str) -> dict[str, dict[str, Any]]:
     """The metadata of every table of the interval, made again."""
-    result = project.materialize(key, *TABLES)
+    result = project.materialize(key, *(table.name for table in SPINE))
     assert result.success
     return {table: metadata(one) for table, one in materializations(result).items()}
 
@@ -167,10 +167,10 @@ def test_another_model_relabels_sessions_and_is_named(copy: Project, reversed_mo
 def killed_at_the_replacement(project: Project, key: str) -> None:
     """Runs the interval in a process that dies after session_predictions was compared, before it is replaced."""
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom flywheel_assets.defs import changes\n"
+        "import os, sys\nfrom pathlib import Path\nfrom flywheel_assets.sessions import changes\n"
         "from flywheel_assets_tests.projects import Project\n"
-        "compare = changes.Comparison.__call__\n"
-        "changes.Comparison.__call__ = lambda self, staged: (compare(self, staged), os._exit(9))\n"
+        "compare = changes.Replacement.__call__\n"
+        "changes.Replacement.__call__ = lambda self, staged: (compare(self, staged), os._exit(9))\n"
         "Project(Path(sys.argv[1])).run(sys.argv[2])\n"
     )
     command = [sys.executable, "-c", code, str(project.folder), key]

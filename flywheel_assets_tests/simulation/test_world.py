@@ -3,11 +3,6 @@ import numpy as np
 from flywheel_assets.simulation.world import WORLD
 
 
-def test_states_and_qualities_stand_worst_to_best() -> None:
-    assert WORLD.user_labels == ("Passive", "Exploring", "Engaged", "Highly Engaged")
-    assert WORLD.session_labels == ("Very Low Quality", "Low Quality", "Medium Quality", "High Quality")
-
-
 def test_moves_mixes_and_devices_are_distributions() -> None:
     assert np.allclose(WORLD.transitions.sum(axis=1), 1)
     assert np.allclose(WORLD.mixes.sum(axis=1), 1)

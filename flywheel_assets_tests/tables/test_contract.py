@@ -1,6 +1,10 @@
 import pytest
 
-from flywheel_assets.tables.contract import OTHERS, TABLES, Column, expand, reserved_names
+from flywheel_assets.landing.landed_sessions import LANDING
+from flywheel_assets.sessions import session_predictions
+from flywheel_assets.tables.columns import OTHERS
+from flywheel_assets.tables.contract import Column, Table, expand
+from flywheel_assets.users.spine import SPINE, reserved_names
 
 LANDED = ["session_id", "user_id", "<feature>", "*", "timestamp_unix", "timestamp_utc"]
 
@@ -67,30 +71,26 @@ DTYPES = {
 }
 
 
-def test_the_contract_has_these_tables_in_the_order_of_the_graph() -> None:
-    assert list(TABLES) == list(CONTRACT)
+def test_the_spine_has_these_tables_in_this_order() -> None:
+    assert [table.name for table in SPINE] == list(CONTRACT)
 
 
-@pytest.mark.parametrize("name", CONTRACT)
-def test_a_table_has_the_grain_columns_and_types_of_the_contract(name: str) -> None:
-    table = TABLES[name]
-    grain, columns = CONTRACT[name]
+@pytest.mark.parametrize("table", SPINE, ids=lambda table: table.name)
+def test_a_table_has_the_grain_columns_and_types_of_the_contract(table: Table) -> None:
+    grain, columns = CONTRACT[table.name]
     assert (table.grain, [c.name for c in table.columns]) == (grain, columns)
     assert {c.name: c.dtype for c in table.columns} == {c: DTYPES[c] for c in columns}
     assert all(c.description for c in table.columns)
 
 
 def test_a_table_is_made_from_landing_or_from_tables_before_it() -> None:
-    made = ["landing"]
-    for table in TABLES.values():
-        assert set(table.sources) <= set(made)
-        made.append(table.name)
-    assert TABLES["label_transitions"].previous == ("user_labels",)
+    for i, table in enumerate(SPINE):
+        assert {*table.sources, *table.previous} <= {LANDING, *SPINE[:i]}
 
 
 def test_placeholders_stand_for_one_column_each_where_they_are() -> None:
     columns = expand(
-        TABLES["session_predictions"].columns,
+        session_predictions.TABLE.columns,
         ["pageviews", "leads"],
         ["Low Quality", "High Quality"],
         ["Passive"],
@@ -109,21 +109,12 @@ def test_placeholders_stand_for_one_column_each_where_they_are() -> None:
         "probability_high_quality",
         "session_model_version",
     ]
-    assert [c.dtype for c in columns if c.name.startswith("probability_")] == ["float32", "float32"]
-
-
-def test_without_other_columns_nothing_stands_for_them() -> None:
     assert expand([OTHERS], ["leads"], [], []) == []
-
-
-def test_user_labels_fill_the_columns_of_the_user_model() -> None:
-    names = [c.name for c in expand(TABLES["user_labels"].columns, [], ["Low"], ["Highly Engaged", "Passive"])]
-    assert names[3:5] == ["probability_highly_engaged", "probability_passive"]
 
 
 def test_every_column_that_is_ours_is_reserved_and_no_landed_one() -> None:
     reserved = reserved_names(["Low Quality"], ["Passive"])
-    ours = {c.name for t in TABLES.values() for c in expand(t.columns, [], ["Low Quality"], ["Passive"])}
+    ours = {c.name for table in SPINE for c in expand(table.columns, [], ["Low Quality"], ["Passive"])}
     assert ours - {"session_id", "user_id"} <= set(reserved)
     assert {"share_low_quality", "probability_low_quality", "probability_passive", "reason"} <= set(reserved)
     assert not {"session_id", "user_id", "<feature>", "*"} & set(reserved)

@@ -20,12 +20,6 @@ def verdict(engine: DuckDBEngine, check: str, *rows: tuple[str | None, float | N
     return next(v for v in verdicts if v.check == check)
 
 
-def test_there_is_a_verdict_for_every_check(engine: DuckDBEngine) -> None:
-    verdicts = labelled.verdicts(found(engine, ("Low", 1.0, 0.0)), LABELS, {"Low": 1}, {"High": 1})
-    assert [v.check for v in verdicts] == [c.name for c in labelled.CHECKS]
-    assert {c.name for c in labelled.CHECKS if c.blocking} == {"probabilities", "no_missing_label"}
-
-
 def test_figures_count_rows_of_each_label(engine: DuckDBEngine) -> None:
     row = found(engine, ("Low", 1.0, 0.0), ("Low", 1.0, 0.0), ("High", 0.0, 1.0), (None, 1.0, 0.0))
     assert labelled.counts_by_label(row, LABELS) == {"Low": 2, "High": 1}

@@ -5,14 +5,17 @@ from zoneinfo import ZoneInfo
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.intervals import Calendar, Interval
-from flywheel_assets.tables.contract import TABLES, Column, expand
-from flywheel_assets.users.enriched_export import enriched_export, user_export, wall_clock
+from flywheel_assets.tables.contract import Column, expand
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users import enriched_export as exporting
+from flywheel_assets.users.enriched_export import TABLE, enriched_export, user_export, wall_clock
 from flywheel_assets.warehouse.engine import DuckDBEngine
-from flywheel_assets_tests.frames import SECOND, frame, records
+from flywheel_assets_tests.frames import SECOND, figures, frame, records
 
 PREDICTIONS = {
     "session_id": "string",
@@ -85,7 +88,7 @@ def test_a_session_has_its_own_label_its_users_and_readable_times(engine: DuckDB
 def test_columns_are_the_contracts_in_its_order_and_of_its_types(engine: DuckDBEngine, tmp_path: Path) -> None:
     table = export(predictions(("s1", "a")), user_labels(a="Engaged"))
     contract = expand(
-        TABLES["enriched_export"].columns,
+        TABLE.columns,
         ["leads"],
         ["Low", "High"],
         ["Passive", "Engaged"],
@@ -163,3 +166,43 @@ def test_the_user_export_is_user_labels_with_the_interval(engine: DuckDBEngine) 
     assert str(table.schema.field("Interval").type) == "int32"
     (row,) = table.to_pylist()
     assert (row["user_id"], row["Interval"], row["Interval_Dates"]) == ("a", 2, SECOND.dates)
+
+
+COLUMNS = {"session_quality_label": "string", "user_flywheel_label": "string"}
+
+
+def verdicts(
+    engine: DuckDBEngine, rows: list[tuple[str | None, str | None]], trimmed: int, stale: dict[str, str] | None = None
+) -> dict[str, Verdict]:
+    table = frame(COLUMNS, rows)
+    judged = exporting.verdicts(figures(engine, table, exporting.figures(table)), trimmed, stale or {})
+    return {v.check: v for v in judged}
+
+
+@pytest.mark.parametrize(("trimmed", "passed"), [(0, False), (1, True), (2, False)])
+def test_there_is_a_row_for_each_trimmed_session(engine: DuckDBEngine, trimmed: int, passed: bool) -> None:
+    judged = verdicts(engine, [("Low", "Passive")], trimmed)["conservation"]
+    assert (judged.passed, judged.severity) == (passed, "ERROR")
+    assert judged.numbers == {"found": 1, "expected": trimmed}
+
+
+@pytest.mark.parametrize(
+    ("labels", "passed"), [(("Low", "Passive"), True), ((None, "Passive"), False), (("Low", None), False)]
+)
+def test_every_session_has_both_labels(
+    engine: DuckDBEngine, labels: tuple[str | None, str | None], passed: bool
+) -> None:
+    judged = verdicts(engine, [labels, ("Low", "Passive")], 2)["no_missing_label"]
+    assert (judged.passed, judged.severity) == (passed, "ERROR")
+    assert judged.numbers == {"failing_rows": 0 if passed else 1, "rows": 2}
+
+
+def test_a_stale_table_warns_and_says_why(engine: DuckDBEngine) -> None:
+    assert verdicts(engine, [], 0)["same_generation"].passed
+    judged = verdicts(engine, [], 0, {"user_labels": "user_distributions changed"})["same_generation"]
+    assert (judged.passed, judged.severity) == (False, "WARN")
+    assert judged.summary == "user_labels: user_distributions changed"
+
+
+def test_an_empty_export_of_an_empty_interval_passes(engine: DuckDBEngine) -> None:
+    assert all(v.passed for v in verdicts(engine, [], 0).values())

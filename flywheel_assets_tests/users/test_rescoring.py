@@ -1,33 +1,17 @@
 """Redoing what other models than the champion labelled, and nothing else."""
 
-import shutil
-from datetime import UTC, datetime
-from pathlib import Path
-
 import dagster as dg
-import pytest
-from flywheel_assets.orchestration.assembly import definitions
-from flywheel_assets.orchestration.status import last_failures, statuses
 
-from flywheel_assets.orchestration.runs import IntervalRun
-from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.definitions import definitions
+from flywheel_assets.orchestration.failures import last_failures
+from flywheel_assets.orchestration.runs import IntervalRun, run_intervals
+from flywheel_assets.registry.promotion import rollback
 from flywheel_assets.registry.shelves import champion
-from flywheel_assets.users.rescoring import Rescoring, rescorings, run_rescorings
-from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
+from flywheel_assets.users.rescoring import Rescoring, rescorings
+from flywheel_assets.users.spine import SPINE
+from flywheel_assets.users.status import statuses
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, NOW
 from flywheel_assets_tests.projects import MODELS, Project, sessions
-from flywheel_assets_tests.variants import write_candidate
-
-NOW = datetime(2024, 3, 20, tzinfo=UTC)
-
-
-@pytest.fixture
-def lived(copy: Project, tmp_path: Path) -> Project:
-    """The history's files, labelled by the shipped models, and a champion since that sees everything threefold."""
-    models = Path(shutil.copytree(MODELS, tmp_path / "models"))
-    old = champion(models)
-    made = write_candidate(models, "busy", session_scale=3.0)
-    promote(models, made.version, NOW, old.version if old else None)
-    return Project(tmp_path, FLYWHEEL_MODELS_DIR=str(models))
 
 
 def planned(project: Project, first: str | None = None, last: str | None = None) -> list[Rescoring]:
@@ -41,12 +25,17 @@ def jobs(project: Project, first: str | None = None, last: str | None = None) ->
 
 
 def rescored(project: Project, first: str | None = None, last: str | None = None) -> list[IntervalRun]:
-    return list(run_rescorings(definitions(project.settings), project.instance, planned(project, first, last)))
+    made = definitions(project.settings)
+    return [
+        run
+        for one in planned(project, first, last)
+        for run in run_intervals(made.resolve_job_def(one.job), project.instance, [one.interval])
+    ]
 
 
 def states(project: Project) -> dict[str, tuple[str, str]]:
     with project.flywheel() as flywheel:
-        found = statuses(flywheel, last_failures(project.instance), NOW)
+        found = statuses(flywheel, last_failures(project.instance, SPINE), NOW)
         return {one.interval.key: (one.state, one.why) for one in found}
 
 

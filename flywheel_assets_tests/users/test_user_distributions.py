@@ -3,9 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users import user_distributions as distributions
 from flywheel_assets.users.user_distributions import user_distributions
 from flywheel_assets.warehouse.engine import DuckDBEngine
-from flywheel_assets_tests.frames import frame, records
+from flywheel_assets_tests.frames import figures, frame, records
 
 LABELS = ["Low Quality", "High Quality", "None"]
 PREDICTIONS = {"user_id": "string", "session_quality_label": "string"}
@@ -42,3 +44,45 @@ def test_shares_are_those_of_pandas_and_sum_to_1(engine: DuckDBEngine, rows: lis
         shares = list(row.values())[2:]
         assert shares == pytest.approx(list(expected))
         assert sum(shares) == pytest.approx(1, abs=1e-12)
+
+
+COLUMNS = {"user_id": "string", "sessions": "int32", "share_low": "float64", "share_high": "float64"}
+
+
+def verdicts(engine: DuckDBEngine, labelled: int, *rows: tuple[object, ...]) -> dict[str, Verdict]:
+    table = frame(COLUMNS, rows)
+    row = figures(engine, table, distributions.figures(table, ["Low", "High"]))
+    return {v.check: v for v in distributions.verdicts(row, labelled)}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "good"),
+    [
+        (0.25, 0.75, True),
+        (1 / 3, 2 / 3, True),
+        (0.25, 0.75 + 5e-10, True),
+        (0.25, 0.75 + 2e-9, False),
+        (0.0, 0.0, False),
+        (None, 1.0, False),
+        (float("nan"), 1.0, False),
+    ],
+)
+def test_each_users_shares_sum_to_1(engine: DuckDBEngine, low: float | None, high: float, good: bool) -> None:
+    judged = verdicts(engine, 5, ("a", 3, low, high), ("b", 2, 1.0, 0.0))["shares"]
+    assert (judged.passed, judged.severity) == (good, "ERROR")
+    assert judged.numbers == {"failing_rows": 0 if good else 1, "rows": 2}
+
+
+@pytest.mark.parametrize(("labelled", "passed"), [(4, False), (5, True), (6, False)])
+def test_the_users_sessions_sum_to_the_labelled_ones(engine: DuckDBEngine, labelled: int, passed: bool) -> None:
+    judged = verdicts(engine, labelled, ("a", 3, 0.0, 1.0), ("b", 2, 1.0, 0.0))["conservation"]
+    assert (judged.passed, judged.severity) == (passed, "ERROR")
+
+
+def test_a_user_who_is_there_twice_fails_though_the_sum_is_right(engine: DuckDBEngine) -> None:
+    judged = verdicts(engine, 5, ("a", 3, 0.0, 1.0), ("a", 2, 1.0, 0.0))["conservation"]
+    assert (judged.passed, judged.summary) == (False, "1 rows of a user who has another")
+
+
+def test_no_users_of_no_sessions_pass(engine: DuckDBEngine) -> None:
+    assert all(v.passed for v in verdicts(engine, 0).values())

@@ -18,17 +18,13 @@ import pytest
 from flywheel_assets.errors import EngineError
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.landing import landed_sessions
-from flywheel_assets.landing import landed_sessions as landed_verdicts
+from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import Scorer, session_scorer
-from flywheel_assets.sessions import session_predictions as prediction_verdicts
-from flywheel_assets.sessions import trimmed_sessions
-from flywheel_assets.tables.changes import changes, moves
-from flywheel_assets.users import enriched_export, label_transitions
-from flywheel_assets.users import enriched_export as export_verdicts
-from flywheel_assets.users import user_distributions as distribution_verdicts
+from flywheel_assets.registry.scorer import Scorer, open_scorer
+from flywheel_assets.sessions import session_predictions, trimmed_sessions
+from flywheel_assets.users import enriched_export, label_transitions, user_labels
 from flywheel_assets.users import user_distributions as distributions
-from flywheel_assets.users import user_labels as user_verdicts
+from flywheel_assets.tables.changes import changes, moves
 from flywheel_assets.warehouse.engine import (
     BATCH_ROWS,
     FILE,
@@ -82,7 +78,7 @@ def either(request: pytest.FixtureRequest) -> Engine:
 
 @pytest.fixture(scope="module")
 def scorer() -> Scorer:
-    return session_scorer(ModelBundle.open(MODELS), MODELS)
+    return open_scorer(ModelBundle.open(MODELS), "session", MODELS)
 
 
 def written(path: Path, table: pa.Table | dict[str, Any]) -> Path:
@@ -375,7 +371,7 @@ def test_on_when_sessions_started(agree: Agree, tmp_path: Path, pattern: str | N
 
     def starts(engine: Engine) -> ir.Table:
         table = engine.read([path])
-        return table.mutate(start=landed_sessions.session_start(table.session_id, pattern))
+        return table.mutate(start=landed_rows.session_start(table.session_id, pattern))
 
     assert any(row["start"] is not None for row in agree(starts))
 
@@ -385,10 +381,10 @@ def test_on_which_rows_are_valid_and_which_row_of_a_session_stays(agree: Agree, 
     features = ("leads", "score")
 
     def split(engine: Engine) -> tuple[ir.Table, ir.Table]:
-        rows = landed_sessions.canonical(engine.read_landed(paths), features)
-        found = landed_sessions.of_interval(landed_sessions.started(rows, None), SECOND)
+        rows = landed_rows.canonical(engine.read_landed(paths), features)
+        found = landed_rows.of_interval(landed_rows.started(rows, None), SECOND)
         minimums = dict.fromkeys(features, 0.0)
-        return landed_sessions.valid_rows(found, minimums), landed_sessions.invalid_rows(found, minimums)
+        return landed_rows.valid_rows(found, minimums), landed_rows.invalid_rows(found, minimums)
 
     def landed(engine: Engine) -> ir.Table:
         return landed_sessions.landed_sessions(landed_sessions.one_row_a_session(split(engine)[0]), features)
@@ -557,11 +553,11 @@ def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) 
         return gathered
 
     checks: list[tuple[Table, Figures]] = [
-        (predictions, lambda t: landed_verdicts.figures(t, MARCH, {"leads": 0.0})),
-        (predictions, lambda t: prediction_verdicts.figures(t, LABELS, narrow)),
-        (mixes, lambda t: distribution_verdicts.figures(t, LABELS)),
-        (users, lambda t: user_verdicts.figures(t, USER_LABELS)),
-        (export, export_verdicts.figures),
+        (predictions, lambda t: landed_sessions.figures(t, MARCH, {"leads": 0.0})),
+        (predictions, lambda t: session_predictions.figures(t, LABELS, narrow)),
+        (mixes, lambda t: distributions.figures(t, LABELS)),
+        (users, lambda t: user_labels.figures(t, USER_LABELS)),
+        (export, enriched_export.figures),
     ]
     for table, figures in checks:
         assert agree(of(table, figures, None))[0]["rows"] > 0

@@ -1,7 +1,7 @@
 import pytest
 
 from flywheel_assets.tables import label_verdicts as labelled
-from flywheel_assets.users import user_labels as user_labels
+from flywheel_assets.users import user_labels
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import figures, frame
 
@@ -21,7 +21,6 @@ def test_one_model_version_gave_all_labels(engine: DuckDBEngine, versions: list[
     table = frame(COLUMNS, [("Passive", 1.0, 0.0, version) for version in versions])
     row = figures(engine, table, user_labels.figures(table, LABELS))
     verdicts = user_labels.verdicts(row, LABELS, None, None)
-    assert [v.check for v in verdicts] == [c.name for c in user_labels.CHECKS]
     assert (verdicts[-1].check, verdicts[-1].passed, verdicts[-1].severity) == ("one_model_version", passed, "ERROR")
 
 

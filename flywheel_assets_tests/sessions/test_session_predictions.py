@@ -24,12 +24,6 @@ def found(engine: DuckDBEngine, leads: list[int], baseline: Baseline | None = BA
     return row
 
 
-def test_there_is_a_verdict_for_every_check(engine: DuckDBEngine) -> None:
-    verdicts = predictions.verdicts(found(engine, [0, 1]), LABELS, BASELINE, None)
-    assert [v.check for v in verdicts] == [c.name for c in predictions.CHECKS]
-    assert not predictions.FEATURE_DRIFT.blocking
-
-
 def test_a_features_psi_is_that_of_its_bins(engine: DuckDBEngine) -> None:
     leads = [0] * 40 + [1] * 20 + [2] * 30 + [9] * 10
     judged = predictions.feature_drift(found(engine, leads), BASELINE)
