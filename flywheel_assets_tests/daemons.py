@@ -16,13 +16,14 @@ import dagster as dg
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from flywheel_assets.orchestration.status import last_failures, statuses
 
+from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.home import dagster_home
-from flywheel_assets.tables.contract import TABLES
+from flywheel_assets.users.spine import SPINE
+from flywheel_assets.users.status import statuses
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.processes import Running
-from flywheel_assets_tests.projects import Project
+from flywheel_assets_tests.projects import TABLES, Project
 
 BIN = Path(sys.executable).parent
 
@@ -208,7 +209,7 @@ class Versions:
     def states(self, instance: dg.DagsterInstance) -> set[str]:
         """What `flywheel status` says of the intervals."""
         with self.project.flywheel() as flywheel:
-            return {s.state for s in statuses(flywheel, last_failures(instance), flywheel.now())}
+            return {s.state for s in statuses(flywheel, last_failures(instance, SPINE), flywheel.now())}
 
     def _expected(self, folder: Path, files: Mapping[str, pa.Table], settings: Mapping[str, str]) -> dict[Any, Any]:
         project = Project(folder, **settings)

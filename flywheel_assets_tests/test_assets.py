@@ -8,9 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.tables.contract import TABLES
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import Project, checks, materializations, metadata, sessions
+from flywheel_assets_tests.projects import TABLES, Project, checks, materializations, metadata, sessions
 
 NUMBERS = {
     "landed_sessions": {"quarantined", "repeated", "files", "files_set_aside"},

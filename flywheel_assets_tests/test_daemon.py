@@ -8,7 +8,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from flywheel_assets.orchestration.graph import BODIES
+
 from flywheel_assets.orchestration.sensors import RUN_KEY_TAG
 from flywheel_assets.orchestration.table_sensors import table_state
 from flywheel_assets_tests.daemons import (
@@ -24,7 +24,7 @@ from flywheel_assets_tests.daemons import (
 )
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP
 from flywheel_assets_tests.processes import wait_until
-from flywheel_assets_tests.projects import Project, sessions
+from flywheel_assets_tests.projects import HISTORY, Project, sessions
 
 CALENDAR = {"FLYWHEEL_FIRST_INTERVAL": FIRST, "FLYWHEEL_LAST_INTERVAL": AFTER_GAP}
 """Three intervals, all closed."""
@@ -90,9 +90,8 @@ def drop(project: Project, name: str, table: pa.Table) -> None:
 
 def history_is_told(project: Project) -> bool:
     """Whether the sensor of the history would ask for nothing more."""
-    history = [table for table, (group, _, _) in BODIES.items() if group == "history"]
     with project.flywheel() as flywheel:
-        state = table_state(flywheel, history, flywheel.to_run(flywheel.now()))
+        state = table_state(flywheel, [*HISTORY.values()], flywheel.to_run(flywheel.now()))
         return len(state.wanted) == 3 and not state.requests(())
 
 

@@ -10,19 +10,13 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import landed_sessions as landed
 from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.landing.index import LandingIndex, identities
+from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.jobs import LABELS_JOB
 from flywheel_assets.orchestration.metadata import column_schema
 from flywheel_assets.orchestration.processes import end_abandoned_runs
 from flywheel_assets.orchestration.requests import landing_requests
 from flywheel_assets.orchestration.runs import FORGET_MISSING_TAG
-from flywheel_assets.orchestration.sensors import (
-    SETTLED_SECONDS,
-    TICK_SECONDS,
-    new_requests,
-    unfinished,
-    waiting,
-    written,
-)
+from flywheel_assets.orchestration.sensors import new_requests, unfinished, waiting, written
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import System
 from flywheel_assets.settings import Settings
@@ -106,14 +100,14 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
 
     @dg.sensor(
         job_name=LABELS_JOB,
-        minimum_interval_seconds=TICK_SECONDS,
+        minimum_interval_seconds=sensors.TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Runs an interval, up to its export, when parquet of it has landed and it is closed.",
     )
     def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         end_abandoned_runs(context.instance)
         try:
-            with Flywheel.open(settings, glance=Glance(SETTLED_SECONDS, MOST_FILES)) as flywheel:
+            with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, MOST_FILES)) as flywheel:
                 intervals = flywheel.to_run(flywheel.now())
                 made_from = {i.key: flywheel.landed_from(i) for i in intervals}
                 replaced = written(flywheel, landed.TABLE, intervals)

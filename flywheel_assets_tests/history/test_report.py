@@ -8,9 +8,8 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from flywheel_assets.history.contracts import HISTORY
-from flywheel_assets.history.report_runs import ReportRun, in_short, make_reports, reportable
 
+from flywheel_assets.cli.report_runs import ReportRun, in_short, make_reports, reportable
 from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import ArtefactError, NotMaterializedError, ReportError, SettingsError
 from flywheel_assets.history import causes_asset as causes
@@ -18,10 +17,9 @@ from flywheel_assets.history import report as reports
 from flywheel_assets.orchestration.findings import findings_on_record
 from flywheel_assets.orchestration.jobs import REPORTS_JOB
 from flywheel_assets.report.pages import Pages
-from flywheel_assets.tables.contract import TABLES
 from flywheel_assets.tables.verdict import Finding
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
+from flywheel_assets_tests.projects import HISTORY, QUIET, TABLES, Project, materializations, metadata
 
 
 def made(project: Project) -> list[tuple[str, int, str]]:

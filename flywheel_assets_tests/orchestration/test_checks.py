@@ -1,5 +1,6 @@
 """What checks do in a run: which of them stop it, what they record, and that none of them breaks it."""
 
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -7,16 +8,25 @@ import numpy as np
 import pytest
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.orchestration.checks import VERDICTS
-from flywheel_assets.registry.scorer import Scorer
-from flywheel_assets.sessions import session_predictions as session_predictions
-from flywheel_assets.tables.contract import TABLES
+from flywheel_assets.landing.assets import SYSTEM as LANDING
+from flywheel_assets.registry.scorer import Scorer, open_scorer
+from flywheel_assets.sessions import session_predictions
+from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
 from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users.assets import SYSTEM as USERS
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import Project, checks, materializations, metadata, sessions
+from flywheel_assets_tests.projects import TABLES, Project, checks, materializations, metadata, sessions
 
-BLOCKING = [(table, check.name) for table, (specs, _) in VERDICTS.items() for check in specs if check.blocking]
-OTHERS = [(table, check.name) for table, (specs, _) in VERDICTS.items() for check in specs if not check.blocking]
+SYSTEMS = (LANDING, SESSIONS, USERS)
+CHECKS = [(name, check) for system in SYSTEMS for name, one in system.tables.items() for check in one.table.checks]
+BLOCKING = [(table, check.name) for table, check in CHECKS if check.blocking]
+OTHERS = [(table, check.name) for table, check in CHECKS if not check.blocking]
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, table: str, verdicts: list[Verdict]) -> None:
+    """Have the checks of a table come to these verdicts."""
+    system = next(system for system in SYSTEMS if table in system.tables)
+    monkeypatch.setitem(system.tables, table, replace(system.tables[table], verdicts=lambda *_: verdicts))
 
 
 def recorded(project: Project, table: str, check: str, key: str) -> dg.AssetCheckEvaluation:
@@ -83,10 +93,9 @@ DOWNSTREAM = {
 def test_a_failing_check_that_blocks_leaves_its_table_and_makes_none_below(
     copy: Project, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:
-    specs, _ = VERDICTS[table]
-    blocking = [check.name for check in specs if check.blocking]
-    found = [Verdict(check.name, check.name != blocking[0], "as the test says") for check in specs]
-    monkeypatch.setitem(VERDICTS, table, (specs, lambda *_: found))
+    checks = TABLES[table].checks
+    blocking = [check.name for check in checks if check.blocking]
+    judged(monkeypatch, table, [Verdict(c.name, c.name != blocking[0], "as the test says") for c in checks])
 
     (run,) = copy.run(LAST)
 
@@ -104,9 +113,8 @@ def table_is_made(project: Project, table: str) -> bool:
 def test_a_failing_check_that_does_not_block_leaves_the_run_successful(
     copy: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for table, (specs, _) in VERDICTS.items():
-        found = [Verdict(check.name, check.blocking, "as the test says") for check in specs]
-        monkeypatch.setitem(VERDICTS, table, (specs, lambda *_, found=found: found))
+    for name, table in TABLES.items():
+        judged(monkeypatch, name, [Verdict(c.name, c.blocking, "as the test says") for c in table.checks])
 
     (run,) = copy.run(LAST)
 
@@ -176,8 +184,6 @@ def test_transitions_between_two_models_are_warned_of(copy: Project, monkeypatch
 
 
 def _of_version(flywheel: Any, version: str) -> Scorer:
-    from flywheel_assets.registry.scorer import open_scorer
-
     scorer = open_scorer(flywheel.models, "user", flywheel.warehouse.folder)
     scorer.version = version
     return scorer

@@ -14,9 +14,8 @@ from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.processes import PROCESS_TAG
-from flywheel_assets.tables.contract import TABLES
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import QUIET, Project, sessions
+from flywheel_assets_tests.projects import QUIET, TABLES, Project, sessions
 
 CLOSED = datetime(2024, 3, 11, tzinfo=UTC)
 """The moment in which the last interval of the history closes."""

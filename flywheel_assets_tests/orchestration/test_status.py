@@ -7,9 +7,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from flywheel_assets.orchestration.status import IntervalStatus, last_failures, statuses
 
+from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.users.spine import SPINE
+from flywheel_assets.users.status import IntervalStatus, statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 
@@ -19,7 +21,7 @@ NOW = datetime(2024, 3, 20, tzinfo=UTC)
 
 def by_key(project: Project, now: datetime = NOW) -> dict[str, IntervalStatus]:
     with project.flywheel() as flywheel:
-        return {s.interval.key: s for s in statuses(flywheel, last_failures(project.instance), now)}
+        return {s.interval.key: s for s in statuses(flywheel, last_failures(project.instance, SPINE), now)}
 
 
 def states(project: Project, now: datetime = NOW) -> dict[str, str]:
@@ -151,7 +153,7 @@ def test_exports_made_under_another_wish_for_the_user_export_are_stale(copy: Pro
 def test_a_failed_run_beside_the_spine_leaves_its_interval_done(copy: Project, job: str) -> None:
     failed_run(copy.instance, job)
 
-    assert last_failures(copy.instance) == {}
+    assert last_failures(copy.instance, SPINE) == {}
     assert states(copy)[LAST] == "done"
 
 
@@ -161,7 +163,7 @@ def test_a_failed_run_by_hand_is_its_intervals_when_a_table_of_the_spine_was_cho
 ) -> None:
     failed_run(copy.instance, "__ASSET_JOB", table)
 
-    assert set(last_failures(copy.instance)) == failed
+    assert set(last_failures(copy.instance, SPINE)) == failed
 
 
 def failed_run(instance: dg.DagsterInstance, job: str, *chosen: str) -> None:

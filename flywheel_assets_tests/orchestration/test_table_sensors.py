@@ -7,17 +7,14 @@ from pathlib import Path
 import dagster as dg
 import pyarrow as pa
 import pytest
-from flywheel_assets.orchestration.graph import BODIES
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.table_sensors import table_state
-from flywheel_assets.tables.contract import TABLES
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import QUIET, Project, sessions
+from flywheel_assets_tests.projects import HISTORY, QUIET, TABLES, Project, sessions
 
-HISTORY = [table for table, (group, _, _) in BODIES.items() if group == "history"]
 CLOSED = datetime(2024, 3, 11, tzinfo=UTC)
 
 
@@ -44,10 +41,9 @@ def keep_history(project: Project, *keys: str) -> None:
     """Tables as a run of the job would leave them, as far as the sensor looks."""
     with project.flywheel() as flywheel:
         for interval in project.intervals(*keys):
-            for table in HISTORY:
-                flywheel.warehouse.keep(
-                    table, interval, pa.table({"Interval": [1]}), flywheel.generation(table, interval)
-                )
+            for name, table in HISTORY.items():
+                rows = pa.table({"Interval": [1]})
+                flywheel.warehouse.keep(name, interval, rows, flywheel.generation(table, interval))
 
 
 def test_history_is_asked_for_once_and_is_then_left(copy: Project) -> None:

@@ -22,9 +22,9 @@ from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions import session_predictions, trimmed_sessions
+from flywheel_assets.tables.changes import changes, moves
 from flywheel_assets.users import enriched_export, label_transitions, user_labels
 from flywheel_assets.users import user_distributions as distributions
-from flywheel_assets.tables.changes import changes, moves
 from flywheel_assets.warehouse.engine import (
     BATCH_ROWS,
     FILE,
