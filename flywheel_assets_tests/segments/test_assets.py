@@ -121,6 +121,7 @@ def test_the_kinds_that_there_are_become_clusters_with_words(tmp_path_factory: p
     assert segments.constant[3:] == ("favorites_per_detail_pageview", "shares_per_detail_pageview")
     assert all(check.passed for check in checks(result, "cluster_centers").values())
     assert sorted(path.name for path in folder(trimmed).iterdir()) == [
+        "chosen_fit.json",
         "cluster_centers.parquet",
         "elbow.png",
         "k_diagnostics.parquet",
