@@ -35,7 +35,7 @@ REPLACED = sessions(("ann", "2024-02-12 09", 80), ("dan", "2024-02-20 10", 12))
 LATE = sessions(("bob", "2024-01-30 05", 6), ("eve", "2024-01-31 05", 60))
 
 
-pytestmark = pytest.mark.timeout(900)  # each wait has an end of its own
+pytestmark = pytest.mark.timeout(1800)  # each wait has an end of its own
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,8 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
         drop(project, "february.parquet", REPLACED)
         drop(project, "late.parquet", LATE)
         (project.settings.landing_dir / "january.parquet").unlink()
-        wait_until(lambda: not differences(tables(project, FIRST, GAP, AFTER_GAP), goal), 150, 0.5)
-        wait_until(lambda: history_is_told(project), 150, 0.5)
+        wait_until(lambda: not differences(tables(project, FIRST, GAP, AFTER_GAP), goal), 300, 0.5)
+        wait_until(lambda: history_is_told(project), 300, 0.5)
         wait_until(lambda: not unfinished(instance), 60)
     return Played(project, expected, seconds, (code, beside.said()))
 
