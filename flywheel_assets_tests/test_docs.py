@@ -321,6 +321,18 @@ def test_the_queries_of_a_page_run(page: Path, folder: Path) -> None:
             assert duckdb.sql(query).fetchall()
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if "```python" in page.read_text()], ids=page_id)
+def test_the_python_of_a_page_is_in_a_file_that_its_heading_names(page: Path) -> None:
+    """So the page shows the code as it is."""
+    named: list[Path] = []
+    code = {block.lines[0][0]: block.text for block in blocks(page) if block.language == "python"}
+    for number, line in enumerate(text_of(page).splitlines(), start=1):
+        if line.startswith("#"):
+            named = [ROOT / path for path in re.findall(r"`([\w/]+\.py)`", line)]
+        if number in code:
+            assert any(code[number] in path.read_text() for path in named), f"{page_id(page)}:{number}"
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if "```toml" in page.read_text()], ids=page_id)
 def test_a_columns_file_of_a_page_can_be_used(page: Path, folder: Path) -> None:
     for block in (block for block in blocks(page) if block.language == "toml"):
