@@ -10,9 +10,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from flywheel_assets.cli.console import CheckLine
 from flywheel_assets.definitions import definitions
-from flywheel_assets.orchestration.runs import IntervalRun, intervals_to_run
+from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
+from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
 
 DATA = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
@@ -71,11 +71,13 @@ def test_every_session_and_every_user_lands_once(history: History) -> None:
 def test_sessions_sum_to_the_row_from_table_to_table(history: History) -> None:
     landed, trimmed = (len(history.all_of(table)) for table in ("landed_sessions", "trimmed_sessions"))
 
-    assert landed - trimmed == sum(run.trimmed or 0 for run in history.runs) > 0
+    assert landed - trimmed == sum(run.number("trimmed_sessions", "trimmed") or 0 for run in history.runs) > 0
     assert len(history.all_of("session_predictions")) == trimmed
     assert history.all_of("user_distributions").sessions.sum() == trimmed
     assert len(history.all_of("enriched_export")) == trimmed
-    assert [run.users for run in history.runs] == [len(history.of("user_labels", run)) for run in history.runs]
+    assert [run.number("user_labels", "rows") for run in history.runs] == [
+        len(history.of("user_labels", run)) for run in history.runs
+    ]
 
 
 def test_transitions_conserve_the_users_of_every_pair_of_intervals(history: History) -> None:

@@ -61,7 +61,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
             progress.update(task, advance=1, description=interval.dates)
             if run.failure:
                 console.print(f"[red]{interval.key} failed:[/]", Text(run.failure))
-    console.print(run_report(RUN_COLUMNS, map(_line, runs), [check for run in runs for check in run.checks]))
+    console.print(run_report(RUN_COLUMNS, map(run_line, runs), [check for run in runs for check in run.checks]))
     console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
     if rescore:
         later = "transition_causes and the history up to date with these labels"
@@ -71,7 +71,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
         sys.exit(1)
 
 
-def _line(run: "IntervalRun") -> tuple[object, ...]:
+def run_line(run: "IntervalRun") -> tuple[object, ...]:
     """A run as a line of RUN_COLUMNS; what a failed one did not reach is None."""
     states = [check.state for check in run.checks]
     return (

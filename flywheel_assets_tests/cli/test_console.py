@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console, RenderableType
 
-from flywheel_assets.cli.console import CheckLine, cell, explanation_report, failing_checks, run_report, table
+from flywheel_assets.cli.console import cell, explanation_report, failing_checks, run_report, table
+from flywheel_assets.orchestration.runs import CheckLine
 
 
 def text(renderable: RenderableType) -> list[str]:

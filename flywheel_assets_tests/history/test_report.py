@@ -12,9 +12,8 @@ import pytest
 from flywheel_assets.cli.report_runs import ReportRun, in_short, make_reports, reportable
 from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import ArtefactError, NotMaterializedError, ReportError, SettingsError
-from flywheel_assets.history import causes_asset as causes
+from flywheel_assets.history import assets
 from flywheel_assets.history import report as reports
-from flywheel_assets.orchestration.findings import findings_on_record
 from flywheel_assets.orchestration.jobs import REPORTS_JOB
 from flywheel_assets.report.pages import Pages
 from flywheel_assets.tables.verdict import Finding
@@ -129,7 +128,7 @@ def test_a_table_that_cannot_be_made_does_not_stop_the_page(
     def gone(*_: object) -> None:
         raise ArtefactError("it was labelled by other models, and they are gone")
 
-    monkeypatch.setattr(causes, "by_models_of", gone)
+    monkeypatch.setattr(assets, "by_models_of", gone)
     ((key, _, failure),) = made(project)
     assert key == LAST
     assert "and they are gone" in failure
@@ -186,8 +185,8 @@ def test_an_interval_that_was_not_run_has_no_report_and_the_command_is_named(
 def test_checks_come_from_the_record_and_without_one_are_computed_again(history: Project) -> None:
     (interval,) = history.intervals(LAST)
     with history.flywheel() as flywheel, dg.DagsterInstance.ephemeral() as nothing:
-        recorded = findings_on_record(flywheel, interval, history.instance)
-        computed = findings_on_record(flywheel, interval, nothing)
+        recorded = assets.reported_findings(flywheel, interval, history.instance)
+        computed = assets.reported_findings(flywheel, interval, nothing)
 
     def seen(findings: list[Finding]) -> list[tuple[str, str, str, str]]:
         return sorted((f.table, f.check, f.state, f.summary) for f in findings)
@@ -217,14 +216,14 @@ def psi_from_previous(project: Project) -> float:
     """What the report of the last interval tells of how far user labels drifted from the interval before."""
     (interval,) = project.intervals(LAST)
     with project.flywheel() as flywheel:
-        found = findings_on_record(flywheel, interval, project.instance)
+        found = assets.reported_findings(flywheel, interval, project.instance)
     return next(float(f.numbers["psi"]) for f in found if (f.table, f.check) == ("user_labels", "drift_from_previous"))
 
 
 def test_the_checks_of_every_table_are_told(told: Project) -> None:
     (interval,) = told.intervals(LAST)
     with told.flywheel() as flywheel:
-        found = findings_on_record(flywheel, interval, told.instance)
+        found = assets.reported_findings(flywheel, interval, told.instance)
     assert {finding.table for finding in found} == {*TABLES, *HISTORY}
 
 

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from flywheel_assets.orchestration.frames import frame, label_transitions_type, type_fault
+from flywheel_assets.users.label_transitions import TABLE
 
 COLUMNS = {
     "From_Label": pa.string(),
@@ -30,7 +31,7 @@ def moves(**changes: object) -> pd.DataFrame:
 
 
 def fault(value: pd.DataFrame) -> str:
-    return type_fault(value, label_transitions_type())
+    return type_fault(value, label_transitions_type(TABLE))
 
 
 def test_a_table_of_the_contract_has_the_type() -> None:

@@ -11,7 +11,7 @@ import psutil
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
-from flywheel_assets.orchestration.jobs import INTERVAL_JOB
+from flywheel_assets.orchestration.jobs import INTERVAL_JOB, SYSTEM_TAG
 from flywheel_assets.orchestration.processes import PROCESS_TAG, end_abandoned_runs, is_gone, this_process
 
 STARTED, QUEUED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.QUEUED
@@ -35,19 +35,19 @@ def run(
     instance: dg.DagsterInstance,
     process: str | None,
     status: dg.DagsterRunStatus = STARTED,
-    job: str = INTERVAL_JOB,
+    ours: bool = True,
     parent: str | None = None,
     launched: bool = False,
 ) -> str:
     """A run in the record of runs, by its id: one of `flywheel run`, or one that the daemon launched."""
     repository = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("flywheel"), "__repository__")
     made = dg.DagsterRun(
-        job_name=job,
+        job_name=INTERVAL_JOB,
         status=status,
-        tags={PROCESS_TAG: process} if process else {},
+        tags=({PROCESS_TAG: process} if process else {}) | ({SYSTEM_TAG: "users"} if ours else {}),
         parent_run_id=parent,
         root_run_id=parent,
-        remote_job_origin=RemoteJobOrigin(repository, job) if launched else None,
+        remote_job_origin=RemoteJobOrigin(repository, INTERVAL_JOB) if launched else None,
     )
     instance.add_run(made)
     return made.run_id
@@ -133,6 +133,6 @@ def test_a_run_that_dagster_has_yet_to_start_is_left_to_its_time_limit(instance:
 
 
 def test_a_run_of_a_job_that_is_not_ours_is_left(instance: dg.DagsterInstance) -> None:
-    run(instance, None, job="theirs")
+    run(instance, None, ours=False)
 
     assert ended(instance, LATER) == []

@@ -15,7 +15,7 @@ from flywheel_assets.cli import models as cli_models
 from flywheel_assets.cli.main import main
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.training import sources as training
-from flywheel_assets.training.assets import training_assets
+from flywheel_assets.training.assets import trained_candidate
 from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.files import TrainingFiles
 from flywheel_assets.training.training_data import TrainingData
@@ -144,10 +144,9 @@ def test_the_asset_trains_on_the_range_of_session_labels_and_tells_version_and_f
         TrainingFiles(flywheel.warehouse).write("session_labels", labels, {})
         instance = dg.DagsterInstance.ephemeral()
         done = dg.materialize(
-            training_assets("duckdb"),
+            [trained_candidate],
             instance=instance,
             resources={"flywheel": flywheel},
-            selection=["trained_candidate"],
         )
     (made,) = done.asset_materializations_for_node("trained_candidate")
 

@@ -1,5 +1,7 @@
 """Redoing what other models than the champion labelled, and nothing else."""
 
+import re
+
 import dagster as dg
 
 from flywheel_assets.definitions import definitions
@@ -99,7 +101,8 @@ def test_landed_files_are_not_needed(lived: Project) -> None:
 
 def test_a_champion_of_other_features_has_its_intervals_run_from_landing(lived: Project) -> None:
     manifest = lived.settings.models_dir / "manifest.json"
-    text = manifest.read_text().replace('"minimums": [\n   0.0,', '"minimums": [\n   0.5,', 1)
+    text, found = re.subn(r'("minimums": \[\s*)0\.0', r"\g<1>0.5", manifest.read_text(), count=1)
+    assert found
     manifest.write_text(text)
 
     assert jobs(lived, last=GAP) == [(FIRST, "interval"), (GAP, "interval")]
