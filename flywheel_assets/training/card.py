@@ -8,27 +8,27 @@ from flywheel_assets.training.candidate_models import Measured, ModelFigures
 from flywheel_assets.training.grid import layers
 
 METHOD = """\
-The last intervals validate, those before them train. Of the training users a tenth, drawn by seed, is set aside and
-says when to stop; on the rest networks of a small grid are fitted, each behind a min-max scaler. The smallest network
-within one standard error (users as clusters) of the best validation log loss is kept, and its probabilities are
-calibrated by a temperature, built into its last layer, where that lowers the log loss. A model on shares learns from
-*predicted* labels, of all rows of a user in an interval, labelled or not; a user is one row per interval. Counts of
-rows and figures are of labelled ones.
+The last intervals are for validation, the earlier ones for training. A tenth of the training users, drawn by seed, is
+set aside to say when to stop. On the others, a small grid of networks is fitted, each behind a min-max scaler. The
+smallest network within one standard error (users as clusters) of the best validation log loss is kept. Its
+probabilities are calibrated by a temperature, built into its last layer, where that lowers the log loss. A model on
+shares learns from *predicted* labels of all rows of a user in an interval, labelled or not; a user is one row per
+interval. Row counts and figures are of labelled rows.
 
-All figures are of the validation part, which also chose network and temperature: they are a little too good. The
+All figures are of the validation part, which also chose network and temperature, so they are slightly optimistic. The
 reference classifiers are fitted on at most 100,000 of the same rows, with the same class weights, and get a temperature
 too."""
 
 CLASS_WEIGHTS = """\
 Labels are weighted against imbalance (n / (C n_c), softened so that no weight is more than 10 times another). That
-moves probabilities and predictions towards rare labels: where weights are far from 1, a probability is not the share of
-sessions or users for whom it comes true, as the calibration errors tell."""
+moves probabilities and predictions towards rare labels. Where weights are far from 1, a probability is not the share of
+sessions or users for which it comes true; the calibration errors show by how much."""
 
 LIMITS = """\
-- The models repeat whoever labelled: what they cannot say is whether those labels were right.
-- Figures hold for users and weeks like those of the validation intervals; the drift checks say when these are gone.
-- A model on shares sees no counts: a user with one session looks the same as one with twenty alike.
-- Counts beyond the largest of the training are taken for that largest (the scalers clip)."""
+- The models repeat the labels that they learned from, and cannot say whether those were right.
+- Figures hold for users and weeks like those of the validation intervals; the drift checks say when that has changed.
+- A model on shares sees no counts: a user with one session looks the same as one with twenty such sessions.
+- Counts above the largest in training are treated as that largest (the scalers clip)."""
 
 
 def candidate_card(
@@ -39,7 +39,7 @@ def candidate_card(
     summary = ", ".join(f"the {name} model {info.spec.description}" for name, info in infos.items())
     parts = [
         f"# Models, version {bundle.version}",
-        f"{len(infos)} classifiers: {summary}. This page is written by the training itself.",
+        f"{summary[0].upper()}{summary[1:]}. The training wrote this page.",
         f"    {training['command']}",
         "## Data and method",
         _data(training),
@@ -84,7 +84,7 @@ def _data(training: Mapping[str, Any]) -> str:
     intervals, validation = training["intervals"], training["validation_intervals"]
     facts = [
         f"labels: {training['source']}",
-        f"intervals: {len(intervals)}, {intervals[0]} to {intervals[-1]}; the last {len(validation)} validate",
+        f"intervals: {len(intervals)}, {intervals[0]} to {intervals[-1]}; for validation: {', '.join(validation)}",
         f"fingerprint of rows and labels: `{training['fingerprint']}`",
         f"seed: {training['seed']}",
     ]
