@@ -23,12 +23,13 @@ import pandas as pd
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.checks import of_session_predictions, of_user_labels
+from flywheel_assets.sessions.assets import session_predictions
 from flywheel_assets.settings import Settings
 from flywheel_assets.simulation.world import WORLD
 from flywheel_assets.tables.label_verdicts import DRIFT_FROM_BASELINE, LABEL_DISTRIBUTION
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.training.metrics import transition_shares
+from flywheel_assets.users.assets import user_labels
 
 PROJECT = Path(__file__).parents[1]
 FLYWHEEL = Path(sys.executable).with_name("flywheel")
@@ -157,10 +158,10 @@ def alarms(place: Workplace) -> dict[tuple[str, int, str], Verdict]:
     with Flywheel.open(place.read()) as flywheel:
         for interval in flywheel.to_run(flywheel.now()):
             users = flywheel.warehouse.rows("user_labels", interval) or 0
-            for name, of in (("session_predictions", of_session_predictions), ("user_labels", of_user_labels)):
-                for verdict in of(flywheel, interval):
+            for one in (session_predictions, user_labels):
+                for verdict in one.verdicts(flywheel, interval):
                     if verdict.check in WATCHED:
-                        found[interval.key, users, f"{name}.{verdict.check}"] = verdict
+                        found[interval.key, users, f"{one.table.name}.{verdict.check}"] = verdict
     return found
 
 

@@ -10,7 +10,7 @@ def levers(key: str | None, most: int) -> None:
     """Which transition, two points more likely, changes the best label most after six intervals, all else as it is."""
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.flywheel import Flywheel
-    from flywheel_assets.history.interval_levers import levers_of
+    from flywheel_assets.history.levers import levers_of
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel:

@@ -269,5 +269,5 @@ def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their
         (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
         page = Pages(flywheel.warehouse.folder).path(interval).read_text()
     assert (list(run.tables), run.failure) == (["transition_causes", "csv_copies"], "")
-    assert "By the models of before, " in page
+    assert "Under the previous models, " in page
     assert "Users by what their move" in page

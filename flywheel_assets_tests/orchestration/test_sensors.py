@@ -12,6 +12,7 @@ import pytest
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.landing import assets
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.processes import PROCESS_TAG
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
@@ -194,7 +195,7 @@ def test_a_file_that_is_put_back_as_it_was_before_it_was_replaced_runs_again(aft
 
 
 def test_a_tick_reads_so_many_files_and_goes_on_at_the_next(daemon: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sensors, "MOST_FILES", 1)
+    monkeypatch.setattr(assets, "MOST_FILES", 1)
     daemon.project.land("february.parquet", sessions(("ann", "2024-02-27 00", 3)), minute=1)
     daemon.project.land("late.parquet", sessions(("eve", "2024-02-27 00", 3)), minute=2)
 

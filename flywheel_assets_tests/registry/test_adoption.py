@@ -63,7 +63,7 @@ def test_adopting_shows_the_files_then_asks_for_trust_then_for_orders(theirs: Pa
     ]
     positions = [result.output.index(step) for step in steps]
     assert positions == sorted(positions)
-    assert ModelBundle.open(theirs).session.order == SESSION_LABELS
+    assert ModelBundle.open(theirs)["session"].order == SESSION_LABELS
 
 
 def test_an_order_that_does_not_fit_is_asked_for_again(theirs: Path) -> None:

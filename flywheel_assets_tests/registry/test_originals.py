@@ -93,7 +93,10 @@ def test_a_version_is_of_the_content_and_not_of_the_file(models_dir: Path) -> No
     before.network.save(models_dir / SESSION_MODEL.files.network)
 
     assert digests_of(models_dir, ALL_FILES) != files
-    assert open_session(models_dir).info(SESSION_LABELS).version == before.info(SESSION_LABELS).version
+    assert (
+        open_session(models_dir).info(SESSION_MODEL, SESSION_LABELS).version
+        == before.info(SESSION_MODEL, SESSION_LABELS).version
+    )
 
 
 @pytest.mark.parametrize("change", ["seed", "highest", "clip", "labels", "features"])

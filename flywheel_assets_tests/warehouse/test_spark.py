@@ -4,6 +4,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -528,9 +529,9 @@ def test_on_what_a_rerun_changed(agree: Agree, tmp_path: Path) -> None:
 
 
 def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) -> None:
-    baseline = ModelBundle.open(MODELS).baseline
+    baseline = ModelBundle.open(MODELS)["session"].baseline
     assert baseline is not None
-    narrow = type(baseline)(baseline.session_labels, baseline.user_labels, {"leads": baseline.features["leads"]})
+    narrow = replace(baseline, features={"leads": baseline.features["leads"]})
 
     def predictions(one: Engine) -> ir.Table:
         return one.read([labelled["predictions"]])
