@@ -18,7 +18,7 @@ from flywheel_assets.simulation.labelled_sample import labelled_sample
 from flywheel_assets.simulation.world import WORLD
 from flywheel_assets.training.candidates import train_candidate
 from flywheel_assets.training.card import worth
-from flywheel_assets.training.grid import layers
+from flywheel_assets.training.network_grid import layers
 
 INTERVALS, SEED = 6, 5
 MANY_SESSIONS, AT_MOST_SECONDS = 1_000_000, 300

@@ -27,7 +27,7 @@ from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
 from flywheel_assets.users.spine import reserved_names
 from flywheel_assets.warehouse.engine import DuckDBEngine, Engine
 from flywheel_assets.warehouse.files import FileIdentity
-from flywheel_assets.warehouse.grid import hold_to_grid
+from flywheel_assets.warehouse.interval_grid import hold_to_grid
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
 

@@ -38,7 +38,7 @@ from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Finding, Verdict
 from flywheel_assets.users import label_transitions, user_labels
 from flywheel_assets.users.assets import SYSTEM as USERS
-from flywheel_assets.warehouse.csv_copies import csv_path, write_csv
+from flywheel_assets.warehouse.csv_writer import csv_path, write_csv
 
 SYSTEM = System("history")
 

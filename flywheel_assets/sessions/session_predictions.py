@@ -1,4 +1,5 @@
-"""session_predictions: the quality label of each session, and the checks of labels and of drift per feature."""
+"""session_predictions: the quality label of each session, which `registry/scorer.py` gives, and the checks of labels
+and of drift per feature."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise

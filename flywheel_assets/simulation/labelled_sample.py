@@ -12,6 +12,7 @@ from flywheel_assets.intervals import Calendar
 from flywheel_assets.registry.holdout import SIMULATED
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.sessions.trimmed_sessions import threshold_aggregates, thresholds, too_small, trimmed_sessions
+from flywheel_assets.settings import SETTINGS
 from flywheel_assets.simulation.best_possible import sections
 from flywheel_assets.simulation.sample import generate
 from flywheel_assets.simulation.world import FEATURES, World
@@ -19,7 +20,8 @@ from flywheel_assets.training.sources import Source
 from flywheel_assets.training.training_data import LabelledRows, TrainingData, training_data
 from flywheel_assets.users.user_model import USER_MODEL
 
-TRIM_QUANTILE = Decimal("0.999")
+TRIM_QUANTILE = Decimal(SETTINGS["FLYWHEEL_TRIM_QUANTILE"][0])
+"""The default, whatever this process is set to: the same arguments give the same data."""
 
 
 def sample_source(world: World, users: int, intervals: int, seed: int, out: str = "") -> Source:

@@ -14,16 +14,6 @@ from flywheel_assets.registry.compilation import compiled
 from flywheel_assets.registry.originals import Originals
 from flywheel_assets.registry.scorer import Scorer
 from flywheel_assets.training.calibration import build_in, temperature, tempered
-from flywheel_assets.training.grid import (
-    Grid,
-    Point,
-    Task,
-    class_weights,
-    fit,
-    fit_grid,
-    smallest_as_good,
-    standard_error,
-)
 from flywheel_assets.training.metrics import (
     Evaluation,
     ReliabilityBin,
@@ -35,6 +25,16 @@ from flywheel_assets.training.metrics import (
     row_losses,
 )
 from flywheel_assets.training.network import Log
+from flywheel_assets.training.network_grid import (
+    Grid,
+    Point,
+    Task,
+    class_weights,
+    fit,
+    fit_grid,
+    smallest_as_good,
+    standard_error,
+)
 from flywheel_assets.training.reference_classifiers import fit_reference_classifiers
 
 NETWORK = "network"

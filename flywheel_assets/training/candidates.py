@@ -17,8 +17,8 @@ from flywheel_assets.registry.originals import Originals
 from flywheel_assets.registry.shelves import CANDIDATES
 from flywheel_assets.training.candidate_files import shelved, staged, writable, write_bundle, write_holdout
 from flywheel_assets.training.candidate_models import ModelFigures, TrainedModel, train_model
-from flywheel_assets.training.grid import GRID, Grid, Task, with_stopping
 from flywheel_assets.training.network import Log
+from flywheel_assets.training.network_grid import GRID, Grid, Task, with_stopping
 from flywheel_assets.training.trainable import check_trainable
 from flywheel_assets.training.training_data import LabelledRows, TrainingData
 

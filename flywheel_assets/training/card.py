@@ -5,7 +5,7 @@ from typing import Any
 
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
 from flywheel_assets.training.candidate_models import Measured, ModelFigures
-from flywheel_assets.training.grid import layers
+from flywheel_assets.training.network_grid import layers
 
 METHOD = """\
 The last intervals are for validation, the earlier ones for training. A tenth of the training users, drawn by seed, is

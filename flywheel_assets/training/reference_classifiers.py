@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from flywheel_assets.training.grid import Task
+from flywheel_assets.training.network_grid import Task
 
 LOGISTIC = "multinomial logistic regression"
 BOOSTING = "gradient boosting"

@@ -12,8 +12,8 @@ from typing import Any
 from flywheel_assets.tables.labels import snake_case
 from flywheel_assets.training.candidate_models import Measured
 from flywheel_assets.training.candidates import Candidate
-from flywheel_assets.training.grid import layers
 from flywheel_assets.training.network import Log
+from flywheel_assets.training.network_grid import layers
 from flywheel_assets.warehouse.files import locked
 
 EXPERIMENT = "flywheel"

@@ -262,7 +262,7 @@ def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their
     assert (run.failure.split(":")[0], run.paged) == ("transition_causes", True)
     assert "it is not of the labels that are there now (" in page
     assert "As labelled, " in page
-    assert "Users by what their move" not in page
+    assert "Users by the cause of their move" not in page
 
     archive.with_name("away").rename(archive)
     with lived.flywheel() as flywheel:
@@ -270,4 +270,4 @@ def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their
         page = Pages(flywheel.warehouse.folder).path(interval).read_text()
     assert (list(run.tables), run.failure) == (["transition_causes", "csv_copies"], "")
     assert "Under the previous models, " in page
-    assert "Users by what their move" in page
+    assert "Users by the cause of their move" in page

@@ -168,7 +168,7 @@ def test_what_a_forecast_is_worth_is_a_warning_and_only_its_own_bounds_are_an_er
 def test_the_first_line_of_the_headline_is_what_the_check_says() -> None:
     better, coverage, _ = verdicts(ROWS, replace(BETTER, error=11.0))
     assert better.summary.startswith("Not better than assuming no change: over 10 forecasts")
-    assert coverage.summary == "Its 90% intervals held 90% of what came."
+    assert coverage.summary == "Its 90% intervals held 90% of the outcomes."
     assert better.numbers == {"forecasts": 10, "error": 11.0, "no_change_error": 10.0}
 
 

@@ -16,7 +16,7 @@ from flywheel_assets.simulation.likelihood import session_posterior
 from flywheel_assets.simulation.optimum import optimum
 from flywheel_assets.simulation.world import FEATURES, WORLD
 from flywheel_assets.training.candidate_models import TrainedModel
-from flywheel_assets.training.grid import Task
+from flywheel_assets.training.network_grid import Task
 from flywheel_assets.users.user_model import USER_MODEL
 
 SHARES = share_features(WORLD.session_labels)

@@ -4,8 +4,8 @@ import pytest
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training.calibration import temperature
 from flywheel_assets.training.candidate_models import _Validation
-from flywheel_assets.training.grid import Task
 from flywheel_assets.training.metrics import evaluate, positions
+from flywheel_assets.training.network_grid import Task
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions
 

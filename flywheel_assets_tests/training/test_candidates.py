@@ -20,13 +20,13 @@ from flywheel_assets.registry.scorer import Scorers, open_scorer
 from flywheel_assets.registry.verification import verify
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import candidates
-from flywheel_assets.training import grid as fitting
+from flywheel_assets.training import network_grid as fitting
 from flywheel_assets.training.candidate_files import shelved, staged, writable
 from flywheel_assets.training.candidate_models import train_model
 from flywheel_assets.training.candidates import Candidate, train_candidate
 from flywheel_assets.training.card import worth
-from flywheel_assets.training.grid import Task
 from flywheel_assets.training.network import without_epochs
+from flywheel_assets.training.network_grid import Task
 from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets.users.user_model import USER_MODEL
 from flywheel_assets_tests.bundles import ALL_FILES, FEATURES, SESSION_LABELS, USER_LABELS, write_artefacts

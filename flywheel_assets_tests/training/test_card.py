@@ -5,8 +5,8 @@ import numpy as np
 
 from flywheel_assets.training.candidate_models import Measured, ModelFigures
 from flywheel_assets.training.card import candidate_card, worth
-from flywheel_assets.training.grid import Point
 from flywheel_assets.training.metrics import evaluate, label_reliability
+from flywheel_assets.training.network_grid import Point
 from flywheel_assets_tests.bundles import write_artefacts
 
 TRUE = np.array([0, 0, 1, 2])

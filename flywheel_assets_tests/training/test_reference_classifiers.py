@@ -3,7 +3,7 @@ import pytest
 
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import reference_classifiers
-from flywheel_assets.training.grid import Task
+from flywheel_assets.training.network_grid import Task
 from flywheel_assets.training.reference_classifiers import BOOSTING, LOGISTIC, Probabilities, fit_reference_classifiers
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated

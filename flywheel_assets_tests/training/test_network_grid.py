@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.sessions.session_model import SESSION_MODEL
-from flywheel_assets.training import grid as fitting
-from flywheel_assets.training.grid import (
+from flywheel_assets.training import network_grid as fitting
+from flywheel_assets.training.metrics import probabilities_in_order, row_losses
+from flywheel_assets.training.network import fit_network
+from flywheel_assets.training.network_grid import (
     LARGEST_RATIO,
     Point,
     Task,
@@ -19,8 +21,6 @@ from flywheel_assets.training.grid import (
     standard_error,
     with_stopping,
 )
-from flywheel_assets.training.metrics import probabilities_in_order, row_losses
-from flywheel_assets.training.network import fit_network
 from flywheel_assets_tests.bundles import FEATURES, SESSION_LABELS
 from flywheel_assets_tests.labelled import labelled_sessions, otherwise_validated, quickly
 

@@ -7,7 +7,7 @@ import pytest
 
 from flywheel_assets.errors import SettingsError
 from flywheel_assets.intervals import Calendar
-from flywheel_assets.warehouse.grid import hold_to_grid
+from flywheel_assets.warehouse.interval_grid import hold_to_grid
 
 MADE = Calendar(date(2024, 1, 1), date(2034, 1, 1), 2, "UTC")
 

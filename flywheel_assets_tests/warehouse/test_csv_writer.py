@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flywheel_assets.warehouse import csv_copies
-from flywheel_assets.warehouse.csv_copies import csv_path, write_csv
+from flywheel_assets.warehouse import csv_writer
+from flywheel_assets.warehouse.csv_writer import csv_path, write_csv
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, SECOND
@@ -111,7 +111,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     def full(rows: pa.Table) -> pa.Table:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(csv_copies, "_harmless", full)
+    monkeypatch.setattr(csv_writer, "_harmless", full)
     with pytest.raises(OSError, match="No space left"):
         write_csv(warehouse, "mix", [path], SCHEMA)
 
