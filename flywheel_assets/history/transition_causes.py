@@ -106,7 +106,7 @@ def verdicts(causes: pd.DataFrame, now: Mapping[str, int], before: Mapping[str, 
     one_alone = (causes["Same_Model_Label"] == ABSENT) != (causes["To_Label"] == ABSENT)
     lone = int(causes[one_alone]["User_Count"].sum())
     users = int(causes[causes["To_Label"] != ABSENT]["User_Count"].sum())
-    summary = f"{users:,} users, {lone:,} of them with one of both labels alone"
+    summary = f"{users:,} users, {lone:,} of them with only one of both labels"
     return [
         conservation(causes, now, before),
         Verdict(SAME_USERS.name, lone == 0, summary, numbers={"users": users, "users_with_one_label": lone}),

@@ -88,7 +88,7 @@ def verdicts(rows: Sequence[Row], found: Backtest) -> list[Verdict]:
         if row["Forecast_Users"] is not None
         and not 0 <= row["Lower_Users"] <= row["Forecast_Users"] <= row["Upper_Users"]
     ]
-    told = f"forecasts outside of their intervals: {', '.join(wrong)}" if wrong else f"{len(rows)} forecasts"
+    told = f"forecasts outside their intervals: {', '.join(wrong)}" if wrong else f"{len(rows)} forecasts"
     return [
         Verdict(BETTER.name, found.better or not found.forecasts, first, "WARN", tested),
         Verdict(

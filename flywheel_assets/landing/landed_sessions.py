@@ -125,11 +125,11 @@ def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Colum
     faults = [*wrong]
     faults += [f"{row['invalid']:,} invalid rows"] if row["invalid"] else []
     faults += [f"{row['outside']:,} rows outside the interval"] if row["outside"] else []
-    faults += [f"{repeated:,} rows of a session that has another"] if repeated else []
+    faults += [f"{repeated:,} further rows of a session already counted"] if repeated else []
     return Verdict(
         CONTRACT.name,
         not faults,
-        "; ".join(faults) or f"{row['rows']:,} valid rows, one a session",
+        "; ".join(faults) or f"{row['rows']:,} valid rows, one per session",
         numbers={
             "rows": int(row["rows"]),
             "wrong_columns": len(wrong),

@@ -226,7 +226,7 @@ def guards(ledger: Ledger, least: int | None) -> Verdict:
     elif held:
         summary = f"not trimmed by {', '.join(held)}: the threshold equals the minimum"
     else:
-        summary = "every feature was trimmed by"
+        summary = "every feature was used for trimming"
     passed = not held and not ledger.too_small
     return Verdict(
         GUARDS.name, passed, summary, "WARN", {"features_guarded": len(held), "too_small": int(ledger.too_small)}
