@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONTRACT = Check(
     "contract",
-    "Columns and types are the contract's, one row a trimmed session, a cluster of the fit each, a finite distance.",
+    "Columns and types match the contract; one row per trimmed session, with its cluster and a finite distance.",
     blocking=True,
 )
 CHECKS = (CONTRACT,)
@@ -48,7 +48,7 @@ TABLE = Table(
         Column(
             "converted",
             "boolean",
-            "Whether the session has the outcome, as a lead; null without such a feature.",
+            "Whether the session has the outcome, such as a lead; null without such a feature.",
         ),
         Column("segments_version", "string", "The fit that gave the cluster."),
     ),

@@ -20,7 +20,7 @@ SUM_TOLERANCE = 1e-9
 
 SHARES = Check("shares", "Each user's shares sum to 1.", blocking=True)
 CONSERVATION = Check(
-    "conservation", "The users' sessions sum to the labelled sessions, and no user is there twice.", blocking=True
+    "conservation", "The users' sessions sum to the labelled sessions, and no user occurs twice.", blocking=True
 )
 CHECKS = (SHARES, CONSERVATION)
 
