@@ -153,9 +153,11 @@ def test_files_that_cannot_be_used_are_named_with_what_to_do_and_the_others_run(
         assert told.pop(name).endswith("; replace or remove it")
     collides = "which would collide with our 'Interval': rename it"
     assert told == {
-        "nowhere.parquet": "nowhere.parquet cannot be opened: No such file or directory; let it be read, or remove it",
+        "nowhere.parquet": (
+            "nowhere.parquet cannot be opened: No such file or directory; make it readable, or remove it"
+        ),
         "circle.parquet": (
-            "circle.parquet cannot be opened: Too many levels of symbolic links; let it be read, or remove it"
+            "circle.parquet cannot be opened: Too many levels of symbolic links; make it readable, or remove it"
         ),
         "no_leads.parquet": (
             "no_leads.parquet has no column 'leads' (the models need it); found: session_id, user_id, impressions, "
@@ -434,7 +436,7 @@ def test_a_file_without_permission_is_named_and_is_used_once_it_is_given(
 
     with monkeypatch.context() as patch:
         patch.setattr(pq, "read_schema", refuse)
-        told = ["secret.parquet cannot be opened: Permission denied; let it be read, or remove it"]
+        told = ["secret.parquet cannot be opened: Permission denied; make it readable, or remove it"]
         assert problems(project) == told
         assert problems(project) == told, "and the next time"
         assert land_sessions(project) == ""
@@ -456,7 +458,7 @@ def test_a_landing_folder_that_may_not_be_listed_is_one_error(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "scandir", refuse)
-        with pytest.raises(LandingError, match=f"{folder} cannot be listed: Permission denied; let it be read"):
+        with pytest.raises(LandingError, match=f"{folder} cannot be listed: Permission denied; make it readable"):
             problems(project)
 
 
@@ -480,8 +482,10 @@ def test_on_a_full_disk_the_run_says_so_and_the_old_table_stays(project: Project
         (failed,) = run(project)
 
     warehouse = project.settings.warehouse_dir
-    assert failed.startswith(f"landed_sessions: FLYWHEEL_WAREHOUSE_DIR is {warehouse}, where what landed could not be ")
-    assert "see that there is room and permission to write, and run again" in failed
+    assert failed.startswith(
+        f"landed_sessions: FLYWHEEL_WAREHOUSE_DIR is {warehouse}, where landed sessions could not be "
+    )
+    assert "make sure that there is space and permission to write, and run again" in failed
     assert project.path("landed_sessions", KEY).read_bytes() == old
     assert land_sessions(project) == ""
     assert len(landed(project)) == 20_001

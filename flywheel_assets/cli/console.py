@@ -44,12 +44,12 @@ def cell(value: object) -> str:
 def run_report(
     columns: Sequence[str], lines: Iterable[Sequence[object]], checks: Iterable[CheckLine]
 ) -> RenderableType:
-    """A line an interval, then every check that did not pass, once, with the intervals it did not pass in."""
+    """One line per interval, then every check that did not pass, once, with how many intervals it did not pass in."""
     failing = failing_checks(checks)
     parts: list[RenderableType] = [table(columns, lines)]
     if failing:
-        title = "Checks that did not pass, and what they said last"
-        parts += [Text(), table(("", "check", "intervals", "last said"), failing, title)]
+        title = "Checks that did not pass, with their latest summary"
+        parts += [Text(), table(("", "check", "intervals", "latest summary"), failing, title)]
     return Group(*parts)
 
 
@@ -85,15 +85,15 @@ def dry_run_report(
     problem: str | None,
 ) -> RenderableType:
     """What landing would make of a file: its columns (name, type, our name), rows by interval and by reason."""
-    parts: list[RenderableType] = [table(("column", "type", "for us"), columns, "Columns"), Text()]
+    parts: list[RenderableType] = [table(("column", "type", "read as"), columns, "Columns"), Text()]
     if problem:
-        return Group(*parts, Text(f"would be set aside whole: {problem}", style="red"))
+        return Group(*parts, Text(f"the whole file would be set aside: {problem}", style="red"))
     parts += [table(("interval", "rows"), intervals, "Rows by interval"), Text()]
     if quarantined:
         parts += [table(("reason", "rows"), list(quarantined.items()), "Would be quarantined"), Text()]
     if may_repeat:
-        parts += [Text("a session is there more than once: its last row would stay"), Text()]
-    return Group(*parts, Text("can land: every column that the models need is there", style="green"))
+        parts += [Text("some sessions occur more than once: the last row of each would be kept"), Text()]
+    return Group(*parts, Text("can land: it has every column that the models need", style="green"))
 
 
 def explanation_report(

@@ -4,10 +4,10 @@ import click
 
 
 @click.command()
-@click.option("--interval", "key", metavar="KEY", help="Where to begin, by its first day  [default: the last one]")
+@click.option("--interval", "key", metavar="KEY", help="Interval to start from, by first day  [default: the last one]")
 @click.option("--most", type=click.IntRange(1), default=10, show_default=True, help="How many to show.")
 def levers(key: str | None, most: int) -> None:
-    """Which transition, two points more likely, changes the best label most after six intervals, all else as it is."""
+    """Show which transition, made two points more likely, changes the best label most after six intervals."""
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.history.levers import levers_of
@@ -15,7 +15,7 @@ def levers(key: str | None, most: int) -> None:
 
     with Flywheel.open(Settings.read()) as flywheel:
         levers = levers_of(flywheel, flywheel.interval(key) if key else None)
-    click.echo(f"The forecast that this rests on: {levers.headline}")
+    click.echo(f"The forecast behind this: {levers.headline}")
     if not levers.found:
         click.echo("no transition has been seen yet: that takes two intervals with data")
         return

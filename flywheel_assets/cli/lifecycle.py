@@ -5,7 +5,7 @@ import click
 
 @click.command("list")
 def list_models() -> None:
-    """The champion, candidates and archived champions, with when they came and why."""
+    """List the champion, candidates and archived champions, with when and why each became champion."""
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.registry.shelves import known_bundles
     from flywheel_assets.settings import Settings
@@ -18,7 +18,7 @@ def list_models() -> None:
             one.place,
             *(one.models.get(name) for name in models),
             one.since,
-            "not whole, see below" if one.problem else one.why,
+            "incomplete, see below" if one.problem else one.why,
         )
         for one in bundles
     ]
@@ -32,8 +32,8 @@ def list_models() -> None:
 @click.command()
 @click.argument("version")
 def compare(version: str) -> None:
-    """Compare VERSION, a candidate or an archived champion, with the champion, on its holdout and on the latest closed
-    interval."""
+    """Compare VERSION, a candidate or an archived champion, with the champion, on VERSION's holdout and on the latest
+    closed interval."""
     from flywheel_assets.cli.comparison import comparison_report
     from flywheel_assets.cli.console import terminal
     from flywheel_assets.flywheel import Flywheel
@@ -52,12 +52,12 @@ def compare(version: str) -> None:
 
 @click.command()
 @click.argument("version")
-@click.option("--force", is_flag=True, help="Whatever speaks against it; needs --why.")
-@click.option("--why", default="", metavar="TEXT", help="For the record, models/promotions.json.")
+@click.option("--force", is_flag=True, help="Promote despite all objections; needs --why.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, kept in models/promotions.json.")
 def promote(version: str, force: bool, why: str) -> None:
-    """Make VERSION, a candidate or an archived champion, the champion, and archive the one before. Refused when it is
-    worse beyond noise, changes more labels than FLYWHEEL_MAX_FLIPS, or cannot be compared, as what has no holdout.
-    Typed again after a kill, it completes."""
+    """Make VERSION, a candidate or an archived champion, the champion, and archive the present one. Refused when
+    VERSION is worse beyond noise, changes more labels than FLYWHEEL_MAX_FLIPS, or cannot be compared, for example
+    without a holdout. If it was interrupted, run it again to complete it."""
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
     from flywheel_assets.training.candidate_comparison import promote_candidate
@@ -74,15 +74,15 @@ def promote(version: str, force: bool, why: str) -> None:
 
 
 @click.command()
-@click.option("--why", default="", metavar="TEXT", help="For the record, models/promotions.json.")
+@click.option("--why", default="", metavar="TEXT", help="The reason, kept in models/promotions.json.")
 def rollback(why: str) -> None:
-    """Put the champion before the present one back, and archive the present one. After a kill in the middle of a
-    promotion, undo that."""
+    """Restore the previous champion, and archive the present one. After a promotion was interrupted, undo it
+    instead."""
     from datetime import UTC, datetime
 
     from flywheel_assets.registry.promotion import rollback as rolled_back
     from flywheel_assets.settings import Settings
 
     done = rolled_back(Settings.read().models_dir, datetime.now(UTC), why.strip())
-    click.echo(f"champion is {done.version} again, in the place of {done.before}")
+    click.echo(f"champion is {done.version} again, in place of {done.before}")
     click.echo("next: flywheel run --rescore")

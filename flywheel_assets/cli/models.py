@@ -26,17 +26,15 @@ _MODELS_DIR = click.argument("directory", type=click.Path(path_type=Path, file_o
 
 @models.command()
 @click.option("--from", "first", metavar="KEY", help="Train on the labelled sessions from this interval, by first day")
-@click.option("--to", "last", metavar="KEY", help="and to this one  [default of either: as `flywheel run` has it]")
+@click.option("--to", "last", metavar="KEY", help="and to this one  [default for both: as for `flywheel run`]")
 @click.option("--labelled", type=click.Path(path_type=Path), help="Train on a parquet file of labelled sessions.")
 @click.option("--users", type=click.IntRange(100), default=20_000, show_default=True, help="Simulated users.")
 @click.option("--intervals", type=click.IntRange(2), default=6, show_default=True, help="Simulated intervals.")
-@click.option(
-    "--seed", type=click.IntRange(0), default=2024, show_default=True, help="The same seed, the same version."
-)
+@click.option("--seed", type=click.IntRange(0), default=2024, show_default=True, help="Same seed, same version.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Make a whole models folder there, as the shipped one was made, and no candidate.",
+    help="Write a whole models folder there, like the shipped one, instead of a candidate.",
 )
 @click.pass_context
 def train(
@@ -55,10 +53,10 @@ def train(
     simulated sessions (--users, --intervals)."""
     ranged = first is not None or last is not None
     if sum([ranged, labelled is not None, out is not None]) > 1:
-        raise click.UsageError("expected one of --from and --to, --labelled, or --out, which is for simulated sessions")
+        raise click.UsageError("expected only one: --from and --to, or --labelled, or --out (for simulated sessions)")
     drawn = [name for name in ("users", "intervals") if context.get_parameter_source(name) != _DEFAULT]
     if drawn and (ranged or labelled):
-        raise click.UsageError(f"--{drawn[0]} is for simulated sessions; leave it out with --from, --to and --labelled")
+        raise click.UsageError(f"--{drawn[0]} is for simulated sessions; leave it out with --from, --to or --labelled")
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
     from flywheel_assets.simulation.labelled_sample import sample_source
@@ -70,7 +68,7 @@ def train(
         bundle = train_models_folder(
             out, sample_source(WORLD, users, intervals, seed, "--out models"), seed, _progress()
         )
-        click.echo(f"version {bundle.version} in {out}; how well it does: {out / 'README.md'}")
+        click.echo(f"version {bundle.version} in {out}; its figures: {out / 'README.md'}")
         return
     settings, warn = Settings.read(), partial(click.echo, err=True)
     if ranged or labelled:
@@ -113,11 +111,11 @@ def compile_models(directory: Path | None) -> None:
 
 @models.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--yes", is_flag=True, help="The source of the files is trusted; ask nothing.")
-@click.option("--label-order", "orders", multiple=True, metavar="WORST,..,BEST", help="Once for each model.")
+@click.option("--yes", is_flag=True, help="Trust the source of the files without asking.")
+@click.option("--label-order", "orders", multiple=True, metavar="WORST,..,BEST", help="Give it once per model.")
 def adopt(directory: Path, yes: bool, orders: tuple[str, ...]) -> None:
-    """Adopt the artefacts in DIRECTORY, which have no manifest: show them, ask for trust and for the order of the
-    labels, write the manifest and compile."""
+    """Adopt the artefacts in DIRECTORY, which have no manifest: show them, ask whether you trust them and how the
+    labels are ordered, write the manifest and compile."""
     from flywheel_assets.registry.adoption import adopt as adopted
     from flywheel_assets.registry.adoption import inventory
     from flywheel_assets.registry.originals import Originals
@@ -145,7 +143,7 @@ def adopt(directory: Path, yes: bool, orders: tuple[str, ...]) -> None:
 @models.command()
 @_MODELS_DIR
 def verify(directory: Path | None) -> None:
-    """Check the artefacts in DIRECTORY: digests, library versions, and ONNX against Keras. Exit 1 when one fails."""
+    """Check the artefacts in DIRECTORY: digests, library versions, ONNX against Keras. Exit 1 when a check fails."""
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.registry.verification import verify as findings_of
 

@@ -14,11 +14,11 @@ import click
     "--standalone",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE",
-    help="Write that interval's report to FILE too, with all that it needs inside, to send to somebody.",
+    help="Also write that interval's report to FILE, self-contained, to send to somebody.",
 )
 def report(key: str | None, show: bool, standalone: Path | None) -> None:
-    """Make the reports of all intervals that were run, with the tables of history that they tell of, where these are
-    missing or stale, and say where they are."""
+    """Make the reports that are missing or stale, for all intervals that were run, with the history tables they
+    show, and say where the reports are."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
     from rich.text import Text
 
@@ -68,17 +68,17 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     if pages.index.exists():
         click.echo(f"index: {pages.index}")
     if unpaged and made is None:
-        click.echo(f"interval {wanted.key}: could not be made, and there is no page of before")
+        click.echo(f"interval {wanted.key}: could not be made, and no earlier report exists")
     elif unpaged:
-        click.echo(f"interval {wanted.key}: could not be made; its page is of before, {made:%Y-%m-%d %H:%M}: {path}")
+        click.echo(f"interval {wanted.key}: could not be made; the report of {made:%Y-%m-%d %H:%M} stays: {path}")
     else:
         click.echo(f"interval {wanted.key}: {path}")
     if unpaged and (standalone or show):
         asked = " and ".join([f"{standalone} was not written"] * bool(standalone) + ["nothing was opened"] * show)
-        raise ReportError(f"the report of {wanted.key} could not be made, so {asked}: mend what is told above")
+        raise ReportError(f"the report of {wanted.key} could not be made, so {asked}: fix the errors above")
     if standalone:
-        click.echo(f"by itself: {standalone}")
+        click.echo(f"standalone: {standalone}")
     if show and not webbrowser.open(path.resolve().as_uri()):
-        raise ReportError(f"no browser could be opened here; the report is there: {path}")
+        raise ReportError(f"no browser could be opened here; the report is at {path}")
     if any(run.failure for run in runs):
         sys.exit(1)

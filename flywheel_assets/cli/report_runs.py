@@ -29,8 +29,8 @@ class ReportRun:
 def in_short(total: int, runs: Sequence[ReportRun]) -> str:
     """How many of so many reports were made, of the runs that it took."""
     parts = {
-        "not in full": sum(run.paged and bool(run.failure) for run in runs),
-        "up to date already": total - len(runs),
+        "incomplete": sum(run.paged and bool(run.failure) for run in runs),
+        "already up to date": total - len(runs),
         "could not be made": sum(not run.paged for run in runs),
     }
     others = "".join(f", {count} {words}" for words, count in parts.items() if count)

@@ -15,7 +15,7 @@ RUN_COLUMNS = ("interval", "sessions", "quarantined", "trimmed", "users", "secon
 @click.command()
 @click.option("--from", "first", metavar="KEY", help="First interval, by its first day  [default: the first with data]")
 @click.option("--to", "last", metavar="KEY", help="Last interval  [default: the last closed one]")
-@click.option("--rescore", is_flag=True, help="Only what other models than the present ones labelled.")
+@click.option("--rescore", is_flag=True, help="Only intervals labelled by other models than the present ones.")
 @click.option("--forget-missing", is_flag=True, help="Give up the sessions of landed files that vanished.")
 def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool) -> None:
     """Materialize every closed interval, oldest first. One that fails is reported, and the rest go on.
@@ -48,7 +48,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
         for problem in flywheel.index.problems():
             console.print("[yellow]left out:[/]", Text(problem))
     if not planned:
-        console.print(f"every interval that has labels has those of the models in {settings.models_dir}")
+        console.print(f"every labelled interval has the labels of the models in {settings.models_dir}")
         return
     runs = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

@@ -7,10 +7,10 @@ import click
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--intervals", type=click.IntRange(1), default=6, show_default=True, help="How many, in a row.")
+@click.option("--intervals", type=click.IntRange(1), default=6, show_default=True, help="Consecutive intervals.")
 @click.option("--users", type=click.IntRange(1), default=1500, show_default=True, help="Each has 6 to 7 sessions.")
-@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="The same seed, the same sessions.")
-@click.option("--first-interval", metavar="KEY", help="Key of the first one  [default: so that the last is closed]")
+@click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Same seed, same sessions.")
+@click.option("--first-interval", metavar="KEY", help="The first interval  [default: so that the last is closed]")
 def sample(directory: Path, intervals: int, users: int, seed: int, first_interval: str | None) -> None:
     """Write sample sessions to DIRECTORY/landing and the truth about them to DIRECTORY/truth."""
     from datetime import UTC, datetime

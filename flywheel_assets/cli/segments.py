@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def segments() -> None:
-    """Clusters of sessions: fit them, give sessions their clusters, show them."""
+    """Fit clusters of sessions, assign sessions to them, and show them."""
 
 
 @segments.command()
@@ -23,7 +23,7 @@ def segments() -> None:
 @click.option("--to", "last", metavar="KEY", help="Last interval to fit on  [default: the last materialized one]")
 @click.option("--clusters", type=click.IntRange(2, 50), help="[default: FLYWHEEL_SEGMENT_COUNT, else by the rule]")
 def fit(first: str | None, last: str | None, clusters: int | None) -> None:
-    """Fit clusters to the sessions of a range of intervals, then give them to these intervals and all later ones."""
+    """Fit clusters to the sessions of a range of intervals, then assign the sessions of these and all later ones."""
     from flywheel_assets.orchestration.home import dagster_home
 
     dagster_home(Path.cwd())
@@ -54,7 +54,7 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
             job = defs.resolve_job_def(SEGMENTS_JOB)
             done = run_job(job, instance, " to ".join(keys), config=config)
         if done.failure:
-            raise SegmentsError(f"the fit failed, the one before stays in use: {done.failure}")
+            raise SegmentsError(f"the fit failed; the previous one stays in use: {done.failure}")
         _assign(instance, later, done.checks)
     _show()
 
@@ -63,7 +63,7 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
 @click.option("--from", "first", metavar="KEY", help="First interval  [default: the first materialized one]")
 @click.option("--to", "last", metavar="KEY", help="Last interval  [default: the last materialized one]")
 def assign(first: str | None, last: str | None) -> None:
-    """Give the sessions of materialized intervals their clusters, by the fit in use: after new intervals have run."""
+    """Assign the sessions of materialized intervals to the clusters in use. For intervals that ran after the fit."""
     from flywheel_assets.orchestration.home import dagster_home
 
     dagster_home(Path.cwd())
@@ -86,7 +86,7 @@ def assign(first: str | None, last: str | None) -> None:
 
 @segments.command()
 def show() -> None:
-    """The clusters in use, what each is like, why there are so many, and what else was tried."""
+    """Show the clusters in use, what each is like, why there are this many, and what else was tried."""
     _show()
 
 
@@ -119,8 +119,8 @@ def _assign(instance: "dg.DagsterInstance", intervals: "list[Interval]", checks:
     outcomes = list(track(runs, "assigning clusters", len(intervals), console=console))
     lines = failing_checks([*checks, *(check for outcome in outcomes for check in outcome.checks)])
     if lines:
-        title = "Checks that did not pass, and what they said last"
-        console.print(table(("", "check", "intervals", "last said"), lines, title), Text())
+        title = "Checks that did not pass, with their latest summary"
+        console.print(table(("", "check", "intervals", "latest summary"), lines, title), Text())
     failed = [outcome for outcome in outcomes if outcome.failure]
     for outcome in failed:
         console.print(f"[red]{outcome.interval.key} failed:[/]", Text(outcome.failure))

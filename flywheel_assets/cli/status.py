@@ -6,9 +6,9 @@ import click
 
 
 @click.command()
-@click.option("--changes", "key", metavar="KEY", help="Instead, what re-runs changed of the interval, by its first day")
+@click.option("--changes", "key", metavar="KEY", help="Instead, what re-runs changed in the interval starting on KEY")
 def status(key: str | None) -> None:
-    """Per interval: what landed, whether it is closed, and whether its tables are done, stale or failed, and why."""
+    """Show per interval what landed, whether it is closed, whether its tables are done, stale or failed, and why."""
     if key is not None:
         _changes(key)
         return
@@ -49,7 +49,7 @@ def _changes(key: str) -> None:
     if notes:
         terminal().print(changes_report(notes))
     elif run:
-        click.echo(f"interval {key} ({interval.dates}): no re-run has replaced its labels, they are the first ones")
+        click.echo(f"interval {key} ({interval.dates}): no re-run has replaced its first labels")
     else:
         click.echo(f"interval {key} ({interval.dates}) has not been run: flywheel run --from {key} --to {key}")
 
@@ -58,7 +58,7 @@ def _changes(key: str) -> None:
 @click.argument("user")
 @click.option("--interval", "key", metavar="KEY", help="The interval's first day  [default: the user's latest]")
 def explain(user: str, key: str | None) -> None:
-    """How USER came to the flywheel label: sessions, their labels and probabilities, the shares, the label."""
+    """Show how USER got the flywheel label: sessions, their labels and probabilities, the shares, the label."""
     from flywheel_assets.cli.console import explanation_report, terminal
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings

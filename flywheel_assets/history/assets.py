@@ -160,7 +160,7 @@ CSV_TABLES: tuple[Table, ...] = (
     group_name="history",
     kinds={"csv", "looker"},
     deps=[table.name for table in CSV_TABLES if table is not cluster_mix.TABLE],
-    description="The small tables as CSV, one file each with all intervals, to upload to a BI tool.",
+    description="The small tables as CSV, one file per table with all intervals, to upload to a BI tool.",
 )
 def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
     written = {t.name: write_csv(flywheel.warehouse, t.name, p, t.schema) for t, p in _copied(flywheel).items()}
@@ -196,8 +196,8 @@ def interval_report(settings: Settings, partitions: Partitions) -> dg.AssetsDefi
         kinds={"html"},
         partitions_def=partitions,
         deps=["user_labels", "session_predictions", *(table.name for table in TOLD), CAUSES.name],
-        description="A page for people who decide: what changed in the interval and why, and how far to trust it. Asks "
-        "nothing of any network; index.html beside it links all of them.",
+        description="A page for people who decide: what changed in the interval and why, and how far to trust it. "
+        "Makes no network requests; index.html beside it links to all reports.",
         metadata={"grain": "one page per interval"},
     )
     def interval_report(
@@ -231,13 +231,13 @@ SYSTEM.assets.extend([lambda settings, partitions: csv_copies, interval_report])
 SYSTEM.job(
     HISTORY_JOB,
     dg.AssetSelection.groups("history"),
-    "What is told of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. For history_sensor.",
+    "The history of the intervals so far: growth, mixes, forecast, links, and CSV copies of them. For history_sensor.",
     priority=-1,  # what waits in the queue beside it goes first
 )
 SYSTEM.job(
     REPORTS_JOB,
     dg.AssetSelection.groups("history", "reports"),
-    "The report of an interval, and what is told of the intervals so far. For flywheel report.",
+    "The report of an interval, and the history of the intervals so far. For flywheel report.",
 )
 SYSTEM.sensors.append(
     lambda settings: table_sensor(

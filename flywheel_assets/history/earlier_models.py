@@ -21,7 +21,7 @@ def model_versions(flywheel: Flywheel, interval: Interval) -> tuple[str, str]:
         made = flywheel.warehouse.generation(table.name, interval)
         if made is None or table.labels is None:
             raise NotMaterializedError(
-                f"{table.name} of interval {interval.key} was not written by Flywheel, so nobody knows which model "
+                f"{table.name} of interval {interval.key} was not written by Flywheel, so which model labelled it is "
                 f"labelled it: flywheel run --from {interval.key} --to {interval.key}"
             )
         versions[table.labels.model] = made.parameters[table.labels.parameter]
@@ -47,7 +47,7 @@ def by_models_of(flywheel: Flywheel, before: Interval | None, interval: Interval
     except ArtefactError as error:
         raise ArtefactError(
             f"{before.key} was labelled by other models than {interval.key}, and they are gone: {error}. Put that "
-            "bundle back into the archive, or label both intervals by one: flywheel run --rescore"
+            "bundle back into the archive, or label both intervals with one bundle: flywheel run --rescore"
         ) from None
     with second_opinion(flywheel, interval, [models_of(flywheel, bundle)]) as (_, (labelled,)):
         yield labelled

@@ -24,7 +24,7 @@ CONSERVATION = Check(
 )
 CHECKS = (ACTIVE, PREVIOUS, TOTALS, CONSERVATION)
 
-SCOPE = Column("Scope", "string", "All users, in one row, or Label: the users of one label.")
+SCOPE = Column("Scope", "string", "All users, in one row, or Label: users with one label.")
 
 
 TABLE = Table(
@@ -34,15 +34,15 @@ TABLE = Table(
     (user_labels.TABLE,),
     (
         SCOPE,
-        Column("Label", "string", "The label; null in the row of all users."),
+        Column("Label", "string", "The label; null in the row for all users."),
         Column("Label_Order", "int32", "The label's place from worst to best, from 1; null for all users."),
         Column("Active_Users", "int64", "Users with this label in this interval: new, retained, resurrected."),
-        Column("New_Users", "int64", "Of them those seen in no earlier interval since the first with data."),
-        Column("Retained_Users", "int64", "Of them those with a label in the previous interval too."),
-        Column("Resurrected_Users", "int64", "Of them those seen earlier and absent in the previous interval."),
+        Column("New_Users", "int64", "Of these, users seen in no earlier interval since the first with data."),
+        Column("Retained_Users", "int64", "Of these, users with a label in the previous interval too."),
+        Column("Resurrected_Users", "int64", "Of these, users seen earlier but absent in the previous interval."),
         Column("Previous_Users", "int64", "Users with this label in the previous interval."),
-        Column("Previous_Retained_Users", "int64", "Of those the ones that have a label now, whichever."),
-        Column("Churned_Users", "int64", "Of those the ones that have none now."),
+        Column("Previous_Retained_Users", "int64", "Of these, users who have any label now."),
+        Column("Churned_Users", "int64", "Of these, users who have no label now."),
         Column("Retention", "float64", "Previous_Retained_Users / Previous_Users; null without any."),
         Column("Quick_Ratio", "float64", "(New_Users + Resurrected_Users) / Churned_Users; null without churn."),
         *WHEN,

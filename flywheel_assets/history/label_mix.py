@@ -32,14 +32,14 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
 TABLE = Table(
     "label_mix",
     "level and label",
-    "Count and share of each label, of sessions and of users: the rows of a chart over time.",
+    "Count and share of each label, for sessions and for users: the rows of a chart over time.",
     (session_predictions.TABLE, user_labels.TABLE),
     (
         Column("Level", "string", "sessions or users."),
         LABEL,
         LABEL_ORDER,
         Column("Count", "int64", "Sessions or users with this label, 0 for none."),
-        Column("Share", "float64", "Of all sessions or users of the interval; null without any."),
+        Column("Share", "float64", "Share of all sessions or users of the interval; null without any."),
         *WHEN,
     ),
     checks=CHECKS,

@@ -31,7 +31,7 @@ TOLERANCE = 1e-9
 TABLE = Table(
     "mix_shift",
     "user label",
-    "The change of each user label's share since the previous interval, split into who caused it.",
+    "The change of each user label's share since the previous interval, split by who caused it.",
     (label_transitions.TABLE,),
     (
         LABEL,
@@ -39,9 +39,9 @@ TABLE = Table(
         Column("Previous_Share", "float64", "Share of the previous interval's users; null without any."),
         Column("Share", "float64", "Share of this interval's users; null without any."),
         Column("Change", "float64", "Share - Previous_Share, the sum of the three parts; null where either is."),
-        Column("Stayers", "float64", "The part of users of both intervals who changed label; null where Change is."),
-        Column("Entrants", "float64", "The part of users who were not there in the previous interval; as Stayers."),
-        Column("Leavers", "float64", "The part of users who are no longer there; as Stayers."),
+        Column("Stayers", "float64", "Due to users of both intervals who changed label; null where Change is."),
+        Column("Entrants", "float64", "Due to users absent in the previous interval; null where Change is."),
+        Column("Leavers", "float64", "Due to users absent in this interval; null where Change is."),
         *WHEN,
     ),
     checks=CHECKS,

@@ -12,9 +12,7 @@ from flywheel_assets.users import label_transitions
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
 
-LABEL = Column(
-    "Label", "string", "A label of the model, also one without users; or one that only an earlier model gave."
-)
+LABEL = Column("Label", "string", "A label of the model, even without users, or one that only an earlier model gave.")
 LABEL_ORDER = Column(
     "Label_Order", "int32", "The label's place from worst to best, from 1; then those of earlier models."
 )

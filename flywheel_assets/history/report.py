@@ -77,7 +77,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         generation=made_from,
     )
     if stale and report.changed_models:
-        what = f"it is not of the labels that are there now ({stale}): flywheel report --interval {interval.key}"
+        what = f"it rests on other labels than the present ones ({stale}): flywheel report --interval {interval.key}"
         missing[CAUSES.name] = what if warehouse.exists(CAUSES.name, interval) else _what_to_do(interval)
     return replace(report, missing=missing)
 

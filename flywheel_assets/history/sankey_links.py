@@ -23,10 +23,10 @@ FOLDED = "flywheel.folded"
 CONSERVATION = Check("conservation", "The links carry the users of all transitions.", blocking=True)
 FORWARD = Check(
     "forward",
-    "Every link leads from the previous interval to this one, and no two alike: no cycle, no self-loop.",
+    "Every link leads from the previous interval to this one, and none is repeated: no cycle, no self-loop.",
     blocking=True,
 )
-FEW = Check("few_links", f"At most {MOST_LINKS} links an interval.", blocking=True)
+FEW = Check("few_links", f"At most {MOST_LINKS} links per interval.", blocking=True)
 CHECKS = (CONSERVATION, FORWARD, FEW)
 
 
@@ -36,10 +36,10 @@ TABLE = Table(
     "label_transitions as links of a Sankey chart; nodes carry their interval, so that no cycle can arise.",
     (label_transitions.TABLE,),
     (
-        Column("source", "string", "Node the users come from, as in I11 Passive; I11 Other of folded links."),
-        Column("target", "string", "Node the users go to, as in I12 Engaged; I12 Other of folded links."),
+        Column("source", "string", "Node the users come from, as in I11 Passive; I11 Other for folded links."),
+        Column("target", "string", "Node the users go to, as in I12 Engaged; I12 Other for folded links."),
         Column("User_Count", "int64", "Users on this link."),
-        Column("share", "float64", "Of the source's users, those of folded links included; 1 of I11 Other."),
+        Column("share", "float64", "Share of the source's users, including those of folded links; 1 for I11 Other."),
         Column(
             "order",
             "int32",

@@ -33,15 +33,15 @@ CHECKS = (CONSERVATION, SAME_USERS)
 TABLE = Table(
     "transition_causes",
     "triple of labels",
-    "label_transitions with a step in between: what the models of the previous interval say of this one. Tells "
-    "what users did from what a change of model did.",
+    "label_transitions with a step in between: what the models of the previous interval say about this one. "
+    "Separates what users did from what a change of model did.",
     (trimmed_sessions.TABLE, user_labels.TABLE),
     (
         Column("From_Label", "string", "Label in the previous interval; Absent for a user who had none."),
         Column(
             "Same_Model_Label",
             "string",
-            "Label in this interval by the models that labelled the previous one; Absent as To_Label is.",
+            "Label in this interval by the models that labelled the previous one; Absent where To_Label is.",
         ),
         Column("To_Label", "string", "Label in this interval; Absent for a user who has none."),
         Column("User_Count", "int64", "Users with these three labels, at least 1."),
@@ -106,7 +106,7 @@ def verdicts(causes: pd.DataFrame, now: Mapping[str, int], before: Mapping[str, 
     one_alone = (causes["Same_Model_Label"] == ABSENT) != (causes["To_Label"] == ABSENT)
     lone = int(causes[one_alone]["User_Count"].sum())
     users = int(causes[causes["To_Label"] != ABSENT]["User_Count"].sum())
-    summary = f"{users:,} users, {lone:,} of them with one of both labels alone"
+    summary = f"{users:,} users, {lone:,} of them with only one of both labels"
     return [
         conservation(causes, now, before),
         Verdict(SAME_USERS.name, lone == 0, summary, numbers={"users": users, "users_with_one_label": lone}),

@@ -14,8 +14,8 @@ from flywheel_assets.tables.verdict import Check, Verdict
 from flywheel_assets.users import label_transitions
 
 BETTER = Check("better_than_no_change", "Forecasts so far were better than no change, beyond chance (warning).")
-COVERAGE = Check("coverage", "The 90 % intervals so far held what came as often as they claim (warning).")
-BOUNDS = Check("bounds", "Every forecast lies within its interval, and no label has less than 0 users.", blocking=True)
+COVERAGE = Check("coverage", "The 90 % intervals so far held the outcome as often as they claim (warning).")
+BOUNDS = Check("bounds", "Every forecast lies within its interval, and no label has fewer than 0 users.", blocking=True)
 CHECKS = (BETTER, COVERAGE, BOUNDS)
 
 NOMINAL = 0.90
@@ -29,14 +29,14 @@ TABLE = Table(
     (
         Column("Label", "string", "The label; Absent for the users of this interval who will have none."),
         Column("Label_Order", "int32", "The label's place from worst to best, from 1; 0 for Absent."),
-        Column("User_Count", "int64", "Users with it now (Absent: who left), which is the forecast of no change."),
+        Column("User_Count", "int64", "Users with it now (Absent: users who left); also the forecast of no change."),
         Column(
             "Forecast_Users",
             "float64",
             "Expected users with it in the next interval; null before any transition.",
         ),
-        Column("Lower_Users", "float64", "Lower end of the forecast's 90 % interval; null as it is."),
-        Column("Upper_Users", "float64", "Upper end of the forecast's 90 % interval; null as it is."),
+        Column("Lower_Users", "float64", "Lower end of the forecast's 90 % interval; null where the forecast is."),
+        Column("Upper_Users", "float64", "Upper end of the forecast's 90 % interval; null where the forecast is."),
         Column("Forecast_Interval", "int32", "The number of the interval that is forecast."),
         *WHEN,
     ),
@@ -88,7 +88,7 @@ def verdicts(rows: Sequence[Row], found: Backtest) -> list[Verdict]:
         if row["Forecast_Users"] is not None
         and not 0 <= row["Lower_Users"] <= row["Forecast_Users"] <= row["Upper_Users"]
     ]
-    told = f"forecasts outside of their intervals: {', '.join(wrong)}" if wrong else f"{len(rows)} forecasts"
+    told = f"forecasts outside their intervals: {', '.join(wrong)}" if wrong else f"{len(rows)} forecasts"
     return [
         Verdict(BETTER.name, found.better or not found.forecasts, first, "WARN", tested),
         Verdict(

@@ -102,7 +102,7 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         job_name=LABELS_JOB,
         minimum_interval_seconds=sensors.TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Runs an interval, up to its export, when parquet of it has landed and it is closed.",
+        description="Runs an interval up to its export, once parquet for it has landed and it is closed.",
     )
     def landing_sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         end_abandoned_runs(context.instance)

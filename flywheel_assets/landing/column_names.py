@@ -28,12 +28,12 @@ def column_names(path: Path, ours: Sequence[str]) -> dict[str, str]:
     for theirs, name in names.items():
         if name not in ours:
             raise SettingsError(
-                f"{path} maps {theirs!r} to {name!r}, which is no column of ours{nearest(name, ours)}; "
+                f"{path} maps {theirs!r} to {name!r}, which is not one of our columns{nearest(name, ours)}; "
                 f"there are: {', '.join(ours)}"
             )
     repeated = sorted({name for name in names.values() if list(names.values()).count(name) > 1})
     if repeated:
-        raise SettingsError(f"{path} maps two columns to {', '.join(map(repr, repeated))}; one can be meant")
+        raise SettingsError(f"{path} maps two columns to {', '.join(map(repr, repeated))}; expected one")
     return names
 
 

@@ -23,7 +23,7 @@ def present(folder: Path) -> list[FileIdentity]:
             "FLYWHEEL_LANDING_DIR to where they are"
         ) from None
     except OSError as error:
-        raise LandingError(f"the landing folder {folder} cannot be listed: {reason(error)}; let it be read") from None
+        raise LandingError(f"the landing folder {folder} cannot be listed: {reason(error)}; make it readable") from None
     found = []
     for entry in entries:
         if entry.name.lower().endswith(".parquet"):
@@ -51,7 +51,7 @@ def damage(path: Path) -> str | None:
 def unreadable(path: str, error: Exception) -> str:
     """What to tell of a file whose footer or ids could not be read."""
     if isinstance(error, OSError) and error.errno:
-        return f"{path} cannot be opened: {reason(error)}; let it be read, or remove it"
+        return f"{path} cannot be opened: {reason(error)}; make it readable, or remove it"
     return f"{path} is not readable as parquet: {reason(error)}; replace or remove it"
 
 

@@ -90,9 +90,9 @@ class Landing:
 
     def _unwritable(self, error: Exception) -> SettingsError:
         return SettingsError(
-            f"FLYWHEEL_WAREHOUSE_DIR is {self._warehouse.folder}, where what landed could not be written: "
-            f"{landing_files.reason(error)}; see that there is room and permission to write, and run again (what was "
-            "there is as it was)"
+            f"FLYWHEEL_WAREHOUSE_DIR is {self._warehouse.folder}, where landed sessions could not be written: "
+            f"{landing_files.reason(error)}; make sure that there is space and permission to write, and run again "
+            "(existing files are unchanged)"
         )
 
     def verify(self, files: Sequence[LandedFile]) -> None:

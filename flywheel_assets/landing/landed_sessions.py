@@ -29,13 +29,13 @@ VOLUME_INTERVALS = 6
 """Volume is held against the median of at most this many intervals before."""
 
 CONTRACT = Check(
-    "contract", "Columns and types are the contract's, every row is valid, one row a session.", blocking=True
+    "contract", "Columns and types match the contract; every row is valid; one row per session.", blocking=True
 )
 QUARANTINE_RATE = Check("quarantine_rate", "At most 1 % of the interval's rows were invalid.")
 VOLUME = Check(
     "volume", "Between half and twice the median sessions of up to six previous intervals with data (warning)."
 )
-INTERVAL_CLOSED = Check("interval_closed", "The interval was over when it was materialized (warning).")
+INTERVAL_CLOSED = Check("interval_closed", "The interval had closed when it was materialized (warning).")
 LANDED_FILES = Check(
     "landed_files", "No landed file was set aside, and each of their rows belongs to an interval (warning)."
 )
@@ -64,7 +64,7 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
 TABLE = Table(
     "landed_sessions",
     "session",
-    "The sessions of the interval as they landed: valid rows, one a session_id. Invalid rows go to quarantine.",
+    "The sessions of the interval as they landed: valid rows, one per session_id. Invalid rows go to quarantine.",
     (LANDING,),
     LANDED,
     checks=CHECKS,
@@ -125,11 +125,11 @@ def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Colum
     faults = [*wrong]
     faults += [f"{row['invalid']:,} invalid rows"] if row["invalid"] else []
     faults += [f"{row['outside']:,} rows outside the interval"] if row["outside"] else []
-    faults += [f"{repeated:,} rows of a session that has another"] if repeated else []
+    faults += [f"{repeated:,} further rows of a session already counted"] if repeated else []
     return Verdict(
         CONTRACT.name,
         not faults,
-        "; ".join(faults) or f"{row['rows']:,} valid rows, one a session",
+        "; ".join(faults) or f"{row['rows']:,} valid rows, one per session",
         numbers={
             "rows": int(row["rows"]),
             "wrong_columns": len(wrong),

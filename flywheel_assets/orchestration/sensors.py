@@ -54,4 +54,4 @@ def new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> l
 def waiting(requests: Sequence[Request]) -> list[str]:
     """What was asked for before and came to nothing, in words."""
     keys = ", ".join(request.key for request in requests)
-    return [f"waiting for a person or for new files, because a run of it was asked for before: {keys}"] if keys else []
+    return [f"waiting for a person or new files, because a run was already requested: {keys}"] if keys else []

@@ -26,7 +26,7 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
         job_name=job,
         minimum_interval_seconds=sensors.TICK_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"Runs {called} of an interval when {' or '.join(sources)} of what it rests on is new.",
+        description=f"Runs {called} of an interval when {' or '.join(sources)} is new or changed.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:

@@ -40,7 +40,7 @@ def inventory(directory: Path, specs: Sequence[ModelSpec]) -> list[Artefact]:
         raise ArtefactError(f"{directory} lacks {', '.join(missing)}; expected {len(names)}: {', '.join(names)}")
     if (directory / MANIFEST).exists():
         raise ArtefactError(
-            f"{directory / MANIFEST} is there already; to check these artefacts type: "
+            f"{directory / MANIFEST} already exists; to check these artefacts type: "
             f"flywheel models verify {directory}; to adopt others in their place, delete the manifest first"
         )
     digests = digests_of(directory, names)
@@ -84,6 +84,6 @@ def check_probabilities(path: Path, model: Originals) -> None:
     sums = outputs.sum(axis=1)
     if not (np.isfinite(outputs).all() and outputs.min() >= 0 and np.abs(sums - 1).max() <= SUM_TOLERANCE):
         raise ArtefactError(
-            f"the outputs of {path} are no probabilities: they lie between {outputs.min():.3g} and {outputs.max():.3g} "
-            f"and sum to between {sums.min():.3g} and {sums.max():.3g}; expected a softmax layer at the end"
+            f"the outputs of {path} are not probabilities: they lie between {outputs.min():.3g} and {outputs.max():.3g}"
+            f" and sum to between {sums.min():.3g} and {sums.max():.3g}; expected a softmax layer at the end"
         )

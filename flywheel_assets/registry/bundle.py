@@ -123,7 +123,7 @@ class ModelBundle:
             raise ArtefactError(f"{directory} has no model artefacts; {_ways_out(directory)}")
         if not path.is_file():
             raise ArtefactError(
-                f"{path} is missing, so nobody has said that these artefacts are to be trusted; "
+                f"{path} is missing, so nobody has declared these artefacts trusted; "
                 f"type: flywheel models adopt {directory}"
             )
         try:
@@ -140,7 +140,7 @@ class ModelBundle:
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(
-                f"{path} is not a manifest that this version reads ({type(error).__name__}: {error}); "
+                f"{path} is not a manifest that this version can read ({type(error).__name__}: {error}); "
                 f"delete it and type: flywheel models adopt {directory}"
             ) from None
 
@@ -159,7 +159,7 @@ def check_fit(models: Iterable[ModelInfo]) -> None:
         if ABSENT in info.labels:
             raise ArtefactError(f"a label is {ABSENT!r}, which in transitions means a user without one: rename it")
         if info.spec.rows in {other.spec.rows for other in earlier.values()}:
-            raise ArtefactError(f"two models call their rows {info.spec.rows!r}; expected a noun of its own for each")
+            raise ArtefactError(f"two models call their rows {info.spec.rows!r}; expected a different noun for each")
         if info.spec.shares_of is not None:
             if info.spec.shares_of not in earlier:
                 raise ArtefactError(
@@ -177,7 +177,7 @@ def _check_shares(source: ModelInfo, info: ModelInfo) -> None:
     if pairs or both:
         one, another = pairs[0] if pairs else (min(both),) * 2
         raise ArtefactError(
-            f"the labels {one!r} and {another!r} would share the column of one probability in the export; {other} "
+            f"the labels {one!r} and {another!r} would share one probability column in the export; {other} "
             f"labels are {listed(source.labels)}, {this} labels {listed(info.labels)}: rename one, train again"
         )
     shares = dict(zip(share_features(source.labels), source.labels, strict=True))

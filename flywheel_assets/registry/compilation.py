@@ -96,7 +96,7 @@ def compiled(originals: Originals, metadata: Mapping[str, str]) -> bytes:
     except Exception as error:  # ONNX Runtime has an exception class of its own for each kind
         raise ArtefactError(
             f"the network cannot be compiled for ONNX Runtime: {error}; "
-            "expected layers that Keras exports to ONNX, as Dense, BatchNormalization or Rescaling"
+            "expected layers that Keras exports to ONNX, such as Dense, BatchNormalization or Rescaling"
         ) from None
     return content
 

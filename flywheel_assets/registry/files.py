@@ -43,7 +43,7 @@ def read_trusted(path: Path, expected: str) -> bytes:
     if actual != expected:
         raise ArtefactError(
             f"{path} ({len(content):,} bytes) has SHA-256 {actual[:12]}..., the manifest expects {expected[:12]}...: "
-            f"it was truncated or replaced. Restore it (git checkout {path}), or, if it is meant and you trust its "
-            f"source, delete {path.parent / MANIFEST} and type: flywheel models adopt {path.parent}"
+            f"it was truncated or replaced. Restore it (git checkout {path}), or, if that is intended and you trust "
+            f"its source, delete {path.parent / MANIFEST} and type: flywheel models adopt {path.parent}"
         )
     return content

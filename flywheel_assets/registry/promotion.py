@@ -187,5 +187,5 @@ def _locked(models_dir: Path) -> Iterator[None]:
             yield
     except OSError as error:
         raise ArtefactError(
-            f"the champion in {models_dir} cannot be changed: {error}; once that is mended, type the command again"
+            f"the champion in {models_dir} cannot be changed: {error}; fix that, then type the command again"
         ) from None

@@ -39,7 +39,7 @@ class Promotion:
     def interruption(self) -> str:
         """What to say while it is not complete."""
         what = "promotion of" if self.action == "promote" else "rollback to"
-        return f"the {what} {self.version} was interrupted; type it again, which completes it: {self.command}"
+        return f"the {what} {self.version} was interrupted; type it again to complete it: {self.command}"
 
 
 def read_promotions(models_dir: Path) -> list[Promotion]:
@@ -52,7 +52,7 @@ def read_promotions(models_dir: Path) -> list[Promotion]:
         return [Promotion(**{**entry, "objections": tuple(entry["objections"])}) for entry in entries]
     except (ValueError, TypeError, KeyError) as error:
         raise ArtefactError(
-            f"{path} is not a record that this version reads ({type(error).__name__}: {error}); expected a list of "
+            f"{path} is not a record that this version can read ({type(error).__name__}: {error}); expected a list of "
             "promotions. Restore it, or move it away: the champion then has no version to roll back to"
         ) from None
 

@@ -60,11 +60,11 @@ def promotable(models_dir: Path, version: str) -> ModelBundle:
 def whole(directory: Path) -> ModelBundle:
     """The bundle of a version's folder. Raises ArtefactError when that is missing, not whole, or of another version."""
     if not directory.is_dir():
-        raise ArtefactError(f"{directory} is not there, and nothing was changed; put that bundle back there")
+        raise ArtefactError(f"{directory} does not exist, and nothing was changed; put that bundle back there")
     try:
         bundle = ModelBundle.open(directory)
     except ArtefactError as error:
-        raise ArtefactError(f"{directory} is not whole, and nothing was changed: {error}") from None
+        raise ArtefactError(f"{directory} is incomplete, and nothing was changed: {error}") from None
     if bundle.version != directory.name:
         raise ArtefactError(f"{directory} holds version {bundle.version}, and nothing was changed; rename the folder")
     return bundle

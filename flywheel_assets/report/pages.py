@@ -67,8 +67,8 @@ class Pages:
                         old.unlink(missing_ok=True)
         except OSError as error:
             raise ReportError(
-                f"the report of {interval.key} could not be written to {path}: {error.strerror or error}. Nothing of "
-                f"it was kept, and no table is concerned; mend that, then: flywheel report --interval {interval.key}"
+                f"the report of {interval.key} could not be written to {path}: {error.strerror or error}. No part "
+                f"of it was kept, and no table is affected; fix that, then: flywheel report --interval {interval.key}"
             ) from None
         return path
 

@@ -107,5 +107,5 @@ def segments_in_use(warehouse: Warehouse) -> Segments:
         return Segments.from_json(report)
     except (KeyError, TypeError, ValueError) as error:
         raise SegmentsError(
-            f"{files.report_path} is no report of a fit ({error!r}): delete it and fit again, flywheel segments fit"
+            f"{files.report_path} is not the report of a fit ({error!r}): delete it and run: flywheel segments fit"
         ) from None

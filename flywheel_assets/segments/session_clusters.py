@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CONTRACT = Check(
     "contract",
-    "Columns and types are the contract's, one row a trimmed session, a cluster of the fit each, a finite distance.",
+    "Columns and types match the contract; one row per trimmed session, with its cluster and a finite distance.",
     blocking=True,
 )
 CHECKS = (CONTRACT,)
@@ -48,7 +48,7 @@ TABLE = Table(
         Column(
             "converted",
             "boolean",
-            "Whether the session has the outcome, as a lead; null without such a feature.",
+            "Whether the session has the outcome, such as a lead; null without such a feature.",
         ),
         Column("segments_version", "string", "The fit that gave the cluster."),
     ),
@@ -96,7 +96,7 @@ def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Colum
     faults = wrong_columns(schema, columns)
     faults += [f"{rows:,} rows for {trimmed:,} trimmed sessions"] if rows != trimmed else []
     repeated = rows - int(row["sessions"])
-    faults += [f"{repeated:,} rows of a session that has another"] if repeated else []
+    faults += [f"{repeated:,} further rows of a session already counted"] if repeated else []
     bad = {"unknown_clusters": "rows of a cluster that the fit doesn't have", "bad_distances": "distances not finite"}
     faults += [f"{row[name]:,} {what}" for name, what in bad.items() if row[name]]
     numbers = {name: int(row[name]) for name in ("rows", *bad)}

@@ -20,7 +20,7 @@ TABLE = Table(
         USER_ID,
         Column("interval_start", "string", "The key of the session's interval."),
         FEATURE,
-        Column("<rate>", "float64", "One feature by another, as favorites per detail view; 0 where it is 0 / 0."),
+        Column("<rate>", "float64", "A feature divided by another, such as favorites per detail view; 0 for 0 / 0."),
     ),
 )
 

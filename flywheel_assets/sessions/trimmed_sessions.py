@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 LEDGER = "flywheel.ledger"
 """The note in the table's file that holds the ledger."""
 
-SHARE_REMOVED = Check("share_removed", "No more sessions went than the quantile can explain.")
-GUARDS = Check("guards", "No guard held: every feature was trimmed by, and the interval was large enough (warning).")
+SHARE_REMOVED = Check("share_removed", "No more sessions were removed than the quantile can explain.")
+GUARDS = Check("guards", "No guard applied: no feature was skipped, and the interval was large enough (warning).")
 CHECKS = (SHARE_REMOVED, GUARDS)
 
 
@@ -41,7 +41,7 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
 TABLE = Table(
     "trimmed_sessions",
     "session",
-    "The landed sessions less the outliers: those above the trimming quantile of any feature.",
+    "The landed sessions without outliers, which lie above the trimming quantile of any feature.",
     (landed_sessions.TABLE,),
     LANDED,
     checks=CHECKS,
@@ -226,7 +226,7 @@ def guards(ledger: Ledger, least: int | None) -> Verdict:
     elif held:
         summary = f"not trimmed by {', '.join(held)}: the threshold equals the minimum"
     else:
-        summary = "every feature was trimmed by"
+        summary = "every feature was used for trimming"
     passed = not held and not ledger.too_small
     return Verdict(
         GUARDS.name, passed, summary, "WARN", {"features_guarded": len(held), "too_small": int(ledger.too_small)}

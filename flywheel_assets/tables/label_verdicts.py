@@ -102,8 +102,7 @@ def label_distribution(counts: LabelCounts, baseline: LabelCounts | None) -> Ver
         LABEL_DISTRIBUTION.name,
         not gone and not dominant,
         "; ".join(parts)
-        or f"all labels are where they were expected; the most common, {largest}, holds "
-        f"{share(counts[largest], rows):.1%}",
+        or f"all expected labels occur; the most common, {largest}, holds {share(counts[largest], rows):.1%}",
         numbers={"rows": rows, "labels_gone": len(gone), "largest_share": share(counts[largest], rows)},
         table=_comparison(counts, baseline),
     )
@@ -113,7 +112,7 @@ def drift(check: str, counts: LabelCounts, expected: LabelCounts | None, against
     """Fails at an alert: with severity WARN at moderate drift, with ERROR at major. Without rows on either side, or
     without anything to compare with, there is no verdict and it passes."""
     if expected is None:
-        return Verdict(check, True, f"{against} is not there to compare with, so there is no verdict")
+        return Verdict(check, True, f"{against} is missing, so there is no verdict")
     counts = {name: counts.get(name, 0) for name in {**counts, **expected}}  # also labels that a model no longer has
     found = compare([*counts.values()], [expected.get(name, 0) for name in counts])
     if found is None:

@@ -34,8 +34,8 @@ COMPARISON_COLUMNS = (
     Column("Level", "string", "sessions or users."),
     Column("Interval_Start", "string", "The interval's first day."),
     Column("Latest", "boolean", "Whether it is the latest closed interval; else it is one of the holdout."),
-    Column("Champion_Label", "string", "The label by the champion."),
-    Column("Candidate_Label", "string", "The label by the candidate."),
+    Column("Champion_Label", "string", "The champion's label."),
+    Column("Candidate_Label", "string", "The candidate's label."),
     Column("Count", "int64", "Sessions or users with these two labels."),
 )
 """Of model_comparison.parquet, one row per pair of labels of an interval."""
@@ -154,7 +154,7 @@ SYSTEM.assets.extend([lambda settings, partitions: trained_candidate, lambda set
 SYSTEM.job(
     TRAINING_JOB,
     dg.AssetSelection.groups("training"),
-    "Labels of a range of intervals and a candidate trained on them. The models in use stay.",
+    "Labels of a range of intervals and a candidate trained on them. The models in use stay as they are.",
 )
 
 

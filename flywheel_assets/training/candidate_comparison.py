@@ -35,7 +35,7 @@ def compare_bundles(flywheel: Flywheel, candidate: ModelBundle, champion: ModelB
         try:
             flips += _flips(flywheel, latest, old, new)
         except (ArtefactError, ValueError) as error:  # a feature that is no column, or has nulls
-            problems.append(f"nobody knows what would change in {latest.key}: {error}")
+            problems.append(f"what would change in {latest.key} is unknown: {error}")
     parts = tuple(holdout), tuple(flips), tuple(problems), tuple(notes)
     return ModelComparison(candidate.version, champion.version, *parts)
 
@@ -62,7 +62,7 @@ def promote_candidate(
         raise PromotionError(
             f"{version} stays {place}, the champion {present.version} as it is:\n"
             + "".join(f"  - {one}\n" for one in against)
-            + f"look at it: flywheel models compare {version}; promote it all the same: "
+            + f"look at it: flywheel models compare {version}; promote it anyway: "
             f'flywheel models promote {version} --force --why "..."'
         )
     return promote(models_dir, version, now, present.version, why, against, comparison.figures()), comparison

@@ -41,8 +41,8 @@ def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, 
     sessions = in_labelled_intervals(sessions, SESSION_MODEL.label)
     if sessions.empty:
         raise LabelError(
-            f"{path}: of {rows:,} rows none can be learnt from; expected session_quality_label, ids that end in a Unix "
-            f"time of an interval, and finite features. Look with: flywheel check {path}"
+            f"{path}: of {rows:,} rows, none can be learnt from; expected session_quality_label, ids that end in a "
+            f"Unix time of an interval, and finite features. Look with: flywheel check {path}"
         )
     if usable < rows:
         warn(f"{path}: {rows - usable:,} of {rows:,} rows have no interval or no usable feature")
@@ -65,7 +65,7 @@ def _read(flywheel: Flywheel, path: Path, needed: tuple[str, ...]) -> ir.Table:
     try:
         parquet_schema(path)
     except (OSError, ArrowInvalid):
-        raise LabelError(f"{path} is no parquet file; {expected}") from None
+        raise LabelError(f"{path} is not a parquet file; {expected}") from None
     try:
         table = flywheel.engine.read([path])
     except flywheel.engine.read_errors as error:

@@ -103,7 +103,7 @@ def _texts(path: Path, needed: list[str], optional: tuple[str, ...]) -> pd.DataF
         table = file.read([*needed, *(name for name in optional if name in there)])
         texts = {name: table[name].cast(pa.string()).to_pandas().astype(object) for name in table.column_names}
     except (OSError, pa.ArrowException) as error:
-        raise LabelError(f"{path} cannot be read as labels: {error}; write it again, or take it away") from None
+        raise LabelError(f"{path} cannot be read as labels: {error}; write it again, or remove it") from None
     frame = pd.DataFrame(texts, columns=[*needed[:-1], *optional, needed[-1]], dtype=object)
     for name in optional:
         frame[name] = frame[name].str.slice(0, 10) if name in texts else None

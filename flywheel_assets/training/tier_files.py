@@ -72,7 +72,7 @@ def segment_labels_in(text: str, path: str, version: str, ids: Sequence[int], or
     unknown = [name for name in clusters if name not in map(str, ids)]
     if missing or unknown:
         what = [f"lacks cluster {', '.join(missing)}"] * bool(missing) + [
-            f"has cluster {', '.join(unknown)}, which the fit has not"
+            f"has cluster {', '.join(unknown)}, which the fit does not have"
         ] * bool(unknown)
         raise LabelError(f"{path} {' and '.join(what)}: it is of other segments than {version}; {_anew(path)}")
     if found.get("segments_version") != version:

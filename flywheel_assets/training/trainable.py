@@ -22,7 +22,7 @@ def check_trainable(what: str, rows: pd.DataFrame, label: str, order: Sequence[s
         if counts.get(part, 0) < least:
             raise TrainingError(
                 f"the {part} intervals have {counts.get(part, 0):,} labelled {what}; expected {least} or more: "
-                "take a longer range, or label more"
+                "use a longer range, or label more"
             )
     unknown = sorted(set(rows[label]) - set(order))
     if unknown or len(order) < 2:
@@ -36,8 +36,8 @@ def check_trainable(what: str, rows: pd.DataFrame, label: str, order: Sequence[s
     if rare:
         raise TrainingError(
             f"too few {what} to learn from with the label {', '.join(rare)}; expected {LEAST_ROWS_A_LABEL} or more in "
-            "the training intervals, those of the users set aside for early stopping not counted: take a longer range, "
-            "or join that label with its neighbour"
+            "the training intervals, those of the users set aside for early stopping not counted: use a longer range, "
+            "or merge that label with its neighbour"
         )
     values = rows[list(features)].to_numpy(np.float64)
     if not np.isfinite(values).all():

@@ -90,7 +90,7 @@ def training_intervals(keys: Sequence[str]) -> tuple[str, ...]:
     if len(keys) < 2:
         found = f"one interval, {keys[0]}" if keys else "no interval"
         raise LabelError(
-            f"labelled sessions are in {found}; expected two or more, of which the last validates: take a longer range"
+            f"labelled sessions are in {found}; expected two or more, of which the last validates: use a longer range"
         )
     return tuple(keys[: -max(1, round(VALIDATION_SHARE * len(keys)))])
 
@@ -119,7 +119,7 @@ def _learnt(spec: ModelSpec, rows: pd.DataFrame, order: Sequence[str], training:
     if later:
         raise LabelError(
             f"no {spec.rows} labelled {', '.join(later)} in the intervals that train, {training[0]} to {training[-1]}, "
-            "only in those that validate: take a longer range, or leave those labels out"
+            "only in those that validate: use a longer range, or leave those labels out"
         )
     if len(learnt) < 2:
         found = f"all {len(rows):,} are {learnt.pop()}" if learnt else "none is labelled"

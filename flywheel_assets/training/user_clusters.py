@@ -71,7 +71,7 @@ def _propose(distributions: pd.DataFrame, orders: Orders, labelled_by: str, path
     if different < 2:
         raise LabelError(
             f"all {len(shares):,} users have the same mix of session labels, so that no clusters can be told apart; "
-            "label users of your own, or take a longer range"
+            "label users of your own, or use a longer range"
         )
     count = min(len(orders[1]), different)
     fitted = KMeans(count, n_init=10, random_state=SEED).fit(shares)

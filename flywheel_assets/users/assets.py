@@ -121,11 +121,11 @@ SYSTEM.job(
     _EVERYTHING - _TRANSITIONS,
     "From landed_sessions to enriched_export: what needs no other interval. For landing_sensor.",
 )
-SYSTEM.job(TRANSITIONS_JOB, _TRANSITIONS, "label_transitions alone, which needs two intervals. For transitions_sensor.")
+SYSTEM.job(TRANSITIONS_JOB, _TRANSITIONS, "Only label_transitions, which needs two intervals. For transitions_sensor.")
 SYSTEM.job(
     RESCORE_JOB,
     _EVERYTHING - dg.AssetSelection.assets("landed_sessions", "trimmed_sessions"),
-    "What models label, from trimmed_sessions on, and what follows. For flywheel run --rescore.",
+    "What the models label, and all that follows from it. For flywheel run --rescore.",
 )
 SYSTEM.sensors.append(
     lambda settings: table_sensor(

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
 
 
-CONSERVATION = Check("conservation", "One row a trimmed session.", blocking=True)
+CONSERVATION = Check("conservation", "One row per trimmed session.", blocking=True)
 NO_MISSING_LABEL = Check("no_missing_label", "Every session has its own label and its user's.", blocking=True)
 SAME_GENERATION = Check(
-    "same_generation", "The export and all it rests on were made from the tables that are there now (warning)."
+    "same_generation", "The export and all it rests on were made from the present tables (warning)."
 )
 CHECKS = (CONSERVATION, NO_MISSING_LABEL, SAME_GENERATION)
 
@@ -39,7 +39,7 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
 TABLE = Table(
     "enriched_export",
     "session",
-    "One file an interval for the dashboard: each session with its label, its user's label and readable times.",
+    "One file per interval for the dashboard: each session with its label, its user's label and readable times.",
     (session_predictions.TABLE, user_labels.TABLE),
     (
         SESSION_ID,

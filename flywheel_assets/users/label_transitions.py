@@ -20,7 +20,7 @@ CONSERVATION = Check(
     blocking=True,
 )
 SAME_MODEL_VERSION = Check("same_model_version", "One version of the user model labelled both intervals (warning).")
-CONTRACT = Check("contract", "The table has its dagster-pandas type: columns, dtypes and bounds.", blocking=True)
+CONTRACT = Check("contract", "The table matches its dagster-pandas type: columns, dtypes and bounds.", blocking=True)
 CHECKS = (CONSERVATION, SAME_MODEL_VERSION, CONTRACT)
 
 
@@ -33,7 +33,7 @@ TABLE = Table(
         Column("From_Label", "string", "Label in the previous interval; Absent for a user who had none."),
         Column("To_Label", "string", "Label in this interval; Absent for a user who has none."),
         Column("User_Count", "int64", "Users who made this move, at least 1."),
-        Column("From_Interval", "int32", "Number of the previous interval; null at the first with data."),
+        Column("From_Interval", "int32", "Number of the previous interval; null in the first with data."),
         INTERVAL,
         INTERVAL_DATES,
     ),

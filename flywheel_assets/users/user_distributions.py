@@ -20,7 +20,7 @@ SUM_TOLERANCE = 1e-9
 
 SHARES = Check("shares", "Each user's shares sum to 1.", blocking=True)
 CONSERVATION = Check(
-    "conservation", "The users' sessions sum to the labelled sessions, and no user is there twice.", blocking=True
+    "conservation", "The users' sessions sum to the labelled sessions, and no user occurs twice.", blocking=True
 )
 CHECKS = (SHARES, CONSERVATION)
 
@@ -73,5 +73,7 @@ def verdicts(row: Mapping[str, Any], labelled_sessions: int) -> list[Verdict]:
         CONSERVATION.name, int(row["sessions"]), labelled_sessions, "sessions here and in session_predictions"
     )
     if repeated:
-        kept = Verdict(CONSERVATION.name, False, f"{repeated:,} rows of a user who has another", numbers=kept.numbers)
+        kept = Verdict(
+            CONSERVATION.name, False, f"{repeated:,} further rows of a user already counted", numbers=kept.numbers
+        )
     return [none_of(SHARES.name, "users whose shares do not sum to 1", int(row["bad_shares"]), int(row["rows"])), kept]

@@ -30,5 +30,5 @@ def hold_to_grid(warehouse: Path, calendar: Calendar) -> None:
         raise SettingsError(
             f"{warehouse} holds intervals of {found['weeks']} weeks from {found['made_with_first_interval']}, "
             f"{found['timezone']}; the settings ask for {calendar.weeks} weeks from {calendar.first_day}, "
-            f"{calendar.timezone}: set FLYWHEEL_WAREHOUSE_DIR to another folder, or the intervals back"
+            f"{calendar.timezone}: set FLYWHEEL_WAREHOUSE_DIR to another folder, or restore the interval settings"
         )

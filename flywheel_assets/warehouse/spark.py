@@ -233,7 +233,7 @@ def _started(memory_limit: str, threads: int) -> "SparkSession":
         try:
             return builder.config(map=options).getOrCreate()
         except Exception as error:  # Py4J's, PySpark's and the system's, by what is missing
-            raise EngineError(f"Spark does not start: {str(error).strip().splitlines()[0]}") from error
+            raise EngineError(f"Spark cannot be started: {str(error).strip().splitlines()[0]}") from error
 
 
 def _write(frame: "DataFrame", schema: pa.Schema, path: Path, metadata: Mapping[str, str]) -> int:
@@ -262,7 +262,7 @@ def _refuse_unreadable(path: Path) -> None:
     """Raises EngineError for a name that Spark passes over in silence, or cannot read."""
     if path.name.startswith(("_", ".")) or ":" in str(path):
         raise EngineError(
-            f"Spark cannot read {path}: it passes over files whose names begin with _ or . and takes none with a "
+            f"Spark cannot read {path}: it skips files whose names begin with _ or . and accepts none with a "
             "colon; rename it, or set FLYWHEEL_ENGINE=duckdb"
         )
 

@@ -70,9 +70,7 @@ def test_an_interval_that_was_never_rerun_says_so(copy: Project) -> None:
     result = changes(FIRST)
 
     assert result.exit_code == 0
-    assert result.stdout == (
-        "interval 2024-01-15 (2024-01-15 - 2024-01-28): no re-run has replaced its labels, they are the first ones\n"
-    )
+    assert result.stdout == ("interval 2024-01-15 (2024-01-15 - 2024-01-28): no re-run has replaced its first labels\n")
 
 
 def test_an_interval_that_was_never_run_says_what_to_type(copy: Project) -> None:

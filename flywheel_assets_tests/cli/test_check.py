@@ -68,7 +68,7 @@ def test_a_good_file_can_land(flywheel: Type, project: Project) -> None:
     assert result.exit_code == 0
     assert re.search(r"^2024-01-15 - 2024-01-28 +1$", result.stdout, re.MULTILINE)
     assert re.search(r"^2024-01-29 - 2024-02-11, open +1$", result.stdout, re.MULTILINE)
-    assert "can land: every column that the models need is there" in result.stdout
+    assert "can land: it has every column that the models need" in result.stdout
     assert "quarantined" not in result.stdout
 
 
@@ -87,7 +87,7 @@ def test_a_file_that_cannot_land_is_exit_1_with_the_reason(flywheel: Type, proje
     result = check(flywheel, project, "a.parquet")
 
     assert result.exit_code == 1
-    assert "would be set aside whole: a.parquet has no column 'leads'" in words(result)
+    assert "the whole file would be set aside: a.parquet has no column 'leads'" in words(result)
     assert "(nearest: 'Leads')" in words(result)
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_read_is_exit_1(flywheel: Type, project: Project, 
     result = check(flywheel, project, "a.parquet")
 
     assert result.exit_code == 1
-    assert "would be set aside whole: a.parquet is not readable as parquet: " in words(result)
+    assert "the whole file would be set aside: a.parquet is not readable as parquet: " in words(result)
 
 
 def test_a_file_that_is_not_there_is_one_line(flywheel: Type, project: Project) -> None:
@@ -147,9 +147,12 @@ def test_changed_column_names_make_intervals_stale(flywheel: Type, project: Proj
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[columns]\nvisit = "sesion_id"\n', "maps 'visit' to 'sesion_id', which is no column of ours (nearest: 'ses"),
+        (
+            '[columns]\nvisit = "sesion_id"\n',
+            "maps 'visit' to 'sesion_id', which is not one of our columns (nearest: 'ses",
+        ),
         ("[columns\n", "is not TOML: "),
-        ('[columns]\na = "leads"\nb = "leads"\n', "maps two columns to 'leads'; one can be meant"),
+        ('[columns]\na = "leads"\nb = "leads"\n', "maps two columns to 'leads'; expected one"),
     ],
 )
 def test_a_mistake_in_the_names_is_one_line_of_every_command(

@@ -105,7 +105,7 @@ def test_a_run_is_a_line_an_interval_and_then_what_did_not_pass() -> None:
     lines = text(run_report(("interval", "users"), [("2024-01-01", 1500)], [PASSED, failed("shares", "2024-01-01")]))
 
     assert lines[:2] == ["interval    users", "2024-01-01  1,500"]
-    assert lines[3] == "Checks that did not pass, and what they said last"
+    assert lines[3] == "Checks that did not pass, with their latest summary"
     assert lines[-1].split() == ["failed", "user_labels.shares", "1", "2024-01-01:", "bad"]
 
 

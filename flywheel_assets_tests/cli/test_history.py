@@ -31,7 +31,7 @@ def test_the_levers_of_an_interval_are_told_after_what_they_rest_on(
     last = levers("--most", "3")
     assert last.exit_code == 0, last.output
     lines = last.stdout.splitlines()
-    assert lines[0].startswith("The forecast that this rests on: ")
+    assert lines[0].startswith("The forecast behind this: ")
     assert "no change" in lines[0]
     assert "change of Highly Engaged users" in last.stdout
     assert last.stdout == levers("--interval", LAST, "--most", "3").stdout

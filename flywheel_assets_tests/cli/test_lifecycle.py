@@ -123,7 +123,7 @@ def test_a_promotion_a_rescore_and_the_way_back(flywheel: Type, folder: Path, bu
 
     back = flywheel("models", "rollback", "--why", "it was a test")
     assert back.exit_code == 0, back.output
-    assert f"champion is {SHIPPED} again, in the place of {busy}" in back.stdout
+    assert f"champion is {SHIPPED} again, in place of {busy}" in back.stdout
     assert ModelBundle.open(folder / "models").version == SHIPPED
 
     refused = flywheel("models", "promote", busy)
@@ -140,13 +140,13 @@ def test_mistakes_are_one_line(flywheel: Type, folder: Path, busy: str) -> None:
     (folder / "models" / "candidates" / busy / ALL_FILES[0]).write_bytes(b"half")
     for arguments, says in (
         (("compare", "nope"), f"there is no candidate nope in .*there are, newest first: {busy}"),
-        (("promote", busy), f"candidates/{busy} is not whole, and nothing was changed"),
+        (("promote", busy), f"candidates/{busy} is incomplete, and nothing was changed"),
         (("rollback",), f"has had no champion before {SHIPPED} to go back to"),
     ):
         result = flywheel("models", *arguments)
         assert result.exit_code == 2
         assert re.match(f"error: .*{says}", result.stderr)
-    assert re.search(rf"^{busy} +candidate .*not whole", flywheel("models", "list").stdout, re.MULTILINE)
+    assert re.search(rf"^{busy} +candidate .*incomplete", flywheel("models", "list").stdout, re.MULTILINE)
 
 
 def test_a_models_folder_that_is_not_there_is_said_once(

@@ -59,8 +59,8 @@ def test_it_makes_what_is_missing_and_says_where_it_is(
     alone = tmp_path / "to send.html"
     again = flywheel("report", "--interval", FIRST, "--standalone", str(alone), "--open")
     assert again.exit_code == 0
-    assert "0 of 2 reports made, 2 up to date already\n" in again.stdout
-    assert f"interval {FIRST}: {folder / first}\nby itself: {alone}\n" in again.stdout
+    assert "0 of 2 reports made, 2 already up to date\n" in again.stdout
+    assert f"interval {FIRST}: {folder / first}\nstandalone: {alone}\n" in again.stdout
     assert "2 users were active in this first interval" in alone.read_text()
     assert 'src="plotly.min.js"' not in alone.read_text()
     assert opened == [(folder / first).as_uri()]
@@ -72,7 +72,7 @@ def test_where_no_browser_can_be_opened_it_says_so_and_where_the_page_is(
     monkeypatch.setattr(webbrowser, "open", lambda _: False)
     result = flywheel("report", "--open")
     path = tmp_path / "data" / "warehouse" / "reports" / f"interval_003_{GAP}_2024-02-11.html"
-    assert result.stderr.splitlines() == [f"error: no browser could be opened here; the report is there: {path}"]
+    assert result.stderr.splitlines() == [f"error: no browser could be opened here; the report is at {path}"]
     assert path.is_file()
 
 
@@ -93,13 +93,13 @@ def test_a_page_that_could_not_be_made_anew_is_told_as_of_before_and_neither_sen
     alone = tmp_path / "to send.html"
     result = flywheel("report", "--standalone", str(alone), "--open")
     assert (
-        f"interval {GAP}: could not be made; its page is of before, {written.astimezone():%Y-%m-%d %H:%M}: {page}"
+        f"interval {GAP}: could not be made; the report of {written.astimezone():%Y-%m-%d %H:%M} stays: {page}"
         in result.stdout
     )
-    assert "0 of 2 reports made, 1 up to date already, 1 could not be made" in result.stdout
+    assert "0 of 2 reports made, 1 already up to date, 1 could not be made" in result.stdout
     assert result.stderr.splitlines() == [
-        f"error: the report of {GAP} could not be made, so {alone} was not written and nothing was opened: mend what "
-        "is told above"
+        f"error: the report of {GAP} could not be made, so {alone} was not written and nothing was opened: fix the "
+        "errors above"
     ]
     assert not alone.exists()
     assert flywheel("report").exit_code == 1
@@ -124,5 +124,5 @@ def test_a_place_that_cannot_be_written_is_one_sentence(flywheel: Type, tmp_path
     assert f"{FIRST} failed: interval_report: the report of {FIRST} could not be written to" in told
     assert "no table is concerned" in told
     assert "0 of 1 report made, 1 could not be made" in told
-    assert f"interval {FIRST}: could not be made, and there is no page of before" in told
+    assert f"interval {FIRST}: could not be made, and no earlier report exists" in told
     assert "index:" not in told

@@ -140,10 +140,10 @@ def test_how_many_reports_were_made_is_counted_in_plain_words(told: Project) -> 
     (interval,) = told.intervals(LAST)
     well, partly, badly = (ReportRun(interval, (), 1.0, *said) for said in (("", True), ("no", True), ("no", False)))
     assert in_short(6, [well] * 6) == "6 of 6 reports made"
-    assert in_short(7, []) == "0 of 7 reports made, 7 up to date already"
+    assert in_short(7, []) == "0 of 7 reports made, 7 already up to date"
     assert in_short(1, [badly]) == "0 of 1 report made, 1 could not be made"
     assert in_short(4, [well, partly, badly]) == (
-        "2 of 4 reports made, 1 not in full, 1 up to date already, 1 could not be made"
+        "2 of 4 reports made, 1 incomplete, 1 already up to date, 1 could not be made"
     )
 
 

@@ -144,7 +144,7 @@ def judged(causes: pd.DataFrame, now: dict[str, int], before: dict[str, int]) ->
 def test_counts_that_sum_to_both_intervals_users_pass() -> None:
     assert judged(CAUSES, {"Passive": 7}, {"Engaged": 5}) == {
         "conservation": (True, "7 users now and 5 before, all accounted for"),
-        "same_users": (True, "7 users, 0 of them with one of both labels alone"),
+        "same_users": (True, "7 users, 0 of them with only one of both labels"),
     }
 
 
@@ -156,7 +156,7 @@ def test_a_user_whom_the_old_models_did_not_label_fails() -> None:
     causes = CAUSES.assign(Same_Model_Label=["Absent", "Absent", "Passive"])
     assert judged(causes, {"Passive": 7}, {"Engaged": 5})["same_users"] == (
         False,
-        "7 users, 3 of them with one of both labels alone",
+        "7 users, 3 of them with only one of both labels",
     )
 
 
@@ -260,7 +260,7 @@ def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their
         (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
         page = Pages(flywheel.warehouse.folder).path(interval).read_text()
     assert (run.failure.split(":")[0], run.paged) == ("transition_causes", True)
-    assert "it is not of the labels that are there now (" in page
+    assert "it rests on other labels than the present ones (" in page
     assert "As labelled, " in page
     assert "Users by the cause of their move" not in page
 

@@ -190,7 +190,7 @@ def test_a_forecast_outside_of_its_interval_fails() -> None:
     rows = [dict(row) for row in ROWS]
     rows[1]["Upper_Users"] = 0.0
     bounds = verdicts(rows, BETTER)[-1]
-    assert (bounds.passed, bounds.summary) == (False, "forecasts outside of their intervals: Passive")
+    assert (bounds.passed, bounds.summary) == (False, "forecasts outside their intervals: Passive")
 
 
 def test_before_any_transition_there_is_nothing_to_judge() -> None:

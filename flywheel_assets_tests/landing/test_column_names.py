@@ -58,10 +58,10 @@ def test_each_of_their_names_is_one_of_ours(path: Path) -> None:
     [
         (
             "sesion_id",
-            "which is no column of ours (nearest: 'session_id'); there are: session_id, user_id, leads, shares",
+            "which is not one of our columns (nearest: 'session_id'); there are: session_id, user_id, leads, shares",
         ),
-        ("Leads", "which is no column of ours (nearest: 'leads'); there are: "),
-        ("zzz", "which is no column of ours; there are: "),
+        ("Leads", "which is not one of our columns (nearest: 'leads'); there are: "),
+        ("zzz", "which is not one of our columns; there are: "),
     ],
 )
 def test_a_typo_names_the_nearest_column(path: Path, name: str, said: str) -> None:
@@ -81,7 +81,7 @@ def test_a_typo_names_the_nearest_column(path: Path, name: str, said: str) -> No
         (b'visit = "session_id"\n', "needs one table, [columns], of lines like visit = "),
         (b"[columns]\nvisit = 1\n", "needs one table, [columns], of lines like visit = "),
         (b'[columns]\nvisit = "leads"\n[other]\n', "needs one table, [columns], of lines like visit = "),
-        (b'[columns]\na = "leads"\nb = "leads"\n', "maps two columns to 'leads'; one can be meant"),
+        (b'[columns]\na = "leads"\nb = "leads"\n', "maps two columns to 'leads'; expected one"),
     ],
 )
 def test_a_file_that_is_not_so_written_is_an_error_that_names_it(path: Path, text: bytes, said: str) -> None:

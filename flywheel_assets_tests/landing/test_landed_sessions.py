@@ -236,7 +236,7 @@ def test_figures_of_an_empty_table_are_0(engine: DuckDBEngine) -> None:
 
 def test_the_contract_is_kept_by_valid_rows_of_its_columns() -> None:
     judged = landed.contract(GOOD, ibis.schema(SCHEMA), CONTRACT)
-    assert (judged.passed, judged.severity, judged.summary) == (True, "ERROR", "3 valid rows, one a session")
+    assert (judged.passed, judged.severity, judged.summary) == (True, "ERROR", "3 valid rows, one per session")
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_the_contract_is_kept_by_valid_rows_of_its_columns() -> None:
     [
         ({"invalid": 1}, "1 invalid rows"),
         ({"outside": 2}, "2 rows outside the interval"),
-        ({"sessions": 2}, "1 rows of a session that has another"),
+        ({"sessions": 2}, "1 further rows of a session already counted"),
     ],
 )
 def test_the_contract_is_broken_by_a_row(fault: dict[str, int], says: str) -> None:

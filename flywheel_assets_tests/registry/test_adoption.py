@@ -124,7 +124,7 @@ def test_outputs_that_are_no_probabilities_are_refused(theirs: Path) -> None:
     result = adopt(theirs, "--yes", *BOTH_ORDERS)
 
     assert result.exit_code == 2
-    assert "session_quality_model.keras are no probabilities" in result.output
+    assert "session_quality_model.keras are not probabilities" in result.output
     assert "expected a softmax layer" in result.output
     assert not (theirs / MANIFEST).exists()
 

@@ -105,7 +105,7 @@ def test_an_artefact_of_another_training_is_refused(models_dir: Path, tmp_path: 
 def test_a_manifest_that_is_none_is_refused(models_dir: Path, content: str) -> None:
     (models_dir / MANIFEST).write_text(content)
 
-    with pytest.raises(ArtefactError, match=r"is not a manifest that this version reads .*flywheel models adopt"):
+    with pytest.raises(ArtefactError, match=r"is not a manifest that this version can read .*flywheel models adopt"):
         ModelBundle.open(models_dir)
 
 

@@ -275,7 +275,7 @@ def test_a_half_written_candidate_is_refused_and_the_champion_untouched(
     path = models / "candidates" / a / damage
     path.unlink() if how == "missing" else path.write_bytes(path.read_bytes()[:-20])
 
-    with pytest.raises(ArtefactError, match=rf"candidates/{a} is not whole, and nothing was changed: .*{damage}"):
+    with pytest.raises(ArtefactError, match=rf"candidates/{a} is incomplete, and nothing was changed: .*{damage}"):
         promote(models, a, NOW, first)
     assert (digests_of(models, ALL_FILES), read_promotions(models)) == (before, [])
 
@@ -380,7 +380,7 @@ def test_a_candidate_that_is_the_champion_already_is_cleared_away(models: Path, 
 
 def test_a_record_that_cannot_be_read_is_named(models: Path, first: str, a: str) -> None:
     (models / RECORD).write_text(json.dumps([{"what": 1}]))
-    with pytest.raises(ArtefactError, match=r"promotions\.json is not a record that this version reads"):
+    with pytest.raises(ArtefactError, match=r"promotions\.json is not a record that this version can read"):
         promote(models, a, NOW, first)
     assert ModelBundle.open(models).version == first
 

@@ -53,7 +53,7 @@ def test_a_full_disk_leaves_the_page_and_the_index_that_were_there_and_says_so(t
             pages.write(SECOND, page, "s.js", "script", lambda index=index: index)  # type: ignore[misc]
         assert files(tmp_path) == before
         assert "the report of 2024-01-15 could not be written to" in str(raised.value)
-        assert "File too large. Nothing of it was kept, and no table is concerned" in str(raised.value)
+        assert "File too large. No part of it was kept, and no table is affected" in str(raised.value)
         assert "flywheel report --interval 2024-01-15" in str(raised.value)
 
 

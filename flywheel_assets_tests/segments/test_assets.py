@@ -236,7 +236,7 @@ def test_another_fit_makes_clusters_stale_and_its_mix_is_not_compared_with_that_
 
     drift = checks(assign(fitted, THIRD), "cluster_mix")["mix_drift"]
     assert drift.passed
-    assert "not there to compare with" in (drift.description or "")
+    assert "is missing, so there is no verdict" in (drift.description or "")
 
 
 def test_the_setting_decides_how_many_unless_the_run_does_and_what_appeared_is_named(trimmed: Project) -> None:
@@ -276,9 +276,12 @@ def test_clusters_without_a_fit_are_an_error_that_says_what_to_do(trimmed: Proje
 def test_a_report_that_is_none_is_an_error_that_names_it(trimmed: Project) -> None:
     folder(trimmed).mkdir()
     (folder(trimmed) / "model_report.json").write_text('{"features": []}')
-    with trimmed.flywheel() as flywheel, pytest.raises(SegmentsError, match=r"model_report.json is no report of a fit"):
+    with (
+        trimmed.flywheel() as flywheel,
+        pytest.raises(SegmentsError, match=r"model_report.json is not the report of a fit"),
+    ):
         segments_in_use(flywheel.warehouse)
-    assert "is no report of a fit" in said(fit(trimmed))
+    assert "is not the report of a fit" in said(fit(trimmed))
 
 
 def test_a_range_with_an_interval_that_was_not_materialized_is_an_error_that_names_it(trimmed: Project) -> None:

@@ -234,7 +234,7 @@ def test_an_empty_interval_and_quantile_1_explain_no_removal() -> None:
 
 def test_no_guard_held_passes() -> None:
     judged = guards(book_of(), 1000)
-    assert (judged.passed, judged.summary) == (True, "every feature was trimmed by")
+    assert (judged.passed, judged.summary) == (True, "every feature was used for trimming")
 
 
 def test_a_guarded_feature_warns_and_is_named() -> None:

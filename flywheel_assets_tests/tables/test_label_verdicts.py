@@ -127,7 +127,7 @@ def test_major_drift_within_noise_passes() -> None:
 def test_a_missing_baseline_passes_and_says_so() -> None:
     judged = labelled.drift("drift", {"Low": 8, "High": 2}, None, "the training baseline")
     assert judged.passed
-    assert judged.summary == "the training baseline is not there to compare with, so there is no verdict"
+    assert judged.summary == "the training baseline is missing, so there is no verdict"
     empty = labelled.drift("drift", {"Low": 8, "High": 2}, {}, "the previous interval")
     assert empty.passed
     assert empty.summary == "nothing is labelled here or in the previous interval, so there is no verdict"

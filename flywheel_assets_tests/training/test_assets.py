@@ -123,8 +123,8 @@ def test_without_a_source_it_is_the_sample_split_by_time(trained: list[dict[str,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--from", KEYS[0], "--labelled", "a.parquet"), "expected one of --from and --to, --labelled, or --out"),
-        (("--to", KEYS[0], "--out", "models"), "expected one of --from and --to, --labelled, or --out"),
+        (("--from", KEYS[0], "--labelled", "a.parquet"), "expected only one: --from and --to, or --labelled, or --out"),
+        (("--to", KEYS[0], "--out", "models"), "expected only one: --from and --to, or --labelled, or --out"),
         (("--to", KEYS[0], "--users", "200"), "--users is for simulated sessions"),
     ],
 )

@@ -246,9 +246,7 @@ def test_an_interrupted_promotion_is_completed_without_comparing_again(
         if first == second:
             assert promote_candidate(flywheel, second, "", forced=False)[0].why == "because"
         else:
-            with pytest.raises(
-                ArtefactError, match=f"type it again, which completes it: flywheel models promote {first}"
-            ):
+            with pytest.raises(ArtefactError, match=f"type it again to complete it: flywheel models promote {first}"):
                 promote_candidate(flywheel, second, "", forced=False)
 
 

@@ -323,7 +323,7 @@ def test_sessions_of_a_file_without_a_label_are_as_those_that_nobody_labelled(pr
     [
         ({"leads": None}, "has no column leads; expected session_id, user_id, .* found: "),
         ({"leads": ["a", "b", "c"]}, "has leads of string; features are numbers"),
-        ({"session_id": ["x", "y", "z"]}, "of 3 rows none can be learnt from"),
+        ({"session_id": ["x", "y", "z"]}, "of 3 rows, none can be learnt from"),
         ({"session_id": ["a.1705276800", "a.1705276800", "a.1707728400"]}, "has 1 sessions more than once"),
         ({"session_quality_label": [LOW, "Superb", LOW]}, "sessions are labelled Superb"),
         ({"session_quality_label": [LOW, LOW, LOW]}, "sessions need at least two different labels .* all 3 are Low"),
@@ -347,4 +347,4 @@ def test_a_file_that_is_none_is_an_error_in_plain_words(project: Project) -> Non
         from_file(project, path)
 
     assert str(missing.value) == f"there is no file {path}; expected a parquet file of labelled sessions"
-    assert str(other.value) == f"{path} is no parquet file; expected a parquet file of labelled sessions"
+    assert str(other.value) == f"{path} is not a parquet file; expected a parquet file of labelled sessions"

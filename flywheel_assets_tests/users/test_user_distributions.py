@@ -81,7 +81,7 @@ def test_the_users_sessions_sum_to_the_labelled_ones(engine: DuckDBEngine, label
 
 def test_a_user_who_is_there_twice_fails_though_the_sum_is_right(engine: DuckDBEngine) -> None:
     judged = verdicts(engine, 5, ("a", 3, 0.0, 1.0), ("a", 2, 1.0, 0.0))["conservation"]
-    assert (judged.passed, judged.summary) == (False, "1 rows of a user who has another")
+    assert (judged.passed, judged.summary) == (False, "1 further rows of a user already counted")
 
 
 def test_no_users_of_no_sessions_pass(engine: DuckDBEngine) -> None:

@@ -263,7 +263,7 @@ def test_a_path_through_a_parent_folder_keeps_its_rows_and_its_name(spark: Spark
 @pytest.mark.parametrize("name", ["_a.parquet", ".a.parquet", "a:b.parquet"])
 def test_a_file_that_spark_would_pass_over_is_refused(spark: SparkEngine, tmp_path: Path, name: str) -> None:
     path = written(tmp_path / name, {"n": [1]})
-    with pytest.raises(EngineError, match=r"Spark cannot read .*: it passes over .*; rename it"):
+    with pytest.raises(EngineError, match=r"Spark cannot read .*: it skips .*; rename it"):
         spark.read_landed([path])
 
 
