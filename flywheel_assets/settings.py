@@ -25,19 +25,19 @@ SETTINGS = {
     "FLYWHEEL_FIRST_INTERVAL": ("2024-01-01", "the first day of interval 1"),
     "FLYWHEEL_LAST_INTERVAL": (
         "",
-        "the last interval starts on this day or before; ten years after the first if unset",
+        "the last interval starts on or before this day; ten years after the first if unset",
     ),
     "FLYWHEEL_INTERVAL_WEEKS": ("2", "the length of an interval, in weeks"),
     "FLYWHEEL_INTERVAL_TIMEZONE": ("UTC", "the timezone whose midnights bound the intervals"),
     "FLYWHEEL_REPORTING_TIMEZONE": ("America/Phoenix", "the timezone of the wall clock in `timestamp_mst`"),
     "FLYWHEEL_SESSION_ID_PATTERN": ("", "a regular expression whose one group is the Unix time in a session id"),
     "FLYWHEEL_TRIM_QUANTILE": ("0.999", "sessions above this quantile of any feature are trimmed; 1 trims none"),
-    "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "what your files call our columns, if such a file is there"),
+    "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "the file that maps your column names to ours, if there is one"),
     "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
-    "FLYWHEEL_MAX_FLIPS": ("0.2", "the share of sessions or users whose label a promotion may change unless forced"),
-    "FLYWHEEL_SEGMENT_COUNTS": ("2-12", "how many clusters of sessions are tried"),
-    "FLYWHEEL_SEGMENT_COUNT": ("", "how many clusters there are; by the rule if unset"),
-    "FLYWHEEL_OUTCOME": ("leads", "the feature of a session whose being above 0 is a conversion"),
+    "FLYWHEEL_MAX_FLIPS": ("0.2", "the share of sessions or users whose label an unforced promotion may change"),
+    "FLYWHEEL_SEGMENT_COUNTS": ("2-12", "the numbers of session clusters to try"),
+    "FLYWHEEL_SEGMENT_COUNT": ("", "the number of clusters; chosen by the rule if unset"),
+    "FLYWHEEL_OUTCOME": ("leads", "the feature that marks a session as a conversion when above 0"),
     "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
     "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
@@ -88,7 +88,7 @@ class Settings:
         values = {**in_file, **(os.environ if environment is None else environment)}
         unknown = sorted(k for k in values if k.startswith("FLYWHEEL_") and k not in SETTINGS)
         if unknown:
-            raise SettingsError(f"{unknown[0]} is not a setting; there are: {', '.join(SETTINGS)}")
+            raise SettingsError(f"{unknown[0]} is not a setting; the settings are: {', '.join(SETTINGS)}")
         get = {name: values.get(name, "").strip() or default for name, (default, _) in SETTINGS.items()}
 
         first_day = _day("FLYWHEEL_FIRST_INTERVAL", get["FLYWHEEL_FIRST_INTERVAL"])
@@ -100,7 +100,7 @@ class Settings:
         if last_day < first_day:
             raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}, before FLYWHEEL_FIRST_INTERVAL, {first_day}")
         if last_day.year > LAST_YEAR:
-            raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}; expected a day of {LAST_YEAR} or before")
+            raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}; expected a day in {LAST_YEAR} or before")
         return cls(
             landing_dir=_path(folder, get["FLYWHEEL_LANDING_DIR"]),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
@@ -188,7 +188,7 @@ def _pattern(name: str, value: str) -> str | None:
         pc.match_substring_regex(pa.array([""]), value)  # RE2, as the engine has it
     except (re.error, pa.ArrowInvalid) as error:
         raise SettingsError(
-            f"{name} is {value!r}, not a regular expression as RE2 knows them, without lookaround: {error}"
+            f"{name} is {value!r}, not a regular expression that RE2 accepts (no lookaround): {error}"
         ) from None
     if groups != 1:
         raise SettingsError(

@@ -194,7 +194,7 @@ def test_a_last_interval_before_the_first_is_an_error_that_names_both(tmp_path: 
 
 
 def test_an_unknown_name_is_an_error_that_lists_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"FLYWHEEL_INTERVAL_DAYS is not a setting; there are: .*_WEEKS"):
+    with pytest.raises(SettingsError, match=r"FLYWHEEL_INTERVAL_DAYS is not a setting; the settings are: .*_WEEKS"):
         read(tmp_path, INTERVAL_DAYS="14")
     (tmp_path / ".env").write_text("FLYWHEEL_LANDING=x\n")
     with pytest.raises(SettingsError, match="FLYWHEEL_LANDING is not a setting"):

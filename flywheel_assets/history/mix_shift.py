@@ -112,7 +112,7 @@ def verdicts(rows: Sequence[Row]) -> list[Verdict]:
     total = sum(row["Change"] or 0.0 for row in rows)
     off = abs(total) > TOLERANCE * len(rows)
     words = f"the changes of all labels sum to {total:g}" if off else "what some labels gain others lose"
-    told = f"the changes of {len(rows)} labels are those of stayers, entrants and leavers"
+    told = f"the changes of {len(rows)} labels are the sums of stayers, entrants and leavers"
     return [
         Verdict(PARTS.name, not wrong, "; ".join(wrong) or told, numbers={"labels_wrong": len(wrong)}),
         Verdict(CHANGES.name, not off, words, numbers={"change": total}),

@@ -131,7 +131,7 @@ def verdicts(rows: Sequence[Row], users: int, interval: Interval) -> list[Verdic
         Verdict(
             FORWARD.name,
             not wrong and not twice,
-            f"{told.strip()}; {twice} there twice" if twice else told.strip(),
+            f"{told.strip()}; {twice} repeated" if twice else told.strip(),
             numbers={"links_wrong": len(wrong), "links_twice": twice},
         ),
         Verdict(FEW.name, len(rows) <= MOST_LINKS, f"{len(rows)} links", numbers={"links": len(rows)}),

@@ -44,8 +44,8 @@ CHECKS = (CONTRACT, QUARANTINE_RATE, VOLUME, INTERVAL_CLOSED, LANDED_FILES)
 LANDING = Table(
     "landing",
     "session",
-    "The folder where parquet lands: one row per session, with session_id, user_id, the model's features and whatever "
-    "else. Somebody else writes it; Flywheel only reads.",
+    "The folder where parquet lands: one row per session, with session_id, user_id, the model's features and any other "
+    "columns. Somebody else writes it; Flywheel only reads.",
     (),
     (SESSION_ID, USER_ID, FEATURE, OTHERS),
     fingerprint=lambda flywheel, interval: flywheel.index.fingerprint(interval),
@@ -163,7 +163,7 @@ def volume(rows: int, previous: Sequence[int]) -> Verdict:
     return Verdict(
         VOLUME.name,
         LOWEST_VOLUME <= rows / usual <= HIGHEST_VOLUME,
-        f"{rows:,} sessions, {rows / usual:.2f} times the median of the {len(some)} intervals before, {usual:,.0f}",
+        f"{rows:,} sessions, {rows / usual:.2f} times the median of the previous {len(some)} intervals, {usual:,.0f}",
         "WARN",
         {"rows": rows, "median_before": float(usual), "ratio": rows / usual},
     )
@@ -183,7 +183,7 @@ def landed_files(used: int, problems: Sequence[str]) -> Verdict:
     return Verdict(
         LANDED_FILES.name,
         not problems,
-        "; ".join(problems) or f"all landed files can be used, {used:,} of them for this interval",
+        "; ".join(problems) or f"all landed files can be used, {used:,} of them have sessions of this interval",
         "WARN",
         {"files_used": used, "files_with_problems": len(problems)},
     )

@@ -46,7 +46,9 @@ def end_abandoned_runs(instance: dg.DagsterInstance, now: datetime | None = None
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=list(_ON_A_PROCESS)))
     abandoned = [r.dagster_run for r in unfinished if _is_abandoned(instance, r, now or datetime.now(UTC))]
     for run in abandoned:
-        instance.report_run_failed(run, "The process of this run ended without a word; it was probably killed.")
+        instance.report_run_failed(
+            run, "The process of this run ended without reporting a result; it was probably killed."
+        )
     return [run.run_id for run in abandoned]
 
 

@@ -85,7 +85,8 @@ def centroid_sanity(segments: Segments) -> Verdict:
     return Verdict(
         CENTROID_SANITY.name,
         not faults,
-        "; ".join(faults) or f"{len(clusters)} centres apart, the smallest with {min(c.share for c in clusters):.1%}",
+        "; ".join(faults)
+        or f"{len(clusters)} distinct centres, the smallest cluster with {min(c.share for c in clusters):.1%}",
         numbers={"not_finite": len(bad), "same": len(same), "too_small": len(small)},
     )
 
@@ -99,7 +100,7 @@ def stability(segments: Segments) -> Verdict:
     return Verdict(
         STABILITY.name,
         not weak,
-        f"found again in resamples by less than {LEAST_STABILITY}: {told}" if weak else "every cluster is stable",
+        f"found again in resamples with less than {LEAST_STABILITY}: {told}" if weak else "every cluster is stable",
         "WARN",
         {"unstable": len(weak), "least": min((value for _, value in found), default=0.0)},
         table,

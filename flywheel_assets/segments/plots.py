@@ -17,8 +17,8 @@ def elbow_png(found: Sequence[Diagnostics], chosen: int, sessions: int) -> bytes
         [d.inertia / sessions for d in found],
         chosen,
         "Elbow: what more clusters explain",
-        "mean squared distance to the own centre\n(standard deviations squared)",
-        "a bend is where one more cluster begins to explain little",
+        "mean squared distance to the nearest centre\n(standard deviations squared)",
+        "at a bend, one more cluster begins to explain little",
         from_zero=True,
     )
 
@@ -29,9 +29,9 @@ def silhouette_png(found: Sequence[Diagnostics], chosen: int, sample: int) -> by
         [d.clusters for d in found],
         [d.silhouette for d in found],
         chosen,
-        "Silhouette: how well clusters are apart",
+        "Silhouette: how well separated clusters are",
         "mean silhouette, -1 to 1",
-        f"over a sample of {sample:,} sessions; more is better",
+        f"over a sample of {sample:,} sessions; higher is better",
         from_zero=False,
     )
 

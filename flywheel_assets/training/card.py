@@ -64,7 +64,7 @@ def worth(figures: ModelFigures) -> str:
     losses = f"log loss {network.evaluation.log_loss:.4f} against {best.evaluation.log_loss:.4f}, {gap} over users"
     scores = f"macro F1 {network.evaluation.macro_f1:.3f} against {best.evaluation.macro_f1:.3f}"
     if abs(best.loss_gap) <= 2 * best.gap_error:
-        return f"Network and {rival}, are no different beyond noise: {losses}; {scores}."
+        return f"Network and {rival}, do not differ beyond noise: {losses}; {scores}."
     verdict = "better" if best.loss_gap > 0 else "worse"
     return f"The network does {verdict} than the {rival}: {losses}; {scores}."
 
@@ -178,7 +178,7 @@ def _classifiers(classifiers: tuple[Measured, ...]) -> str:
         ]
         for one in classifiers
     ]
-    header = ["classifier", "accuracy, %", "macro F1", "log loss", "mean calibration error", "bytes", "µs a row"]
+    header = ["classifier", "accuracy, %", "macro F1", "log loss", "mean calibration error", "bytes", "µs per row"]
     return markdown_table(header, rows)
 
 

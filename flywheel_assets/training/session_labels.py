@@ -62,7 +62,7 @@ def own_session_labels(flywheel: Flywheel, intervals: Sequence[Interval], labels
     unknown = f"{len(labels) - len(given):,} of {len(labels):,} labelled sessions in {folder / 'sessions'} are unknown"
     where = f"from {intervals[0].key} to {intervals[-1].key} no such session is in trimmed_sessions"
     if rows.empty:
-        raise LabelError(f"{unknown}: {where}. Give the range that they are of; a session's id is matched as it is")
+        raise LabelError(f"{unknown}: {where}. Give the range that they belong to; session ids are matched exactly")
     if len(given) < len(labels):
         warn(f"{unknown}: {where}")
     source = f"a team's own labels of {counted(rows, SESSION_MODEL)}"
@@ -77,14 +77,14 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
     folder, models = flywheel.settings.labels_dir, flywheel.models
     if SegmentFiles(flywheel.warehouse).report() is None:
         raise LabelError(
-            f"nothing labels sessions: put parquet with session_id and session_quality_label into "
-            f"{folder / 'sessions'}, or make segments, which labels are proposed from: flywheel segments fit"
+            f"no session has a label: put parquet with session_id and session_quality_label into "
+            f"{folder / 'sessions'}, or fit segments, from which labels are proposed: flywheel segments fit"
         )
     segments = segments_in_use(flywheel.warehouse)
     path, order = folder / SEGMENT_LABELS, order_of_tiers(flywheel, SESSION_MODEL)
     sessions = pd.concat([_clustered(flywheel, segments, interval) for interval in intervals], ignore_index=True)
     if sessions.empty:
-        raise LabelError(f"from {intervals[0].key} to {intervals[-1].key} there are no sessions: take another range")
+        raise LabelError(f"from {intervals[0].key} to {intervals[-1].key} there are no sessions: use another range")
     found = segment_labels(sessions, models["session"].features, segments, order, path)
     sessions["session_quality_label"] = sessions["cluster"].map(found.labels)
     return Labels(

@@ -74,7 +74,7 @@ def segment_labels_in(text: str, path: str, version: str, ids: Sequence[int], or
         what = [f"lacks cluster {', '.join(missing)}"] * bool(missing) + [
             f"has cluster {', '.join(unknown)}, which the fit does not have"
         ] * bool(unknown)
-        raise LabelError(f"{path} {' and '.join(what)}: it is of other segments than {version}; {_anew(path)}")
+        raise LabelError(f"{path} {' and '.join(what)}: it belongs to other segments than {version}; {_anew(path)}")
     if found.get("segments_version") != version:
         raise LabelError(
             f"{path} is of segments {found.get('segments_version', 'of no version')}, the fit is {version}, with the "

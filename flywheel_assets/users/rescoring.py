@@ -44,7 +44,7 @@ def rescorings(flywheel: Flywheel, first: Interval | None = None, last: Interval
             whole = _other_features(flywheel, interval)
             found.append(Rescoring(interval, "interval" if whole else "rescore", because))
         elif anew and anew.number == interval.number - 1:
-            found.append(Rescoring(interval, "transitions", f"{anew.key} is labelled anew"))
+            found.append(Rescoring(interval, "transitions", f"{anew.key} is relabelled"))
         elif moved:
             found.append(Rescoring(interval, "transitions", moved))
         anew = interval if because else None
@@ -70,7 +70,7 @@ def _of_other_labels(flywheel: Flywheel, interval: Interval, tables: Sequence[Ta
         made = flywheel.warehouse.generation(table.name, interval)
         sources = flywheel.generation(table, interval).sources
         if made and any(made.sources.get(name) != digest for name, digest in sources.items()):
-            return f"{table.name} is of labels that are gone"
+            return f"{table.name} rests on labels that are gone"
     return ""
 
 

@@ -181,7 +181,7 @@ def test_a_file_that_is_set_aside_is_named_and_the_others_are_run(flywheel: Type
         ("FLYWHEEL_REPORTING_TIMEZONE", "Mars/Base", "FLYWHEEL_REPORTING_TIMEZONE is 'Mars/Base'; expected a timezone"),
         ("FLYWHEEL_FIRST_INTERVAL", "soon", "FLYWHEEL_FIRST_INTERVAL is 'soon'; expected a date"),
         ("FLYWHEEL_SESSION_ID_PATTERN", "[0-9]+", "with 0 groups; expected one"),
-        ("FLYWHEEL_WEEKS", "2", "FLYWHEEL_WEEKS is not a setting; there are: FLYWHEEL_LANDING_DIR"),
+        ("FLYWHEEL_WEEKS", "2", "FLYWHEEL_WEEKS is not a setting; the settings are: FLYWHEEL_LANDING_DIR"),
     ],
 )
 def test_a_bad_setting_is_one_line_that_says_what_to_do(

@@ -120,7 +120,7 @@ def test_a_link_that_leads_elsewhere_fails(name: str) -> None:
 
 
 def test_the_same_link_twice_fails() -> None:
-    assert "1 there twice" in failed([*rows(), rows()[0]], users=8)["forward"]
+    assert "1 repeated" in failed([*rows(), rows()[0]], users=8)["forward"]
 
 
 def test_too_many_links_fail() -> None:

@@ -141,7 +141,7 @@ def test_a_fit_that_replaces_another_is_checked_itself(fitted: Project) -> None:
     again = fit(fitted, FIRST, SECOND, clusters=2)
 
     assert report(fitted)["version"] != first
-    assert (checks(again, "cluster_centers")["centroid_sanity"].description or "").startswith("2 centres apart")
+    assert (checks(again, "cluster_centers")["centroid_sanity"].description or "").startswith("2 distinct centres")
 
 
 def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays(fitted: Project) -> None:

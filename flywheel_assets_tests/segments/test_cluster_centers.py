@@ -43,5 +43,5 @@ def test_a_cluster_found_again_by_less_than_three_quarters_warns(value: float | 
 
     assert (found.passed, found.severity) == (passed, "WARN")
     assert passed or found.summary == (
-        "found again in resamples by less than 0.75: 1 (cluster 1) 0.74; 2 (cluster 2) 0.74"
+        "found again in resamples with less than 0.75: 1 (cluster 1) 0.74; 2 (cluster 2) 0.74"
     )

@@ -64,7 +64,7 @@ def test_a_baseline_that_is_better_beyond_noise_makes_the_network_worse_though_m
 
 def test_within_two_standard_errors_they_are_no_different_and_the_noise_is_shown() -> None:
     assert worth(against(-0.0658, 0.04, 0.5534)) == (
-        "Network and better reference classifier, gradient boosting, are no different beyond noise: log loss "
+        "Network and better reference classifier, gradient boosting, do not differ beyond noise: log loss "
         "0.6192 against 0.5534, 0.0658 higher, ± 0.0800 over users; macro F1 0.556 against 0.556."
     )
 

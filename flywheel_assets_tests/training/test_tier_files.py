@@ -72,7 +72,7 @@ def test_labels_with_quotes_and_letters_of_other_alphabets_come_back() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (TEXT.replace('2 = "High"', ""), "f.toml lacks cluster 2: it is of other segments than v1; delete f.toml"),
+        (TEXT.replace('2 = "High"', ""), "f.toml lacks cluster 2: it belongs to other segments than v1; delete f.toml"),
         (TEXT + '7 = "Low"\n', "has cluster 7, which the fit does not have"),
         (TEXT.replace("5 =", "6 ="), "lacks cluster 5 and has cluster 6"),
         (TEXT.replace('"High"', '"Superb"'), "has the label Superb; expected one of Low, High"),
