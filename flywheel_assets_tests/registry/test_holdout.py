@@ -27,7 +27,7 @@ INTERVALS = ("2024-01-15", "2024-01-29")
 @pytest.fixture(scope="module")
 def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("bundles")
-    write_variant(folder / "busy", "busy", session_scale=3.0)
+    write_variant(folder / "busy", "busy", session_scale=10.0)
     write_variant(folder / "renamed", "renamed", session_labels={"High Quality": "Top Quality"})
     return {"champion": MODELS, "busy": folder / "busy", "renamed": folder / "renamed"}
 
