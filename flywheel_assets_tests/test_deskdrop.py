@@ -136,5 +136,7 @@ def test_growth_of_the_last_interval_is_that_of_sets_of_users_and_the_forecast_s
     failed = {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
     assert failed == {"better_than_no_change"}
     said = metadata(materializations(result)["transition_forecast"])
-    assert said["headline"].startswith("Not better than no change: over 24 forecasts it was off by 32.2 users a label")
+    assert said["headline"].startswith(
+        "Not better than assuming no change: over 24 forecasts it was off by 30.5 users per"
+    )
     assert said["covered"] == pytest.approx(0.90, abs=0.02)

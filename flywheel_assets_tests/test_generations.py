@@ -3,7 +3,7 @@
 import pyarrow.parquet as pq
 
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import Project, checks, sessions
+from flywheel_assets_tests.projects import TABLES, Project, checks, sessions
 
 
 def reasons(project: Project, key: str) -> dict[str, str]:
@@ -11,7 +11,7 @@ def reasons(project: Project, key: str) -> dict[str, str]:
     with project.flywheel() as flywheel:
         (interval,) = project.intervals(key)
         found = {
-            t: flywheel.stale_because(t, interval, flywheel.wanted_generation)
+            t: flywheel.stale_because(TABLES[t], interval, flywheel.wanted_generation)
             for t in ("landed_sessions", "enriched_export", "label_transitions")
             if flywheel.warehouse.exists(t, interval)
         }

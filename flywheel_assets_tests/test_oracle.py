@@ -104,8 +104,8 @@ def expected(files: dict[str, pd.DataFrame]) -> Mapping[str, Tables]:
         14,
         0.99,
         ZoneInfo("America/Denver"),
-        Classifier.load(MODELS, "session_quality_model.keras", "sessions", manifest["session"]["version"]),
-        Classifier.load(MODELS, "user_flywheel_model.keras", "users", manifest["user"]["version"]),
+        Classifier.load(MODELS, "session_quality_model.keras", "sessions", manifest["models"]["session"]["version"]),
+        Classifier.load(MODELS, "user_flywheel_model.keras", "users", manifest["models"]["user"]["version"]),
     )
 
 
