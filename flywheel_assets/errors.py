@@ -1,4 +1,4 @@
-"""Every mistake that a caller may want to handle, one class a kind. Each message says what was found, where, what was
+"""Every mistake that a caller may want to handle, one class per kind. Each message says what was found, where, what was
 expected and what to do next; the command line prints it as it is, without a traceback."""
 
 

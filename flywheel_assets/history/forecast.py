@@ -11,9 +11,9 @@ from flywheel_assets.history.moves import Moves, users_now
 from flywheel_assets.tables.labels import ABSENT
 
 HISTORY_INTERVALS = 13
-"""The transitions into so many intervals, the last ones, are pooled: half a year of two-week intervals. On twelve
-samples of 26 intervals, forecasts from 3 of them were off by 12.0 users a label on average, from 6 by 11.2, from 13 by
-10.9 and from all by 10.8, where no change was off by 11.5; on DeskDrop from 3 by 31.8, from 6 by 29.8, from 13 by 32.1
+"""The transitions into this many last intervals are pooled: half a year of two-week intervals. On twelve samples of
+26 intervals, forecasts from 3 of them were off by 12.0 users per label on average, from 6 by 11.2, from 13 by 10.9 and
+from all by 10.8, where no change was off by 11.5; on DeskDrop from 3 by 31.8, from 6 by 29.8, from 13 by 32.1
 and from all by 33.7, where no change was off by 28.9."""
 
 PRIOR_USERS = 1.0
@@ -68,7 +68,7 @@ class History:
 
 
 def probabilities(history: History) -> tuple[FloatArray, FloatArray]:
-    """``[from label, to label or, last, Absent]``: the mean of the transition probabilities and, a row a from label,
+    """``[from label, to label or, last, Absent]``: the mean of the transition probabilities and, per from label,
     the parameters' sum of the Dirichlet distribution that they have after PRIOR_USERS and these transitions."""
     pooled = history.moved.sum(axis=0)
     alphas = pooled + PRIOR_USERS / pooled.shape[1]

@@ -2,7 +2,7 @@
 
 Arithmetic on the chances that the forecast uses, not a promise: it says where a change would show, not how to bring it
 about, nor that nothing else would change with it. It is here because on samples of the world whose truth is known that
-forecast was better than no change: off by 11.9 users a label where no change was off by 13.3, in twelve samples of 26
+forecast was better than no change: off by 11.9 users per label where no change was off by 13.3, in twelve samples of 26
 intervals labelled by the shipped models (`benchmarks.forecast`)."""
 
 from dataclasses import dataclass

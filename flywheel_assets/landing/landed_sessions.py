@@ -91,7 +91,7 @@ def one_row_a_session(rows: ir.Table) -> ir.Table:
 
 
 def landed_sessions(rows: ir.Table, features: Sequence[str]) -> ir.Table:
-    """The table of the contract from valid rows, one a session: ids, features in the model's order, whatever else was
+    """The table of the contract from valid rows, one per session: ids, features in the model's order, whatever else was
     landed, then ``timestamp_unix`` and ``timestamp_utc``."""
     first = ["session_id", "user_id", *features]
     ours = {*first, FILE, ROW, PRECEDENCE, "timestamp_unix"}

@@ -1,4 +1,4 @@
-"""Runs whose process died without a word. Dagster's monitoring doesn't see them where runs are processes of this
+"""Runs whose process died without reporting it. Dagster's monitoring doesn't see them where runs are processes of this
 machine, and one that stays "started" for ever would hold its interval for ever."""
 
 import os

@@ -44,7 +44,7 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
 
 @dataclass(frozen=True)
 class TableState:
-    """What `domain.automation.table_requests` asks for, by key of an interval."""
+    """What `orchestration.requests.table_requests` asks for, by key of an interval."""
 
     wanted: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)

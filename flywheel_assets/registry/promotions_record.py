@@ -1,6 +1,6 @@
 """``promotions.json``: every change of a models folder's champion, oldest first, with when, why and on what figures.
 
-Not here: what a change does to the files (`lifecycle`)."""
+Not here: what a change does to the files (`promotion`)."""
 
 import json
 from collections.abc import Mapping, Sequence
