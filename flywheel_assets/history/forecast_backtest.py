@@ -47,7 +47,7 @@ class Backtest:
 
 
 def backtest(history: History) -> Backtest:
-    """Each interval from the third with data forecast from those before it, as it was then.
+    """Forecasts each interval, from the third with data on, from the intervals before it.
 
     A forecast's variance is that of a world whose chances stay as they are. Where the errors of earlier forecasts were
     larger, as with real users, the next is widened by their mean square in units of its variance, never narrowed:

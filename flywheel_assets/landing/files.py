@@ -13,8 +13,8 @@ from flywheel_assets.warehouse.files import FileIdentity
 
 
 def present(folder: Path) -> list[FileIdentity]:
-    """The parquet files of a folder, by name. A link that leads nowhere is one too, so that somebody is told of it.
-    Raises LandingError when there is no such folder, or none that can be listed."""
+    """The parquet files of a folder, by name. A link that leads nowhere is included, so that it gets reported. Raises
+    LandingError when the folder does not exist or cannot be listed."""
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):

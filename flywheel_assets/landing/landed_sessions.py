@@ -153,7 +153,7 @@ def quarantine_rate(quarantined: int, kept: int) -> Verdict:
 
 def volume(rows: int, previous: Sequence[int]) -> Verdict:
     """Warns when the sessions are under half or over twice the median of the ``previous`` counts (empty intervals
-    aside). Passes, and says so, when there is none."""
+    aside). Without such counts it passes, and says so."""
     some = [n for n in previous if n]
     if not some:
         return Verdict(

@@ -19,7 +19,7 @@ _LARGEST = 3.4028234e38
 
 def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.IntegerValue:
     """Unix seconds of a session's start, int64: the last run of digits in its id, exactly 10 (seconds) or 13
-    (milliseconds) long, or what the one group of ``pattern`` matches, as long. Null where there is none."""
+    (milliseconds) long, or what the one group of ``pattern`` matches, of the same length. Null without one."""
     digits = session_id.re_extract(pattern or _LAST_DIGITS, 1)
     if pattern:  # which may match anything, and a cast would round 12345.6789
         digits = digits.re_search("^[0-9]+$").ifelse(digits, "")

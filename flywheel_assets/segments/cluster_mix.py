@@ -21,7 +21,7 @@ SEGMENTS_VERSION = "flywheel.segments_version"
 SIGNIFICANCE = 0.05
 
 NOTABLE = 0.25
-"""A rate that changed by less than this part of itself is no news, however many sessions prove it."""
+"""A rate that changed by less than this part of itself is not reported, however many sessions prove it."""
 
 MIX_DRIFT = Check(
     "mix_drift",

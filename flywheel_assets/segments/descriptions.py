@@ -12,7 +12,7 @@ MANY, VERY_MANY, FEW = 0.5, 2.0, -0.5
 """Standard deviations from the mean of all sessions from which a feature is worth a word."""
 
 NONE = 0.001
-"""A centre of at most this part of the mean is told as none."""
+"""A centre of at most this part of the mean is described as none."""
 
 TRAITS = 3
 

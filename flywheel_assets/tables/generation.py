@@ -38,7 +38,7 @@ class Generation:
         return cls(value["table"], value["sources"], value["parameters"])
 
     def stale_because(self, wanted: "Generation", present: "Generation | None" = None) -> str:
-        """What differs from the generation that it would have if made now, in words; empty when nothing does.
+        """How this differs from the generation it would have if made now, in words; empty when it does not.
 
         ``present``, where ``wanted`` has its sources made anew too: the generation by the sources as they are. One that
         is still what this was made from has not changed, but would."""
