@@ -17,16 +17,16 @@ from all by 10.8, where no change was off by 11.5; on DeskDrop from 3 by 31.8, f
 and from all by 33.7, where no change was off by 28.9."""
 
 PRIOR_USERS = 1.0
-"""What is believed before any transition, in users of each label: one, spread evenly over where users can go."""
+"""The prior, in users of each label: one user, spread evenly over where users can go."""
 
 NORMAL_QUANTILE = 1.6448536269514722
-"""90 % of a normal distribution lie within so many standard deviations."""
+"""90 % of a normal distribution lies within this many standard deviations."""
 
 FloatArray = npt.NDArray[np.float64]
 
 
 class Expected(NamedTuple):
-    """Users expected, and the standard deviation of that."""
+    """Expected users, and their standard deviation."""
 
     mean: float
     deviation: float
@@ -57,12 +57,12 @@ class History:
         return cls(tuple(labels), moved, arrived, np.array(users, dtype=float))
 
     def first(self, intervals: int) -> "History":
-        """As it was after so many intervals."""
+        """The history as it was after that many intervals."""
         return History(self.labels, self.moved[:intervals], self.arrived[:intervals], self.users[:intervals])
 
     def recent(self) -> "History":
-        """The last intervals that somebody could come to with a label, as many as are pooled. At the first with data
-        everyone arrives, which says nothing of how many will."""
+        """The last intervals in which users could arrive, as many as are pooled. In the first with data everyone
+        arrives, which says nothing about later arrivals."""
         with_moves = np.flatnonzero(self.moved.sum(axis=(1, 2)))[-HISTORY_INTERVALS:]
         return History(self.labels, self.moved[with_moves], self.arrived[with_moves], self.users[with_moves])
 

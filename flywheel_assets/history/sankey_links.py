@@ -110,7 +110,7 @@ def sankey_links(
 
 
 def _unused(name: str, taken: Collection[str]) -> str:
-    """The name, with as many stars as it takes to be no label's."""
+    """The name, with as many stars as it takes to differ from every label."""
     while name in taken:
         name += "*"
     return name

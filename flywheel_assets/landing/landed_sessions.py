@@ -26,7 +26,7 @@ MADE_FROM = "flywheel.landed_files"
 HIGHEST_QUARANTINE_RATE = 0.01
 LOWEST_VOLUME, HIGHEST_VOLUME = 0.5, 2.0
 VOLUME_INTERVALS = 6
-"""Volume is held against the median of at most this many intervals before."""
+"""Volume is compared with the median of at most this many previous intervals."""
 
 CONTRACT = Check(
     "contract", "Columns and types match the contract; every row is valid; one row per session.", blocking=True
@@ -119,7 +119,7 @@ def figures(table: ir.Table, interval: Interval, minimums: Mapping[str, float]) 
 
 
 def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Column]) -> Verdict:
-    """Fails on a column missing or of another type, an invalid row, one outside the interval, a session twice."""
+    """Fails on a missing column, a wrong type, an invalid row, a row outside the interval, or a repeated session."""
     wrong = wrong_columns(schema, columns)
     repeated = int(row["rows"]) - int(row["sessions"])
     faults = [*wrong]
