@@ -25,7 +25,7 @@ from flywheel_assets.tables.generation import digest
 from flywheel_assets.tables.verdict import Verdict
 
 MOST_FILES = 500
-"""New files read in one tick; the rest goes on at the next, so that no tick takes a minute."""
+"""New files read in one tick; the rest follow at the next, so that no tick takes a minute."""
 
 SYSTEM = System("landing")
 

@@ -48,7 +48,7 @@ def inventory(directory: Path, specs: Sequence[ModelSpec]) -> list[Artefact]:
 
 
 def matching_order(labels: Sequence[str], orders: Sequence[str]) -> tuple[str, ...] | None:
-    """The one of these orders, as in `Low, Medium, High`, that has exactly these labels; None when none does."""
+    """The order, as in `Low, Medium, High`, that has exactly these labels; None when none does."""
     split = (tuple(label.strip() for label in order.split(",")) for order in orders)
     return next((order for order in split if sorted(order) == sorted(labels)), None)
 

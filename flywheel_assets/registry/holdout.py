@@ -1,5 +1,5 @@
-"""Candidate and champion on the candidate's holdout: rows whose labels are known, and which the candidate was not
-trained on; where the champion was, a remark says so."""
+"""Candidate and champion on the candidate's holdout: rows with known labels that the candidate was not trained on; if
+the champion was, a remark says so."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from flywheel_assets.registry.scorer import Scorers
 from flywheel_assets.tables.labels import share_column
 
 SEED = 1
-"""Of the draws of users: the same comparison gives the same figures twice."""
+"""The seed of the draws of users, so that the same comparison gives the same figures again."""
 
 SIMULATED = "the truth of the sample"
 """The ``source`` in a manifest's ``training`` of data whose intervals are nobody's."""
