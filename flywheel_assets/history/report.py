@@ -104,7 +104,7 @@ def is_stale(flywheel: Flywheel, interval: Interval) -> bool:
 
 
 def write_report(flywheel: Flywheel, report: Report) -> Path:
-    """Write the page, and the index with it. Raises ReportError when that cannot be."""
+    """Write the page and the index. Raises ReportError when that fails."""
     pages = Pages(flywheel.warehouse.folder)
     page = interval_report(report)
     return pages.write(report.interval, page, PLOTLY, plotly_script(), lambda: _index(flywheel, pages, report.interval))

@@ -1,4 +1,4 @@
-"""Adopting artefacts that came without a manifest: what they are, the order of their labels, and the manifest.
+"""Adopting artefacts that came without a manifest: which they are, the order of their labels, and the manifest.
 
 Whether they are trusted is the caller's question, asked between :func:`inventory`, which opens nothing, and
 :meth:`flywheel_assets.registry.originals.Originals.open`, which runs whatever code the files hold.

@@ -55,7 +55,8 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's view of its rows of the holdout: ``probabilities`` [n, C] in its order of labels, and ``labels``."""
+    """What a model predicts for its rows of the holdout: ``probabilities`` [n, C] in its order of labels, and
+    ``labels``."""
 
     rows: pd.DataFrame
     probabilities: npt.NDArray[np.float32]
@@ -118,8 +119,8 @@ def on_holdout(champion: Scorers, candidate: Scorers, holdout: Holdout) -> tuple
 
 
 def remarks(champion: ModelBundle, holdout: Holdout) -> list[str]:
-    """What a reader of the figures has to know, in a sentence each: that the champion learnt from intervals of the
-    holdout, if its manifest says so. That of an adopted bundle says nothing."""
+    """What a reader of the figures has to know, one sentence each: that the champion learnt from intervals of the
+    holdout, if its manifest says so. An adopted bundle's manifest does not say."""
     training = champion.training
     learnt = set(training.get("intervals", ())) - set(training.get("validation_intervals", ()))
     intervals = {key for table in holdout.tables.values() for key in table["interval_start"]}

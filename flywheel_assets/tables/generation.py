@@ -1,4 +1,4 @@
-"""Which generation of a table a file is: a digest of what it was made from and how, not of when.
+"""Which generation of a table a file is: a digest of what it was made from and how, but not when.
 
 The same landed files, models and settings give the same generation, so making a table again leaves what follows from it
 fresh. Stored in the footer of every file and given to Dagster as the data version.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 NOTHING = "nothing"
-"""The generation of a source that rightly isn't there: the previous interval of the first with data."""
+"""The generation of a source that is rightly missing: the interval before the first with data."""
 
 
 @dataclass(frozen=True)
