@@ -1,5 +1,5 @@
-"""Every mistake that a caller may want to handle, one class a kind. Each message says what was found, where, what was
-expected and what to do next; the command line prints it as it is, without a traceback."""
+"""Every error that a caller may want to handle, one class per kind. Each message says what was found, where, what was
+expected and what to do next; the command line prints it unchanged, without a traceback."""
 
 
 class FlywheelError(Exception):
@@ -39,12 +39,12 @@ class TrainingError(FlywheelError):
 
 
 class UnknownUserError(FlywheelError):
-    """A user is asked for who is not in the interval."""
+    """The requested user is not in the interval."""
 
 
 class SegmentsError(FlywheelError):
-    """Segments cannot be fitted to what there is, or are needed and have not been fitted."""
+    """Segments cannot be fitted to the present sessions, or are needed and have not been fitted."""
 
 
 class ReportError(FlywheelError):
-    """The page of a report cannot be written, or not be shown."""
+    """The page of a report cannot be written or shown."""

@@ -44,8 +44,7 @@ class Glance:
 
 
 class Flywheel:
-    """The parts of one process. Models are opened, and the landing folder is looked at, when first needed; from then on
-    they stay as they were."""
+    """The parts of one process. Models and the landing folder are read when first needed, and kept from then on."""
 
     def __init__(self, settings: Settings, engine: Engine, glance: Glance | None = None) -> None:
         self.settings = settings
@@ -85,7 +84,7 @@ class Flywheel:
             raise SettingsError(str(error)) from None
 
     def now(self) -> datetime:
-        """The clock. Tables and systems never read it: they are given the time."""
+        """The clock. Tables and systems never read it; they are given the time."""
         return datetime.now(UTC)
 
     @cached_property
@@ -112,7 +111,7 @@ class Flywheel:
 
     @cached_property
     def index(self) -> LandingIndex:
-        """The landing folder as it was when it was first asked for: one run sees one state of it."""
+        """The landing folder as it was when first requested: one run sees one state of it."""
         if self._glance is None:
             return self.landing.index()
         settled_before = self.now() - timedelta(seconds=self._glance.settled_seconds)
@@ -158,7 +157,7 @@ class Flywheel:
         return min(filter(None, (self.index.first_key(), kept)), default=None)
 
     def previous_with_data(self, interval: Interval) -> Interval | None:
-        """The previous interval; None when nothing landed before this one, so that there is nothing to come from."""
+        """The previous interval; None when nothing landed before this one."""
         return None if self.first_key is None or interval.key <= self.first_key else self.calendar.previous(interval)
 
     def earlier_with_data(self, interval: Interval) -> list[Interval]:
@@ -177,8 +176,8 @@ class Flywheel:
         return None if note is None else [(path, size, modified) for path, size, modified in json.loads(note)]
 
     def generation(self, table: Table, interval: Interval, digest: Digest | None = None) -> Generation:
-        """The generation that a table has if it is made now from the tables that are there. ``digest``: of each of its
-        sources, in place of :meth:`stored_digest`."""
+        """The generation that a table would have if it were made now from the present tables. ``digest``: of each of
+        its sources, in place of :meth:`stored_digest`."""
         digest = digest or self.stored_digest
         sources = {
             source.name: source.fingerprint(self, interval) if source.fingerprint else digest(source, interval)
@@ -193,7 +192,7 @@ class Flywheel:
         return Generation(table.name, sources, table.parameters(self, interval))
 
     def wanted_generation(self, table: Table, interval: Interval) -> Generation:
-        """The generation that a table has if everything it rests on is made anew too."""
+        """The generation that a table would have if everything it rests on were remade too."""
         return self.generation(table, interval, lambda t, i: self.wanted_generation(t, i).digest)
 
     def stored_digest(self, table: Table, interval: Interval) -> str:

@@ -57,7 +57,7 @@ def labelled_intervals(flywheel: Flywheel) -> list[Interval]:
 
 
 def nothing_landed(flywheel: Flywheel) -> str:
-    """Why there is nothing to run, and what to do."""
+    """Why there is nothing to run, and what to do about it."""
     problems = flywheel.index.problems()
     if not problems:
         return f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"

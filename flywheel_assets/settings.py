@@ -188,7 +188,7 @@ def _pattern(name: str, value: str) -> str | None:
         pc.match_substring_regex(pa.array([""]), value)  # RE2, as the engine has it
     except (re.error, pa.ArrowInvalid) as error:
         raise SettingsError(
-            f"{name} is {value!r}, not a regular expression that RE2 accepts (no lookaround): {error}"
+            f"{name} is {value!r}, not a regular expression that RE2 accepts, without lookaround: {error}"
         ) from None
     if groups != 1:
         raise SettingsError(

@@ -69,7 +69,7 @@ def within(files: Sequence[pd.DataFrame], start: int, end: int) -> list[pd.DataF
 
 
 def landed(files: Sequence[pd.DataFrame], features: Sequence[str]) -> pd.DataFrame:
-    """Valid rows of ``files``, the winner last, one a session, with their start."""
+    """Valid rows of ``files``, the winner last, one per session, with their start."""
     rows = pd.concat(files, ignore_index=True)
     rows["timestamp_unix"] = [start_of(session) for session in rows.session_id]
     numbers = rows[list(features)].astype("float64")

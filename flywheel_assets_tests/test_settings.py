@@ -179,7 +179,7 @@ def test_a_bad_setting_is_an_error_that_names_it_its_value_and_what_was_expected
 
 
 def test_a_last_interval_that_no_session_id_can_name_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="expected a day of 2200 or before"):
+    with pytest.raises(SettingsError, match="expected a day in 2200 or before"):
         read(tmp_path, FIRST_INTERVAL="9999-12-27")
 
 

@@ -43,7 +43,7 @@ def figure(value: Estimate | None, sign: str = "") -> str:
 
 
 def _title(words: str) -> Text:
-    """Not the table's own, which would be broken at the table's width."""
+    """A title of its own, because a table's title would be broken at the table's width."""
     return Text(words, style="bold")
 
 

@@ -14,7 +14,7 @@ from flywheel_assets.tables.labels import probability_column, share_column
 
 
 def terminal() -> Console:
-    """Where the tables go: as wide as the terminal, or 120 columns in a file or a pipe, which have no width."""
+    """Where the tables are printed: as wide as the terminal, or 120 columns in a file or a pipe."""
     return Console(width=None if sys.stdout.isatty() else 120)
 
 

@@ -16,8 +16,8 @@ from flywheel_assets.ranges import labelled_intervals
 
 @dataclass(frozen=True)
 class ReportRun:
-    """What came of making a report: ``failure`` is empty when the page and all ``tables`` were made; ``paged`` is
-    whether the page shows what is there now, which it does too where only a table could not be made."""
+    """The outcome of making a report: ``failure`` is empty when the page and all ``tables`` were made; ``paged`` is
+    whether the page is current, even if some table could not be made."""
 
     interval: Interval
     tables: Sequence[str]
@@ -27,7 +27,7 @@ class ReportRun:
 
 
 def in_short(total: int, runs: Sequence[ReportRun]) -> str:
-    """How many of so many reports were made, of the runs that it took."""
+    """How many of ``total`` reports were made, were current or failed."""
     parts = {
         "incomplete": sum(run.paged and bool(run.failure) for run in runs),
         "already up to date": total - len(runs),
@@ -38,7 +38,7 @@ def in_short(total: int, runs: Sequence[ReportRun]) -> str:
 
 
 def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Interval]:
-    """The intervals that there can be a report of, and the one asked for, by default the last.
+    """The intervals that can have a report, and the requested one, by default the last.
 
     Raises SettingsError for a key that is no interval, NotMaterializedError for one without labels, and without any."""
     intervals = labelled_intervals(flywheel)
@@ -56,8 +56,8 @@ def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Int
 def make_reports(
     flywheel: Flywheel, job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
 ) -> Iterator[ReportRun | None]:
-    """One per interval, in order: None for one whose tables of history and page are what they should be. A table that
-    cannot be made fails its run and does not stop the page, which shows what is there."""
+    """One per interval, in order: None for one whose history tables and page are up to date. A table that cannot be
+    made fails its run, but the page is still made from what exists."""
     history = [one.table for one in SYSTEM.tables.values()]
     for interval in intervals:
         tables = [t.name for t in history if flywheel.stale_because(t, interval, flywheel.generation)]

@@ -72,7 +72,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
 
 
 def run_line(run: "IntervalRun") -> tuple[object, ...]:
-    """A run as a line of RUN_COLUMNS; what a failed one did not reach is None."""
+    """A run as a line of RUN_COLUMNS; None for what a failed run did not reach."""
     states = [check.state for check in run.checks]
     return (
         run.interval.dates,

@@ -1,1 +1,1 @@
-"""What is told of a history of labels: growth, mixes, shifts, causes, forecasts, links, and the report of it."""
+"""The history of labels: growth, mixes, shifts, causes, forecasts, links, and the report on it."""

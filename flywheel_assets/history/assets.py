@@ -43,7 +43,7 @@ from flywheel_assets.warehouse.csv_writer import csv_path, write_csv
 SYSTEM = System("history")
 
 SHOWN_ROWS = 100
-"""Rows of a table that the UI shows with its materialization."""
+"""At most this many rows of a table are shown with its materialization in the UI."""
 
 
 def _growth_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
@@ -169,7 +169,7 @@ def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Fly
 
 
 def csv_copies_are_stale(flywheel: Flywheel) -> bool:
-    """Whether one is missing, or older than a file that it is of: a run may have ended between both."""
+    """Whether a copy is missing or older than a file it is made from: a run may have ended between the two."""
     for table, paths in _copied(flywheel).items():
         copy = csv_path(flywheel.warehouse, table.name)
         if not copy.is_file() or copy.stat().st_mtime_ns < max(path.stat().st_mtime_ns for path in paths):
@@ -189,7 +189,7 @@ def reported_findings(flywheel: Flywheel, interval: Interval, instance: dg.Dagst
 
 
 def interval_report(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition:
-    """The asset, partitioned as the tables that it reports."""
+    """The asset, partitioned like the tables that it reports on."""
 
     @dg.asset(
         group_name="reports",

@@ -1,4 +1,4 @@
-"""The models that labelled an interval, and how those of the previous interval label it: for `transition_causes`."""
+"""The models that labelled an interval, and how the previous interval's models label it: for `transition_causes`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -11,22 +11,22 @@ from flywheel_assets.history.moves import Moves, users_now
 from flywheel_assets.tables.labels import ABSENT
 
 HISTORY_INTERVALS = 13
-"""The transitions into so many intervals, the last ones, are pooled: half a year of two-week intervals. On twelve
-samples of 26 intervals, forecasts from 3 of them were off by 12.0 users a label on average, from 6 by 11.2, from 13 by
-10.9 and from all by 10.8, where no change was off by 11.5; on DeskDrop from 3 by 31.8, from 6 by 29.8, from 13 by 32.1
+"""The transitions into this many last intervals are pooled: half a year of two-week intervals. On twelve samples of
+26 intervals, forecasts from 3 of them were off by 12.0 users per label on average, from 6 by 11.2, from 13 by 10.9 and
+from all by 10.8, where no change was off by 11.5; on DeskDrop from 3 by 31.8, from 6 by 29.8, from 13 by 32.1
 and from all by 33.7, where no change was off by 28.9."""
 
 PRIOR_USERS = 1.0
-"""What is believed before any transition, in users of each label: one, spread evenly over where users can go."""
+"""The prior, in users of each label: one user, spread evenly over where users can go."""
 
 NORMAL_QUANTILE = 1.6448536269514722
-"""90 % of a normal distribution lie within so many standard deviations."""
+"""90 % of a normal distribution lies within this many standard deviations."""
 
 FloatArray = npt.NDArray[np.float64]
 
 
 class Expected(NamedTuple):
-    """Users expected, and the standard deviation of that."""
+    """Expected users, and their standard deviation."""
 
     mean: float
     deviation: float
@@ -57,18 +57,18 @@ class History:
         return cls(tuple(labels), moved, arrived, np.array(users, dtype=float))
 
     def first(self, intervals: int) -> "History":
-        """As it was after so many intervals."""
+        """The history as it was after that many intervals."""
         return History(self.labels, self.moved[:intervals], self.arrived[:intervals], self.users[:intervals])
 
     def recent(self) -> "History":
-        """The last intervals that somebody could come to with a label, as many as are pooled. At the first with data
-        everyone arrives, which says nothing of how many will."""
+        """The last intervals in which users could arrive, as many as are pooled. In the first with data everyone
+        arrives, which says nothing about later arrivals."""
         with_moves = np.flatnonzero(self.moved.sum(axis=(1, 2)))[-HISTORY_INTERVALS:]
         return History(self.labels, self.moved[with_moves], self.arrived[with_moves], self.users[with_moves])
 
 
 def probabilities(history: History) -> tuple[FloatArray, FloatArray]:
-    """``[from label, to label or, last, Absent]``: the mean of the transition probabilities and, a row a from label,
+    """``[from label, to label or, last, Absent]``: the mean of the transition probabilities and, per from label,
     the parameters' sum of the Dirichlet distribution that they have after PRIOR_USERS and these transitions."""
     pooled = history.moved.sum(axis=0)
     alphas = pooled + PRIOR_USERS / pooled.shape[1]

@@ -1,4 +1,4 @@
-"""How good forecasts from transitions were on the intervals that exist, against "no change"."""
+"""How good forecasts from transitions were on past intervals, compared with "no change"."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -8,13 +8,13 @@ import numpy as np
 from flywheel_assets.history.forecast import History, forecast
 
 BACKTEST = "flywheel.backtest"
-"""The note in transition_forecast that says how good it was so far."""
+"""The note in transition_forecast that says how good forecasts were so far."""
 
 CHANCE = 1.645
-"""Standard errors that a gain must be more than, to be more than chance."""
+"""How many standard errors a gain must exceed to be more than chance."""
 
 TRUST_FORECASTS = 2
-"""How many forecasts' worth of the belief that they are as uncertain as they claim."""
+"""The weight, in forecasts, of the prior belief that forecasts are as uncertain as they claim."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Backtest:
 
 
 def backtest(history: History) -> Backtest:
-    """Each interval from the third with data forecast from those before it, as it was then.
+    """Forecasts each interval, from the third with data on, from the intervals before it.
 
     A forecast's variance is that of a world whose chances stay as they are. Where the errors of earlier forecasts were
     larger, as with real users, the next is widened by their mean square in units of its variance, never narrowed:
@@ -82,7 +82,7 @@ def backtest(history: History) -> Backtest:
 
 
 def headline(found: Backtest) -> str:
-    """What to think of the forecast: first how it compares with no change, then what its intervals are worth."""
+    """How far to trust the forecast: first how it compares with no change, then how often its intervals held."""
     if found.error is None or found.no_change_error is None or found.covered is None:
         return (
             "Not yet compared with assuming no change: that takes three intervals with data.\n"

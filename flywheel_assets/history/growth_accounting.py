@@ -55,14 +55,14 @@ TABLE = Table(
 
 
 def resurrected(now: ir.Table, before: ir.Table | None, earlier: Sequence[ir.Table]) -> ir.Table:
-    """Of the users of an interval those who were away in the previous one and there in an earlier one: a row a label
+    """The users of an interval who were absent in the previous one but active in an earlier one: one row per label
     (null included), ``Label`` and ``User_Count``; no rows without any.
 
     ``now`` and ``before``: user_labels of this interval and of the previous one, None at the first with data;
-    ``earlier``: of all intervals before that one. Of ``before`` and ``earlier`` the user ids alone are read.
+    ``earlier``: of all intervals before that one. Of ``before`` and ``earlier`` only the user ids are read.
 
     An interval's users who were not there in the previous one are held in memory, and earlier ids stream past them: so
-    memory is that of one interval however long the history is, and time grows by a scan of one column an interval. With
+    memory is that of one interval however long the history, and time grows by a scan of one column per interval. With
     1 M users in each, and 1, 5, 13 and 25 intervals before the previous one: 1.0, 1.3, 1.7 and 2.7 CPU seconds, 295 MB
     each time (the whole process, on DuckDB).
     """
@@ -79,11 +79,11 @@ def resurrected(now: ir.Table, before: ir.Table | None, earlier: Sequence[ir.Tab
 def growth_accounting(
     moves: Moves, came_back: Mapping[str, int], labels: Sequence[str], interval: Interval
 ) -> list[Row]:
-    """The row of all users, then one a label, worst to best.
+    """The row of all users, then one per label, worst to best.
 
     ``moves``: those into the interval; ``came_back``: resurrected users by label, see :func:`resurrected`.
 
-    Of each row Active_Users = New_Users + Retained_Users + Resurrected_Users and Previous_Users =
+    In each row Active_Users = New_Users + Retained_Users + Resurrected_Users and Previous_Users =
     Previous_Retained_Users + Churned_Users. Retained are the users with a label in both intervals, counted under the
     one they have now; Previous_Retained are the same users, under the one they had. At the first interval with data
     everyone is new. ``Retention`` is Previous_Retained_Users / Previous_Users, null without any; ``Quick_Ratio`` is

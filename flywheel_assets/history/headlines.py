@@ -1,4 +1,4 @@
-"""Headlines: the few numbers that say how an interval went, and the intervals before it."""
+"""Headlines: the few numbers that say how an interval and those before it went."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Headline:
 
     @property
     def change(self) -> float | None:
-        """The difference to the interval before; None where either is not known."""
+        """The difference from the previous interval; None where either number is unknown."""
         return None if self.value is None or self.previous is None else self.value - self.previous
 
 
@@ -66,5 +66,5 @@ def headlines(numbers: Sequence[int], mix: Rows, growth: Rows, best: str | None)
 
 
 def with_found(order: Sequence[str], labels: Iterable[str]) -> list[str]:
-    """The labels in their order, then by name those found besides, which only an earlier model gave; without Absent."""
+    """The labels in their order, then by name those that only an earlier model gave; without Absent."""
     return [*order, *sorted(set(labels) - {*order, ABSENT})]

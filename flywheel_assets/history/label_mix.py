@@ -48,7 +48,7 @@ TABLE = Table(
 
 
 def label_mix(sessions: Mapping[str, int], users: Mapping[str, int], interval: Interval) -> list[Row]:
-    """A row a label of the session model, then one a label of the user model. ``sessions`` and ``users``: how many
+    """One row per label of the session model, then of the user model. ``sessions`` and ``users``: how many
     have each label, in the order of labels; a label that none has is there with 0. Shares of nothing are null."""
     rows = []
     for level, counts in (("sessions", sessions), ("users", users)):

@@ -1,9 +1,9 @@
 """Levers: which transition, moved a little, would change the best label the most, all else as it is.
 
 Arithmetic on the chances that the forecast uses, not a promise: it says where a change would show, not how to bring it
-about, nor that nothing else would change with it. It is here because on samples of the world whose truth is known that
-forecast was better than no change: off by 11.9 users a label where no change was off by 13.3, in twelve samples of 26
-intervals labelled by the shipped models (`benchmarks.forecast`)."""
+about, nor that nothing else would change with it. It is offered because, on samples with known truth, that forecast was
+better than no change: off by 11.9 users per label where no change was off by 13.3, in twelve samples of 26 intervals
+labelled by the shipped models (`benchmarks.forecast`)."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,8 @@ AHEAD_INTERVALS = 6
 
 @dataclass(frozen=True)
 class Lever:
-    """A transition, its chance now, and by how many users its being MOVED_BY more likely changes the best label
-    AHEAD_INTERVALS later."""
+    """A transition, its chance now, and by how many users the best label changes AHEAD_INTERVALS later when the
+    transition is MOVED_BY more likely."""
 
     from_label: str
     to_label: str

@@ -50,7 +50,7 @@ TABLE = Table(
 
 
 def mix_shift(moves: Moves, labels: Sequence[str], interval: Interval) -> list[Row]:
-    """A row a label, worst to best. ``moves``: those into the interval.
+    """One row per label, worst to best. ``moves``: those into the interval.
 
     Of N0 users before, L left; of N1 now, E came; the others, S of them, were there both times. Where a label has the
     share p0 of the stayers before and p1 of them now, pL of those who left and pE of those who came, its shares of all

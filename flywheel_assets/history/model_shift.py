@@ -9,7 +9,7 @@ from flywheel_assets.intervals import Interval
 
 
 def model_shift(causes: Iterable[Mapping[str, Any]], labels: Sequence[str], interval: Interval) -> list[Row]:
-    """A row a label, worst to best, of the rows of transition_causes of an interval.
+    """One row per label, worst to best, from the rows of transition_causes of an interval.
 
     The columns of mix_shift are those that it has where the models of before labelled both intervals: Share is by
     Same_Model_Label, Change and its parts are what users did. Besides, New_Model_Share is the share by To_Label, and

@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def moves_of(rows: Iterable[Mapping[str, Any]]) -> Moves:
-    """Of rows of label_transitions."""
+    """The moves in rows of label_transitions."""
     return {(row["From_Label"], row["To_Label"]): row["User_Count"] for row in rows}
 
 
@@ -50,7 +50,7 @@ def all_labels(order: Sequence[str], moves: Moves) -> list[str]:
 
 
 def when(interval: Interval) -> Row:
-    """The columns that say which interval a row is of."""
+    """The columns that say which interval a row belongs to."""
     return {"First_Day": interval.first_day, "Interval": interval.number, "Interval_Dates": interval.dates}
 
 

@@ -89,5 +89,5 @@ def report_index(entries: Sequence[Entry]) -> str:
 
 
 def look() -> str:
-    """A digest of all that these pages are made with: a page made with another is stale."""
+    """A digest of all code and templates behind these pages: a page made with another is stale."""
     return shell.look(__package__)

@@ -19,7 +19,7 @@ WRITTEN: Mapping[str, tuple[Callable[[float | None], str], Callable[[float | Non
     "share": (n.percent, n.signed_points, " points"),
     "ratio": (n.ratio, n.signed_ratio, ""),
 }
-"""Per unit how a value and a change are written."""
+"""How a value and a change are written, per unit."""
 
 
 def value(headline: Headline) -> str:
@@ -88,7 +88,7 @@ def _mix_table(report: Report, level: str, folding: Folding) -> Table:
 
 
 NUMBERS = "The numbers of this chart"
-"""What the closed table of a chart is called."""
+"""The title of a chart's table while it is closed."""
 
 
 def forecast(report: Report) -> Blocks:

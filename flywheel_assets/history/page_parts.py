@@ -10,7 +10,7 @@ from flywheel_assets.report.numbers import DASH, count
 
 
 def not_available(report: Report, table: str) -> Text | None:
-    """What stands in the place of what needs a table that is not there; None when it is there."""
+    """What is shown in place of content whose table is missing; None when the table exists."""
     return Text(f"Not available yet. {table}: {report.missing[table]}.", "missing") if table in report.missing else None
 
 

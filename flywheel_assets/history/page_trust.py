@@ -84,7 +84,7 @@ def models(report: Report) -> Blocks:
 
 
 def _causes(report: Report) -> Blocks:
-    """What the moves between labels come from, users by cause; where no table knows, that."""
+    """Users by the cause of their move between labels, or a note that the causes are not known."""
     if not report.causes:
         return [not_available(report, "transition_causes")]
     counts = users_by_cause(report.causes)

@@ -34,13 +34,13 @@ TOLD = (
 """Tables whose rows or notes are on the page."""
 
 OVER_TIME = (label_mix.TABLE, growth_accounting.TABLE)
-"""Those of them that the page has over all of its intervals."""
+"""The tables among these that the page shows for all of its intervals."""
 
 CAUSES = transition_causes.TABLE
 
 
 def looked_back_on(flywheel: Flywheel, interval: Interval) -> list[Interval]:
-    """The intervals that the report of one tells of, oldest first, itself last."""
+    """The intervals that the report of one covers, oldest first, itself last."""
     return [i for i in labelled_intervals(flywheel) if i.number <= interval.number][-MOST_INTERVALS:]
 
 
@@ -83,7 +83,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
 
 
 def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
-    """What the report is made from if it is made now."""
+    """What the report would be made from now."""
     intervals = looked_back_on(flywheel, interval)
     sources = {table.name: _digest(flywheel, table, [interval]) for table in (*TOLD, *LABELLED)}
     sources |= {table.name: _digest(flywheel, table, intervals) for table in OVER_TIME}
@@ -98,13 +98,13 @@ def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
 
 
 def is_stale(flywheel: Flywheel, interval: Interval) -> bool:
-    """Whether the page is missing, or made from something else than what is there."""
+    """Whether the page is missing, or made from other data than the present."""
     made = Pages(flywheel.warehouse.folder).digest(interval, GENERATION_META)
     return made != report_generation(flywheel, interval).digest
 
 
 def write_report(flywheel: Flywheel, report: Report) -> Path:
-    """Write the page, and the index with it. Raises ReportError when that cannot be."""
+    """Write the page and the index. Raises ReportError when that fails."""
     pages = Pages(flywheel.warehouse.folder)
     page = interval_report(report)
     return pages.write(report.interval, page, PLOTLY, plotly_script(), lambda: _index(flywheel, pages, report.interval))
@@ -121,7 +121,7 @@ def _rows(flywheel: Flywheel, table: Table, intervals: Sequence[Interval]) -> li
 
 
 def _versions(flywheel: Flywheel, interval: Interval) -> Mapping[str, Sequence[str]]:
-    """By model the versions that its table of the interval is of."""
+    """The version of each model that labelled its table of the interval."""
     versions = {}
     for table in LABELLED:
         made = flywheel.warehouse.generation(table.name, interval)
@@ -136,7 +136,7 @@ def _digest(flywheel: Flywheel, table: Table, intervals: Iterable[Interval]) -> 
 
 
 def _index(flywheel: Flywheel, pages: Pages, now: Interval) -> str:
-    """The index of the pages that are there and of the one that is being written."""
+    """The index of the existing pages and of the one being written."""
     there = [i for i in labelled_intervals(flywheel) if i == now or pages.exists(i)]
     mix, growth = (_rows(flywheel, table, there) for table in OVER_TIME)
     best = flywheel.models["user"].order[-1]

@@ -96,7 +96,7 @@ class Report:
 
     @property
     def users(self) -> int:
-        """Users of the interval, 0 also where nobody counted them."""
+        """Users of the interval; 0 also where they were not counted."""
         return int(sum(row["Count"] for row in self.mix_now("users")))
 
     def mix_now(self, level: str) -> list[Mapping[str, Any]]:

@@ -13,7 +13,7 @@ from flywheel_assets.tables.verdict import Check, Verdict, same_count
 from flywheel_assets.users import label_transitions
 
 MOST_LINKS = 500
-"""Rows an interval, at most: with 22 labels every pair still has its own."""
+"""At most so many rows per interval: with 22 labels every pair still has its own."""
 
 OTHER = "Other"
 
@@ -75,7 +75,7 @@ class Folded:
 def sankey_links(
     moves: Moves, labels: Sequence[str], interval: Interval, most: int = MOST_LINKS
 ) -> tuple[list[Row], Folded]:
-    """A row a link, in order, and what was folded. ``moves``: those into the interval; no users give no rows.
+    """One row per link, in order, and what was folded. ``moves``: those into the interval; no users give no rows.
 
     A node's name is its interval and label, `I11 Passive` and `I12 Passive`, so that links of several intervals chain,
     and none leads back or to itself. Of more than ``most`` pairs the smallest become one link `I11 Other` to
@@ -110,7 +110,7 @@ def sankey_links(
 
 
 def _unused(name: str, taken: Collection[str]) -> str:
-    """The name, with as many stars as it takes to be no label's."""
+    """The name, with as many stars as it takes to differ from every label."""
     while name in taken:
         name += "*"
     return name

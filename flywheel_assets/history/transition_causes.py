@@ -61,7 +61,7 @@ TABLE = Table(
 def transition_causes(
     user_labels: ir.Table, before: ir.Table | None, same_model: ir.Table | None, interval: Interval
 ) -> ir.Table:
-    """One row a triple of labels, Absent included; triples without users are left out.
+    """One row per triple of labels, Absent included; triples without users are left out.
 
     ``before``: user_labels of the previous interval, None at the first with data. ``same_model``: ``user_id`` and
     ``user_flywheel_label`` of this interval's users by the models of the previous one; None where those labelled both,

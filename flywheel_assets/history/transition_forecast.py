@@ -47,7 +47,7 @@ TABLE = Table(
 
 
 def transition_forecast(moves: Sequence[Moves], history: History, widening: float, interval: Interval) -> list[Row]:
-    """A row a label, worst to best, after that of Absent. ``moves``: into each interval from the first with data to
+    """Absent's row, then one per label, worst to best. ``moves``: into each interval from the first with data to
     ``interval``, oldest first, and ``history`` of them; before any transition the forecast is null."""
     expected = forecast(history, widening)
     now = users_now(moves[-1])

@@ -25,7 +25,7 @@ from flywheel_assets.tables.generation import digest
 from flywheel_assets.tables.verdict import Verdict
 
 MOST_FILES = 500
-"""New files read in one tick; the rest goes on at the next, so that no tick takes a minute."""
+"""New files read in one tick; the rest follow at the next, so that no tick takes a minute."""
 
 SYSTEM = System("landing")
 
@@ -62,8 +62,8 @@ def landed_sessions(step: Step) -> Made:
     missing = index.missing(flywheel.landed_from(interval) or ())
     if missing and FORGET_MISSING_TAG not in step.tags:
         raise LandingError(
-            f"{', '.join(missing)} had sessions of interval {interval.key} and is gone or can no longer be used: put it "
-            f"back, or give up those sessions: flywheel run --from {interval.key} --to {interval.key} --forget-missing"
+            f"{', '.join(missing)} had sessions of interval {interval.key} and is gone or can no longer be used: put "
+            f"it back, or give its sessions up: flywheel run --from {interval.key} --to {interval.key} --forget-missing"
         )
     files = index.of_interval(interval)
     rows = landing.read(files) if files else landing.empty(index)

@@ -14,8 +14,8 @@ from flywheel_assets.errors import SettingsError
 
 
 def column_names(path: Path, ours: Sequence[str]) -> dict[str, str]:
-    """Their name: ours, of a `columns.toml`; empty where there is no such file. ``ours``: the columns that a landed
-    file must have. Raises SettingsError for a file that is not so written, and for a name that is none of ours."""
+    """Maps their names to ours, as in `columns.toml`; empty without that file. ``ours``: the columns that a landed file
+    must have. Raises SettingsError for a file of another form, and for a name that is not one of ours."""
     if not path.is_file():
         return {}
     try:

@@ -13,8 +13,8 @@ from flywheel_assets.warehouse.files import FileIdentity
 
 
 def present(folder: Path) -> list[FileIdentity]:
-    """The parquet files of a folder, by name. A link that leads nowhere is one too, so that somebody is told of it.
-    Raises LandingError when there is no such folder, or none that can be listed."""
+    """The parquet files of a folder, by name. A link that leads nowhere is included, so that it gets reported. Raises
+    LandingError when the folder does not exist or cannot be listed."""
     try:
         entries = list(os.scandir(folder))
     except (FileNotFoundError, NotADirectoryError):
@@ -49,14 +49,14 @@ def damage(path: Path) -> str | None:
 
 
 def unreadable(path: str, error: Exception) -> str:
-    """What to tell of a file whose footer or ids could not be read."""
+    """The message about a file whose footer or ids could not be read."""
     if isinstance(error, OSError) and error.errno:
         return f"{path} cannot be opened: {reason(error)}; make it readable, or remove it"
     return f"{path} is not readable as parquet: {reason(error)}; replace or remove it"
 
 
 def reason(error: Exception) -> str:
-    """The first line of what an error says; of an error of the system only its name, as the path is known."""
+    """The first line of an error's message; for a system error only its name, since the path is known."""
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -77,8 +77,8 @@ class Landing:
 
     @contextmanager
     def unchanged(self, files: Sequence[LandedFile]) -> Iterator[None]:
-        """Where making a table of files fails, says which of them changed or is damaged, or that the warehouse cannot
-        be written, instead of what the engine made of it."""
+        """When making a table from files fails, says which file changed or is damaged, or that the warehouse cannot be
+        written, instead of the engine's own message."""
         try:
             yield
         except self._engine.read_errors as error:

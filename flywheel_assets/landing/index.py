@@ -107,12 +107,12 @@ class LandingIndex:
 
 
 def identities(files: Iterable[LandedFile]) -> list[FileIdentity]:
-    """What tells files from others, and from what stood under their names before."""
+    """What tells files from others, and from earlier files of the same name."""
     return [f.identity for f in files]
 
 
 def load(path: Path, rules: str) -> list[LandedFile]:
-    """The files of an index; none where there is no whole one, or one made under rules of another digest."""
+    """The files of an index; none where it is missing, broken, or made under rules of another digest."""
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException):  # none, or a damaged one: all that it says can be read again

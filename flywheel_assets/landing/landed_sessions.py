@@ -26,7 +26,7 @@ MADE_FROM = "flywheel.landed_files"
 HIGHEST_QUARANTINE_RATE = 0.01
 LOWEST_VOLUME, HIGHEST_VOLUME = 0.5, 2.0
 VOLUME_INTERVALS = 6
-"""Volume is held against the median of at most this many intervals before."""
+"""Volume is compared with the median of at most this many previous intervals."""
 
 CONTRACT = Check(
     "contract", "Columns and types match the contract; every row is valid; one row per session.", blocking=True
@@ -91,7 +91,7 @@ def one_row_a_session(rows: ir.Table) -> ir.Table:
 
 
 def landed_sessions(rows: ir.Table, features: Sequence[str]) -> ir.Table:
-    """The table of the contract from valid rows, one a session: ids, features in the model's order, whatever else was
+    """The table of the contract from valid rows, one per session: ids, features in the model's order, whatever else was
     landed, then ``timestamp_unix`` and ``timestamp_utc``."""
     first = ["session_id", "user_id", *features]
     ours = {*first, FILE, ROW, PRECEDENCE, "timestamp_unix"}
@@ -119,7 +119,7 @@ def figures(table: ir.Table, interval: Interval, minimums: Mapping[str, float]) 
 
 
 def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Column]) -> Verdict:
-    """Fails on a column missing or of another type, an invalid row, one outside the interval, a session twice."""
+    """Fails on a missing column, a wrong type, an invalid row, a row outside the interval, or a repeated session."""
     wrong = wrong_columns(schema, columns)
     repeated = int(row["rows"]) - int(row["sessions"])
     faults = [*wrong]
@@ -153,7 +153,7 @@ def quarantine_rate(quarantined: int, kept: int) -> Verdict:
 
 def volume(rows: int, previous: Sequence[int]) -> Verdict:
     """Warns when the sessions are under half or over twice the median of the ``previous`` counts (empty intervals
-    aside). Passes, and says so, when there is none."""
+    aside). Without such counts it passes, and says so."""
     some = [n for n in previous if n]
     if not some:
         return Verdict(

@@ -19,7 +19,7 @@ _LARGEST = 3.4028234e38
 
 def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.IntegerValue:
     """Unix seconds of a session's start, int64: the last run of digits in its id, exactly 10 (seconds) or 13
-    (milliseconds) long, or what the one group of ``pattern`` matches, as long. Null where there is none."""
+    (milliseconds) long, or what the one group of ``pattern`` matches, of the same length. Null without one."""
     digits = session_id.re_extract(pattern or _LAST_DIGITS, 1)
     if pattern:  # which may match anything, and a cast would round 12345.6789
         digits = digits.re_search("^[0-9]+$").ifelse(digits, "")
@@ -50,7 +50,7 @@ def of_interval(rows: ir.Table, interval: Interval) -> ir.Table:
 
 
 def invalid_reason(rows: ir.Table, minimums: Mapping[str, float]) -> ir.StringValue:
-    """Why a row cannot be used, the first reason that applies, as a string; null for a valid row.
+    """Why a row cannot be used: the first reason that applies, as a string; null for a valid row.
 
     ``minimums``: the least value of each feature that the model was fitted on; where that is not negative, a negative
     value is invalid."""
@@ -82,7 +82,7 @@ def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
 
 
 def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.BooleanValue, str]]:
-    """What a row can lack, never null, with the reason in words."""
+    """What can be wrong with a row, never null, with the reason in words."""
     reasons: list[tuple[ir.BooleanValue, str]] = [
         (_is_blank(rows.session_id), "session_id is null or empty"),
         (_is_blank(rows.user_id), "user_id is null or empty"),

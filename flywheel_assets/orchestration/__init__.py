@@ -1,1 +1,1 @@
-"""What is Dagster's and no system's: partitions, resources, jobs, sensors, checks, metadata, home, status, runs."""
+"""Dagster parts that belong to no single system: partitions, resources, jobs, sensors, checks, metadata, home, runs."""

@@ -11,8 +11,8 @@ from flywheel_assets.tables.contract import Table
 
 
 def last_failures(instance: dg.DagsterInstance, spine: Collection[Table]) -> dict[str, str]:
-    """Per key of an interval whose last run of the spine failed, where it failed and what it said. Runs of what stands
-    beside it, clusters, history and reports, are not among them: an interval is done without."""
+    """Per key of an interval whose last run of the spine failed, where it failed and what it said. Runs of clusters,
+    history and reports are left out: an interval is done without them."""
     last: dict[str, dg.DagsterRun] = {}
     for run in instance.get_runs():  # newest first
         key = run.tags.get(PARTITION_TAG)
@@ -22,7 +22,7 @@ def last_failures(instance: dg.DagsterInstance, spine: Collection[Table]) -> dic
 
 
 def _of_the_spine(run: dg.DagsterRun, spine: Collection[Table]) -> bool:
-    """By its job, and for one by hand of a few assets by these."""
+    """Whether a run is of the spine: judged by its job, or for a manual run of a few assets by these."""
     chosen = {key.to_user_string() for key in run.asset_selection or ()}
     return run.job_name in SPINE_JOBS or bool(chosen & {table.name for table in spine})
 

@@ -14,7 +14,7 @@ from flywheel_assets.orchestration.system import IntervalTable
 from flywheel_assets.tables.verdict import Finding
 
 MOST_RUNS = 50
-"""The latest runs of an interval that are searched for what its checks found."""
+"""How many of an interval's latest runs are searched for its check results."""
 
 
 def findings_on_record(
@@ -42,7 +42,7 @@ def findings_on_record(
 
 
 def _recorded(instance: dg.DagsterInstance, interval: Interval) -> Mapping[tuple[str, str], tuple[float, Finding]]:
-    """By table and check the time and the finding of the latest evaluation for the interval."""
+    """The time and the finding of the latest evaluation for the interval, by table and check."""
     latest: dict[tuple[str, str], tuple[float, Finding]] = {}
     for run in instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: interval.key}), limit=MOST_RUNS):  # newest first
         for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):

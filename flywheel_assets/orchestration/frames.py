@@ -15,7 +15,7 @@ _NULLABLE = {pa.int32(): pd.Int32Dtype(), pa.int64(): pd.Int64Dtype(), pa.string
 
 @cache
 def label_transitions_type(table: Table) -> dg.DagsterType:
-    """label_transitions: exactly the contract's columns, labels there, at least one user a row."""
+    """label_transitions: exactly the contract's columns, labels there, at least one user per row."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)  # all of dagster-pandas is marked so
         return create_dagster_pandas_dataframe_type(

@@ -14,7 +14,7 @@ DEFAULT_HOME = ".dagster"
 def dagster_home(folder: Path) -> Path:
     """The home, made if it is missing, with the shipped `dagster.yaml` where it has none; set in the environment.
 
-    A `dagster.yaml` that is there is left as it is."""
+    An existing `dagster.yaml` is left as it is."""
     home = Path(os.environ.get("DAGSTER_HOME") or folder / DEFAULT_HOME).resolve()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(home)

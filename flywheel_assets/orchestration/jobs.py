@@ -1,4 +1,4 @@
-"""The names of jobs, for those who start them. What a job makes is said by its system."""
+"""The names of jobs, for code that starts them. Each job's system says what it makes."""
 
 INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB, RESCORE_JOB = "interval", "labels", "transitions", "rescore"
 SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"

@@ -1,4 +1,4 @@
-"""What a materialization says about itself in the UI: numbers that Dagster plots, the path, the columns it has."""
+"""What a materialization shows in the UI: numbers that Dagster plots, the path, the columns."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def declared(table: Table) -> dict[str, Any]:
 def materialized(
     written: Written, columns: Sequence[Column], numbers: Mapping[str, float], extras: Mapping[str, Any] | None = None
 ) -> dg.MaterializeResult[None]:
-    """The result of an asset. ``columns``: the contract's, whose descriptions the written columns take over."""
+    """The result of an asset. ``columns``: the contract's, which give the written columns their descriptions."""
     descriptions = {c.name: c.description for c in columns}
     schema = dg.TableSchema(
         [
@@ -57,7 +57,7 @@ def label_numbers(counts: Mapping[str, int], baseline: Mapping[str, int] | None)
 
 
 def readable(numbers: Mapping[str, float | str]) -> dict[str, Any]:
-    """The same for a person: fractions to four digits (0.1086725 is 0.1087, and 0.0000036502 is 0.00000365)."""
+    """The numbers as people read them: fractions to four digits (0.1086725 is 0.1087, 0.0000036502 is 0.00000365)."""
     return {name: _readable(number) if isinstance(number, float) else number for name, number in numbers.items()}
 
 

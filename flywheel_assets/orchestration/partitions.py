@@ -1,4 +1,4 @@
-"""Dagster's partitions: one an interval, with the calendar's keys.
+"""Dagster's partitions: one per interval, with the calendar's keys.
 
 No cron ticks every two weeks, so the schedule is weekly and the weeks in between are excluded. Dagster then believes
 that each partition is one week long; an interval's bounds are therefore never taken from it."""

@@ -1,4 +1,4 @@
-"""Runs whose process died without a word. Dagster's monitoring doesn't see them where runs are processes of this
+"""Runs whose process died without reporting it. Dagster's monitoring doesn't see them where runs are processes of this
 machine, and one that stays "started" for ever would hold its interval for ever."""
 
 import os
@@ -16,10 +16,10 @@ PROCESS_TAG = ".dagster/flywheel_process"
 UI shows no tags that begin as this one does: it is for nobody to read."""
 
 TAGGED_AFTER = timedelta(minutes=1)
-"""A run says where it is a moment after it started; one that has not for this long was killed before it could."""
+"""A run records where it runs a moment after it starts; one that has not after this long was killed before it could."""
 
 CLOCK_STEP_SECONDS = 60
-"""When a process began is reckoned from the clock, and moves with it."""
+"""A process's start time is computed from the clock, and moves with it."""
 
 
 def this_process() -> str:
@@ -28,7 +28,7 @@ def this_process() -> str:
 
 
 def is_gone(process: str) -> bool:
-    """Whether a process of this machine has ended; False for one of another machine, of which nothing is known."""
+    """Whether a process of this machine has ended; False for one of another machine, about which nothing is known."""
     host, pid, began = process.rsplit("/", 2)
     if host != socket.gethostname():
         return False

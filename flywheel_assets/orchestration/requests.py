@@ -12,7 +12,7 @@ from flywheel_assets.warehouse.files import FileIdentity
 
 @dataclass(frozen=True)
 class Request:
-    """A run to ask for, of the interval with that key, and why, in words."""
+    """A run to request, for the interval with that key, and why, in words."""
 
     key: str
     run_key: str
@@ -25,7 +25,8 @@ def news(
     """What landed for an interval since its table was made from ``made_from``, in words; empty when nothing did.
 
     ``landed``: the files that hold sessions of the interval now; ``usable``: all files that can be used. A file that
-    vanished or can no longer be used is no news; one that was replaced is, also when none of the interval is left."""
+    vanished or can no longer be used is not news; one that was replaced is, even when no session of the interval is
+    left."""
     paths = {path for path, *_ in made_from}
     current = {identity[0]: identity for identity in usable}
     new = sorted(path for path, *_ in landed if path not in paths)

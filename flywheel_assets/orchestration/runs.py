@@ -1,4 +1,4 @@
-"""Runs of jobs in this process, as ordinary Dagster runs: what commands start, and what came of it."""
+"""Runs of jobs in this process, as ordinary Dagster runs: what commands start, and the outcome."""
 
 import re
 import time
@@ -31,7 +31,7 @@ class CheckLine(NamedTuple):
 
 @dataclass(frozen=True)
 class JobRun:
-    """What came of a run. ``failure`` is empty when it completed; ``numbers``: the metadata of each table that it
+    """The outcome of a run. ``failure`` is empty when it completed; ``numbers``: the metadata of each table that it
     made."""
 
     seconds: float
@@ -40,7 +40,7 @@ class JobRun:
     numbers: Mapping[str, Mapping[str, Any]]
 
     def number(self, table: str, name: str) -> int | None:
-        """A whole number that a table gave; None when it was not made."""
+        """A whole number from a table's metadata; None when the table was not made."""
         return int(self.numbers[table][name]) if table in self.numbers else None
 
 
@@ -60,8 +60,8 @@ def run_job(
     config: Mapping[str, Any] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> JobRun:
-    """Run a job, whole or for some of its ``tables``, for the partition ``key`` if it has any. ``of`` says in words
-    which intervals its checks are of; ``config`` is that of its assets."""
+    """Run a job, whole or for some of its ``tables``, for the partition ``key``, if any. ``of`` says in words which
+    intervals its checks cover; ``config`` is that of its assets."""
     started = time.monotonic()
     result = job.execute_in_process(
         run_config={**_QUIET, **({"ops": dict(config)} if config else {})},
@@ -104,7 +104,8 @@ def check_state(check: dg.AssetCheckEvaluation) -> State:
 
 
 def step_failure(event: dg.DagsterEvent) -> str:
-    """The step that failed and its message, from the innermost cause of its error; of our own errors the sentence."""
+    """The step that failed and its message, from the innermost cause of its error; for our own errors only the
+    sentence."""
     error = event.step_failure_data.error
     while error and error.cause:
         error = error.cause

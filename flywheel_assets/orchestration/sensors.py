@@ -13,10 +13,10 @@ from flywheel_assets.tables.contract import Table
 
 TICK_SECONDS = 15
 SETTLED_SECONDS = 10
-"""A file younger than this may still be written, and is left for the next tick."""
+"""A file younger than this may still be being written, and is left for the next tick."""
 
 MOST_REQUESTS = 20
-"""Runs asked for in one tick; the rest goes on at the next, so that no tick takes a minute."""
+"""Runs requested in one tick; the rest follow at the next, so that no tick takes a minute."""
 
 RUN_KEY_TAG = "dagster/run_key"
 
@@ -37,8 +37,8 @@ def unfinished(instance: dg.DagsterInstance) -> set[str]:
 
 
 def new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> list[dg.RunRequest]:
-    """As many as a tick may make of those that were not asked for before: Dagster would drop those, and they would
-    keep others waiting behind them."""
+    """As many requests as a tick may make, without those made before: Dagster would drop these, and they would keep
+    others waiting."""
     wanted = list(requests)
     if not wanted:
         return []
@@ -52,6 +52,6 @@ def new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> l
 
 
 def waiting(requests: Sequence[Request]) -> list[str]:
-    """What was asked for before and came to nothing, in words."""
+    """Which intervals were requested before without success, in words."""
     keys = ", ".join(request.key for request in requests)
     return [f"waiting for a person or new files, because a run was already requested: {keys}"] if keys else []

@@ -1,4 +1,4 @@
-"""A step: one table of one interval being made. What the body of an asset works with, and what it gives back."""
+"""A step: one table of one interval being made. What the body of an asset works with and returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,6 +75,6 @@ class Step:
         )
 
     def keep(self, rows: Sequence[Mapping[str, Any]], notes: Mapping[str, str] | None = None) -> Written:
-        """Make the table of a few rows that are at hand."""
+        """Make the table from a few rows in memory."""
         kept = pa.Table.from_pylist([dict(row) for row in rows], schema=self.table.schema)
         return self.flywheel.warehouse.keep(self.table.name, self.interval, kept, self.generation, notes)

@@ -23,7 +23,7 @@ Partitions = dg.TimeWindowPartitionsDefinition
 
 @dataclass(frozen=True)
 class IntervalTable:
-    """A table that is partitioned by interval, with what makes and what judges it."""
+    """A table that is partitioned by interval, with the functions that make and check it."""
 
     table: Table
     group: str
@@ -37,8 +37,8 @@ class IntervalTable:
 
 @dataclass(frozen=True)
 class System:
-    """The parts of one system; `definitions` puts those of all of them together. ``assets``, ``checks`` and ``sensors``
-    are those that no table of an interval gives."""
+    """The parts of one system; `definitions` combines those of all systems. ``assets``, ``checks`` and ``sensors`` are
+    those that do not come from a table of an interval."""
 
     name: str
     tables: dict[str, IntervalTable] = field(default_factory=dict)

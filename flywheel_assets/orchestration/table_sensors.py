@@ -1,4 +1,4 @@
-"""Sensors that keep tables up to date which are made from other tables: one shape, told which job and which tables."""
+"""Sensors that keep tables made from other tables up to date: one shape, given a job and its tables."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from flywheel_assets.tables.generation import digest_of_all
 
 def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table], called: str) -> dg.SensorDefinition:
     """Runs of a job where one of its tables is missing, or would have another generation if it were made now.
-    ``called``: what it says that there is nothing new of."""
+    ``called``: the tables' name in its messages."""
     sources = sorted({source.name for table in tables for source in table.sources if source not in tables})
 
     @dg.sensor(
@@ -44,7 +44,7 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
 
 @dataclass(frozen=True)
 class TableState:
-    """What `domain.automation.table_requests` asks for, by key of an interval."""
+    """What `orchestration.requests.table_requests` asks for, by key of an interval."""
 
     wanted: dict[str, str] = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ def table_state(flywheel: Flywheel, tables: Sequence[Table], intervals: Sequence
 
 
 def _needed(flywheel: Flywheel, tables: Iterable[Table], interval: Interval) -> Mapping[Table, set[str]]:
-    """Per source the keys of the intervals that it is needed of."""
+    """The keys of the intervals needed from each source."""
     needed: dict[Table, set[str]] = {}
     previous = flywheel.previous_with_data(interval)
     earlier = flywheel.earlier_with_data(interval)

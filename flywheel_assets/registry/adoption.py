@@ -1,4 +1,4 @@
-"""Adopting artefacts that came without a manifest: what they are, the order of their labels, and the manifest.
+"""Adopting artefacts that came without a manifest: which they are, the order of their labels, and the manifest.
 
 Whether they are trusted is the caller's question, asked between :func:`inventory`, which opens nothing, and
 :meth:`flywheel_assets.registry.originals.Originals.open`, which runs whatever code the files hold.
@@ -48,7 +48,7 @@ def inventory(directory: Path, specs: Sequence[ModelSpec]) -> list[Artefact]:
 
 
 def matching_order(labels: Sequence[str], orders: Sequence[str]) -> tuple[str, ...] | None:
-    """The one of these orders, as in `Low, Medium, High`, that has exactly these labels; None when none does."""
+    """The order, as in `Low, Medium, High`, that has exactly these labels; None when none does."""
     split = (tuple(label.strip() for label in order.split(",")) for order in orders)
     return next((order for order in split if sorted(order) == sorted(labels)), None)
 

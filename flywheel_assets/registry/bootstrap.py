@@ -13,7 +13,7 @@ RESAMPLES = 500
 CONFIDENCE = 0.95
 
 _CELLS_AT_ONCE = 2_000_000
-"""Of the matrix of how often each draw has each user: 16 MB."""
+"""The size limit of the matrix of how often each draw has each user: 16 MB."""
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,7 @@ class ModelBundle:
 
 
 def check_fit(models: Iterable[ModelInfo]) -> None:
-    """Raises ArtefactError unless each order is one of the model's labels and no two models have one noun for their
+    """Raises ArtefactError unless each order is an order of the model's labels and no two models share a noun for their
     rows. A model on the shares of another's labels needs exactly these as features, and labels that can have columns
     beside the other's in one export."""
     earlier: dict[str, ModelInfo] = {}
@@ -203,7 +203,7 @@ def write_manifest(
     training: Mapping[str, Any] | None = None,
 ) -> ModelBundle:
     """Vouches for the artefacts of these models in ``directory``, and opens the bundle. ``training`` is how they were
-    made and measured, whatever a reader may want to know of that.
+    made and measured, in whatever detail a reader may want.
 
     Raises ArtefactError when the models do not fit each other."""
     check_fit(models)

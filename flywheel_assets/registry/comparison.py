@@ -12,7 +12,7 @@ from flywheel_assets.registry.bootstrap import Estimate, estimate, resampled, su
 
 BETTER_WHEN_HIGHER = ("accuracy", "macro F1")
 METRICS = (*BETTER_WHEN_HIGHER, "log loss")
-"""Log loss is better when it is lower: probabilities are exported, and one that is as often right can give worse."""
+"""Lower log loss is better: probabilities are exported, and an equally accurate model can give worse ones."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Flips:
 
     @property
     def share(self) -> float:
-        """Of the rows those whose label would flip; 0 of none."""
+        """The share of rows whose label would flip; 0 without rows."""
         return self.flipped / self.rows if self.rows else 0.0
 
     def label_shares(self, order: Sequence[str] = ()) -> list[tuple[str, float, float]]:
@@ -105,12 +105,13 @@ class ModelComparison:
         return {**asdict(self), "flips": flips}
 
     def figures(self) -> dict[str, Any]:
-        """What a promotion rests on, for its record: the metrics, and the share of the latest interval that flips."""
+        """What a promotion rests on, for its record: the metrics, and the share of the latest interval that would
+        flip."""
         latest = {f"{one.level} of {one.interval}": one.share for one in self.flips if one.latest}
         return {"holdout": [asdict(one) for one in self.holdout], "flips": latest}
 
     def lines(self) -> Iterator[dict[str, Any]]:
-        """The flips as rows of a table: a pair of labels of an interval each."""
+        """The flips as rows of a table, one per interval and pair of labels."""
         for one in self.flips:
             for champion, candidate, count in one.pairs:
                 yield {

@@ -45,7 +45,7 @@ def compile_model(directory: Path, info: ModelInfo) -> bytes:
 
 
 def scorer_metadata(info: ModelInfo) -> dict[str, str]:
-    """What a compiled scorer says of itself; one with other metadata is stale."""
+    """The metadata of a compiled scorer; one with other metadata is stale."""
     return {
         "version": info.version,
         "features": json.dumps(info.features),

@@ -1,4 +1,4 @@
-"""The files in a folder of models: telling whether they are those that a manifest vouches for."""
+"""The files in a models folder: whether they are those that a manifest vouches for."""
 
 import hashlib
 from collections.abc import Iterable
@@ -37,7 +37,7 @@ def digests_of(directory: Path, names: Iterable[str]) -> dict[str, str]:
 
 
 def read_trusted(path: Path, expected: str) -> bytes:
-    """The file's bytes, given that they are those of the manifest. Raises ArtefactError when they are not."""
+    """The file's bytes. Raises ArtefactError when they are not those of the manifest."""
     content = path.read_bytes()
     actual = digest(content)
     if actual != expected:

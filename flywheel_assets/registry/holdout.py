@@ -1,5 +1,5 @@
-"""Candidate and champion on the candidate's holdout: rows whose labels are known, and which the candidate was not
-trained on; where the champion was, a remark says so."""
+"""Candidate and champion on the candidate's holdout: rows with known labels that the candidate was not trained on; if
+the champion was, a remark says so."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from flywheel_assets.registry.scorer import Scorers
 from flywheel_assets.tables.labels import share_column
 
 SEED = 1
-"""Of the draws of users: the same comparison gives the same figures twice."""
+"""The seed of the draws of users, so that the same comparison gives the same figures again."""
 
 SIMULATED = "the truth of the sample"
 """The ``source`` in a manifest's ``training`` of data whose intervals are nobody's."""
@@ -55,7 +55,8 @@ class Holdout:
 
 @dataclass(frozen=True)
 class Scored:
-    """A model's view of its rows of the holdout: ``probabilities`` [n, C] in its order of labels, and ``labels``."""
+    """What a model predicts for its rows of the holdout: ``probabilities`` [n, C] in its order of labels, and
+    ``labels``."""
 
     rows: pd.DataFrame
     probabilities: npt.NDArray[np.float32]
@@ -118,8 +119,8 @@ def on_holdout(champion: Scorers, candidate: Scorers, holdout: Holdout) -> tuple
 
 
 def remarks(champion: ModelBundle, holdout: Holdout) -> list[str]:
-    """What a reader of the figures has to know, in a sentence each: that the champion learnt from intervals of the
-    holdout, if its manifest says so. That of an adopted bundle says nothing."""
+    """What a reader of the figures has to know, one sentence each: that the champion learnt from intervals of the
+    holdout, if its manifest says so. An adopted bundle's manifest does not say."""
     training = champion.training
     learnt = set(training.get("intervals", ())) - set(training.get("validation_intervals", ()))
     intervals = {key for table in holdout.tables.values() for key in table["interval_start"]}

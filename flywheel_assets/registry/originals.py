@@ -1,5 +1,5 @@
 """The three artefacts a model is made of, opened: network, scaler and encoder. Opening runs code that the files hold,
-so it takes the digests that someone vouched for, and refuses what is not those files."""
+so it takes the digests that someone vouched for, and refuses any other files."""
 
 import hashlib
 import io
@@ -67,18 +67,18 @@ class Originals:
         digests: Mapping[str, str] | None = None,
         baseline: Baseline | None = None,
     ) -> ModelInfo:
-        """What the manifest says of this model, given its labels from worst to best. ``digests``: of its files."""
+        """What the manifest says about this model, given its labels from worst to best. ``digests``: of its files."""
         minimums = tuple(map(float, self.scaler.data_min_))
         own = {name: sha for name, sha in (digests or {}).items() if name in spec.files.originals}
         return ModelInfo(spec, self._version(), self.features, minimums, self.labels, order, own, baseline)
 
     def probabilities(self, features: npt.NDArray[np.float64]) -> npt.NDArray[np.float32]:
-        """What scaler and network say of raw features: the reference that a compiled scorer is compared with."""
+        """What scaler and network predict from raw features: the reference that a compiled scorer is compared with."""
         scaled = self.scaler.transform(_frame(features, self.features)).astype(np.float32)
         return np.asarray(self.network.predict(scaled, batch_size=65536, verbose=0), np.float32)
 
     def _version(self) -> str:
-        """From content, not from the files: the bytes of a .keras file differ at every save."""
+        """From the content, not the files: the bytes of a .keras file differ at every save."""
         config = json.dumps(self.network.get_config(), sort_keys=True, default=str)
         sha = hashlib.sha256(config.encode())
         for weights in self.network.get_weights():

@@ -35,7 +35,7 @@ _FACTS: Mapping[str, Mapping[str, Any]] = {
 
 
 def in_present_form(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """The same facts in the present form. Raises KeyError or TypeError for what is not of the previous one."""
+    """The same facts in the present form. Raises KeyError or TypeError for anything else."""
     baseline = manifest["baseline"]
     models = {
         name: {

@@ -1,9 +1,9 @@
 """Promotion and rollback: what speaks against a promotion, and how a bundle becomes the champion of a models folder.
-Where bundles lie is `shelves`.
+Not here: where bundles lie (`shelves`).
 
-The champion is changed in steps, each of them whole or not done: it is archived, the change is written down as begun,
-files are replaced one by one with the manifest last, the change is written down as complete. After a kill in between
-the digests do not fit the manifest, :meth:`ModelBundle.open` names the command to type again, and that mends it.
+The champion is changed in atomic steps: it is archived, the change is written down as begun, files are replaced one by
+one with the manifest last, the change is written down as complete. After a kill in between the digests do not fit the
+manifest, :meth:`ModelBundle.open` names the command to type again, which completes the change.
 """
 
 import shutil
@@ -32,7 +32,7 @@ from flywheel_assets.warehouse.files import locked, write_whole
 
 def objections(comparison: ModelComparison, most_flips: float) -> list[str]:
     """What speaks against a promotion, in words: what could not be compared, a metric that is worse beyond noise, and a
-    share of more than ``most_flips`` of the latest interval's rows of a model that would get another label."""
+    model that would relabel a share of more than ``most_flips`` of the latest interval's rows."""
     against = list(comparison.problems)
     for one in comparison.holdout:
         if one.not_comparable:
@@ -67,8 +67,8 @@ def promote(
     ``objections`` what the caller overrules, ``why`` and ``figures`` go into the record. A promotion of the version
     that was begun is completed. A candidate is gone afterwards, the archive keeps what it has.
 
-    Raises ArtefactError, and leaves the champion as it is, when the bundle is missing or not whole, when the champion
-    is another by now, and while another change is unfinished."""
+    Raises ArtefactError, and leaves the champion as it is, when the bundle is missing or incomplete, when the champion
+    has changed meanwhile, and while another change is unfinished."""
     with _locked(models_dir):
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
@@ -93,10 +93,10 @@ def promote(
 
 
 def rollback(models_dir: Path, now: datetime, why: str = "") -> Promotion:
-    """Puts the champion before the present one back, and archives the present one. A rollback that was begun is
-    completed, a promotion that was begun is undone.
+    """Restores the previous champion, and archives the present one. A rollback that was begun is completed, a promotion
+    that was begun is undone.
 
-    Raises ArtefactError, and leaves the champion as it is, without an earlier one or when that is not whole."""
+    Raises ArtefactError, and leaves the champion as it is, when the earlier one is missing or incomplete."""
     with _locked(models_dir):
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
@@ -136,7 +136,7 @@ def install(source: ModelBundle, directory: Path) -> ModelBundle:
 
 
 def _archive(bundle: ModelBundle | None) -> None:
-    """Has the archive hold a champion whole, if there is one; a copy that is there and whole stays."""
+    """Archives the champion, if there is one; a complete copy in the archive stays."""
     if bundle is None:
         return
     home = bundle.directory / ARCHIVE / bundle.version
@@ -162,7 +162,7 @@ def _discard_candidate(models_dir: Path, bundle: ModelBundle) -> None:
 
 
 def _hidden(models_dir: Path) -> Path:
-    """The name of a folder that nobody looks for, once those are deleted that a kill left behind."""
+    """The name of a temporary folder, after deleting those that a kill left behind."""
     archive = models_dir / ARCHIVE
     archive.mkdir(exist_ok=True)
     for leftover in archive.glob(".*"):
@@ -171,7 +171,7 @@ def _hidden(models_dir: Path) -> Path:
 
 
 def _carried(bundle: ModelBundle) -> list[str]:
-    """The files of a bundle that go with it, the manifest last. Holdouts stay behind: they are data."""
+    """The files that move with a bundle, the manifest last. Holdouts stay behind: they are data."""
     compiled = [info.files.compiled for info in bundle.models.values()]
     present = [name for name in (*bundle.digests, *compiled, CARD) if (bundle.directory / name).is_file()]
     return [*present, *sorted(path.name for path in bundle.directory.glob("*.png")), MANIFEST]
@@ -179,7 +179,7 @@ def _carried(bundle: ModelBundle) -> list[str]:
 
 @contextmanager
 def _locked(models_dir: Path) -> Iterator[None]:
-    """Of several processes that would change the champion, one at a time; others wait for the moment that it takes."""
+    """Lets one process at a time change the champion; others wait."""
     if not models_dir.is_dir():
         raise ArtefactError(f"{models_dir} is not there; set FLYWHEEL_MODELS_DIR to the folder with the models")
     try:

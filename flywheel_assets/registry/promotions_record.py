@@ -1,6 +1,6 @@
 """``promotions.json``: every change of a models folder's champion, oldest first, with when, why and on what figures.
 
-Not here: what a change does to the files (`lifecycle`)."""
+Not here: what a change does to the files (`promotion`)."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -32,12 +32,12 @@ class Promotion:
 
     @property
     def command(self) -> str:
-        """What was typed, and mends it when typed again."""
+        """The command that was typed, which completes the change when typed again."""
         return f"flywheel models promote {self.version}" if self.action == "promote" else "flywheel models rollback"
 
     @property
     def interruption(self) -> str:
-        """What to say while it is not complete."""
+        """The message while the change is not complete."""
         what = "promotion of" if self.action == "promote" else "rollback to"
         return f"the {what} {self.version} was interrupted; type it again to complete it: {self.command}"
 

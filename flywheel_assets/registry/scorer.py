@@ -63,7 +63,7 @@ class Scorer:
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
     def schema(self, schema: pa.Schema, label_column: str, version_column: str) -> pa.Schema:
-        """``schema``, then ``label_column`` string, ``probability_<label>`` float32 a label, ``version_column`` string.
+        """``schema``, ``label_column`` string, ``probability_<label>`` float32 per label, ``version_column`` string.
 
         Raises ArtefactError when a feature has no column, or a column of these names is there already.
         """

@@ -1,4 +1,4 @@
-"""Champion, candidates, archive: what a bundle is, is where it lies in the models folder.
+"""Champion, candidates, archive: a bundle's role is given by where it lies in the models folder.
 
     models/                       the champion: artefacts, manifest, compiled scorers, card and pictures
     models/candidates/<version>/  what training wrote, with the holdout that it is judged on
@@ -21,7 +21,7 @@ CANDIDATES, ARCHIVE = "candidates", "archive"
 
 
 def champion(models_dir: Path) -> ModelBundle | None:
-    """The bundle in use; None in a folder that has none of a bundle's files. Raises ArtefactError for a broken one."""
+    """The bundle in use; None in a folder without any file of a bundle. Raises ArtefactError for a broken one."""
     begun = unfinished(read_promotions(models_dir))
     return ModelBundle.open(models_dir) if begun or has_artefacts(models_dir) else None
 
@@ -33,7 +33,7 @@ def versions_in(folder: Path) -> list[str]:
 
 
 def candidate(models_dir: Path, version: str = "") -> ModelBundle:
-    """The candidate of that version, the newest without one. Raises ArtefactError when it is not there or not whole."""
+    """The candidate of that version, by default the newest. Raises ArtefactError when it is missing or incomplete."""
     folder = models_dir / CANDIDATES
     there = versions_in(folder)
     if not there:
@@ -44,8 +44,8 @@ def candidate(models_dir: Path, version: str = "") -> ModelBundle:
 
 
 def promotable(models_dir: Path, version: str) -> ModelBundle:
-    """The candidate of that version, else the bundle that the archive has of it. Raises ArtefactError when it is in
-    neither place or not whole."""
+    """The candidate of that version, else the archived bundle. Raises ArtefactError when it is in neither place or
+    incomplete."""
     archived = versions_in(models_dir / ARCHIVE)
     if version in archived and version not in versions_in(models_dir / CANDIDATES):
         return whole(models_dir / ARCHIVE / version)
@@ -58,7 +58,7 @@ def promotable(models_dir: Path, version: str) -> ModelBundle:
 
 
 def whole(directory: Path) -> ModelBundle:
-    """The bundle of a version's folder. Raises ArtefactError when that is missing, not whole, or of another version."""
+    """The bundle of a version's folder. Raises ArtefactError when it is missing, incomplete, or of another version."""
     if not directory.is_dir():
         raise ArtefactError(f"{directory} does not exist, and nothing was changed; put that bundle back there")
     try:
@@ -73,8 +73,8 @@ def whole(directory: Path) -> ModelBundle:
 @dataclass(frozen=True)
 class Known:
     """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive, ``models`` the version of
-    each of its models, ``since`` when it became the champion and ``why``: of the champion its last promotion or
-    rollback, of the others their last promotion. One that is not whole has a ``problem`` and nothing of these."""
+    each of its models, ``since`` when it became the champion and ``why``: for the champion the reason of its last
+    promotion or rollback, for others of their last promotion. An incomplete one has only a ``problem``."""
 
     version: str
     place: str
@@ -85,8 +85,8 @@ class Known:
 
 
 def known_bundles(models_dir: Path) -> list[Known]:
-    """Every bundle in a models folder: the champion, then candidates and archived ones, newest first. One that
-    is not whole says why. Raises ArtefactError for a folder that is not there or a record that cannot be read."""
+    """Every bundle in a models folder: the champion, then candidates and archived ones, newest first. An incomplete one
+    says why. Raises ArtefactError for a folder that is not there or a record that cannot be read."""
     check_folder(models_dir)
     changes = [change for change in read_promotions(models_dir) if change.complete]
     promotions = {change.version: change for change in changes if change.action == "promote"}

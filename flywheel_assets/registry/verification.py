@@ -25,7 +25,7 @@ Verdict = Literal["ok", "differs", "failed"]
 
 @dataclass(frozen=True)
 class Finding:
-    """``differs`` is worth knowing and no failure."""
+    """``differs`` is worth knowing, but not a failure."""
 
     subject: str
     verdict: Verdict
@@ -75,7 +75,7 @@ def _scorer(directory: Path, info: ModelInfo) -> list[Finding]:
 
 
 def compare(subject: str, scorer: Scorer, originals: Originals, features: npt.NDArray[np.float64]) -> Finding:
-    """Whether the compiled scorer says of these features what scaler and network say."""
+    """Whether the compiled scorer predicts from these features what scaler and network predict."""
     expected = originals.probabilities(features)
     label, probabilities = scorer.score(features)
     difference = float(np.abs(probabilities - expected).max())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from flywheel_assets.tables.labels import ABSENT
 
 MOST_LABELS = 12
-"""More than a dozen colours nobody tells apart."""
+"""Nobody can tell more than a dozen colours apart."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Folding:
 
     @property
     def other(self) -> str:
-        """What the folded ones are called together."""
+        """The name of the folded labels together."""
         return f"{len(self.folded):,} other labels"
 
     @property

@@ -1,4 +1,4 @@
-"""Numbers and dates as a reader of the report sees them. What is not there is a dash."""
+"""Numbers and dates as a reader of the report sees them. A missing value is a dash."""
 
 from datetime import date
 

@@ -55,7 +55,7 @@ class Pages:
         """Put the script ``beside`` all pages unless it is there already, the page in its place, and then the index.
         It is made while no other page is being written, so that the last one names them all.
 
-        Raises ReportError when that cannot be; what was there before is then still there."""
+        Raises ReportError when that fails; the earlier files are then unchanged."""
         path = self.path(interval)
         try:
             if not _is(self.folder / beside, script):
@@ -73,7 +73,7 @@ class Pages:
         return path
 
     def write_alone(self, path: Path, page: str) -> None:
-        """Put a page where somebody wants it. Raises ReportError when that cannot be."""
+        """Write a page to any path. Raises ReportError when that fails."""
         try:
             path.parent.stat()  # a folder is not made: its name may be mistyped
             write_whole(path, page.encode())

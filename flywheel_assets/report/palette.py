@@ -18,7 +18,7 @@ DARK = (
 )
 
 CHOSEN = {1: (12,), 3: (0, 3, 12), 4: (0, 3, 9, 12)}
-"""Which colours few labels have where even steps would give two that are alike."""
+"""The colours of few labels, where even steps would give two that look alike."""
 
 ABSENT_COLOUR, OTHER_COLOUR = "--absent", "--other"
 

@@ -28,9 +28,9 @@ class Stability:
 
 @dataclass(frozen=True)
 class Diagnostics:
-    """One number of clusters. ``inertia``: sum of squared distances to the own centre, in standard deviations squared.
-    ``silhouette``: -1 to 1, more is better. ``davies_bouldin``: from 0, less is better. ``calinski_harabasz``: from 0,
-    more is better. ``smallest_share``: of the smallest cluster."""
+    """One number of clusters. ``inertia``: sum of squared distances to own centres, in standard deviations squared.
+    ``silhouette``: -1 to 1, higher is better. ``davies_bouldin``: from 0, lower is better. ``calinski_harabasz``: from
+    0, higher is better. ``smallest_share``: of the smallest cluster."""
 
     clusters: int
     inertia: float

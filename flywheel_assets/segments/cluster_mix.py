@@ -21,7 +21,7 @@ SEGMENTS_VERSION = "flywheel.segments_version"
 SIGNIFICANCE = 0.05
 
 NOTABLE = 0.25
-"""A rate that changed by less than this part of itself is no news, however many sessions prove it."""
+"""A rate that changed by less than this part of itself is not reported, however many sessions prove it."""
 
 MIX_DRIFT = Check(
     "mix_drift",
@@ -64,7 +64,7 @@ def counts(clusters: ir.Table) -> ir.Table:
 
 
 def cluster_mix(found: Sequence[Mapping[str, Any]], segments: Segments, interval: Interval) -> list[dict[str, Any]]:
-    """One row a cluster of the fit, by id, also those without a session. ``found``: the rows of :func:`counts`. Shares
+    """One row per cluster of the fit, by id, even without sessions. ``found``: the rows of :func:`counts`. Shares
     and rates of nothing are null, and so is all conversion where the fit has no outcome."""
     by_id = {row["cluster"]: row for row in found}
     total = sum(row["sessions"] for row in found)

@@ -1,6 +1,6 @@
 """K-Means over sessions: a fit for every number of clusters, its diagnostics, and what resamples find again.
 
-Not here: which number is chosen and what a fit is kept as (`choice` and `segments` of `domain.segmentation`)."""
+Not here: which number is chosen and what a fit is kept as (`cluster_count` and `segments`)."""
 
 import warnings
 from contextlib import AbstractContextManager

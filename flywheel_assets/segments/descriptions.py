@@ -12,7 +12,7 @@ MANY, VERY_MANY, FEW = 0.5, 2.0, -0.5
 """Standard deviations from the mean of all sessions from which a feature is worth a word."""
 
 NONE = 0.001
-"""A centre of at most this part of the mean is told as none."""
+"""A centre of at most this part of the mean is described as none."""
 
 TRAITS = 3
 
@@ -43,10 +43,10 @@ def descriptions(
     rates: Sequence[float] | None = None,
     rate: float = 0.0,
 ) -> list[str]:
-    """One a cluster, no two the same. ``centers`` in standard deviations.
+    """One per cluster, no two the same. ``centers`` in standard deviations.
 
     A feature is *many* from half a standard deviation above the mean and *very many* from two, *few* from half a one
-    below, or from half the mean down, *no* where there is next to none. The three that stand out most are told, one a
+    below, or from half the mean down, *no* where there is next to none. The three that stand out most are told, one per
     numerator, the count before its rate where both say the same, and no rate per what there is none of; then the
     outcome where the cluster's conversion rate (``rates``) is at least twice the overall ``rate`` or at most half of
     it. More are told where two clusters would sound alike, and a cluster of which there is nothing to say has *average

@@ -42,7 +42,7 @@ class SegmentFiles:
         return self.folder / f"{table}.parquet"
 
     def report(self) -> dict[str, Any] | None:
-        """The fit in use as it was written; None when there is none. Raises SegmentsError for one that is no JSON."""
+        """The fit in use as it was written; None when there is none. Raises SegmentsError for one that is not JSON."""
         if not self.report_path.is_file():
             return None
         try:
@@ -98,7 +98,7 @@ class SegmentFiles:
 
 
 def segments_in_use(warehouse: Warehouse) -> Segments:
-    """The fit in use. Raises SegmentsError when nothing has been fitted, or the report of the fit is none."""
+    """The fit in use. Raises SegmentsError when nothing has been fitted, or the report of the fit is not one."""
     files = SegmentFiles(warehouse)
     report = files.report()
     if report is None:

@@ -14,10 +14,10 @@ from flywheel_assets.segments.segments import Cluster, Segments
 
 @dataclass(frozen=True)
 class Fitted:
-    """The chosen fit as k_diagnostics leaves it. ``centers``: a row a cluster, in standard deviations. ``conversions``:
-    sessions with the outcome by cluster, None without an outcome. ``jaccards``: stability by cluster. ``fingerprint``:
-    a digest of what it was fitted on. ``why``: why this number of clusters. ``sampling``: which figure rests on which
-    sessions, in words. The rest as in Segments."""
+    """The chosen fit as k_diagnostics leaves it. ``centers``: one row per cluster, in standard deviations.
+    ``conversions``: sessions with the outcome by cluster, None without an outcome. ``jaccards``: stability by cluster.
+    ``fingerprint``: a digest of what it was fitted on. ``why``: why this number of clusters. ``sampling``: which figure
+    rests on which sessions, in words. The rest as in Segments."""
 
     features: tuple[str, ...]
     constant: tuple[str, ...]

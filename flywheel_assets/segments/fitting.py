@@ -103,7 +103,7 @@ def explored(flywheel: Flywheel, clusters: int, tell: Callable[[str], None]) -> 
 
 def outcome_among(outcome: str, features: Sequence[str]) -> str | None:
     """The outcome where it is one of the features; None for the default, which a team's features need not have. Raises
-    SettingsError for one that was set and is none of them."""
+    SettingsError for one that was set and is not among them."""
     if outcome in features:
         return outcome
     if outcome != SETTINGS["FLYWHEEL_OUTCOME"][0]:

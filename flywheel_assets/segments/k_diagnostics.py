@@ -34,7 +34,7 @@ TABLE = Table(
 
 
 def k_diagnostics(found: Sequence[Diagnostics], choice: Choice) -> list[dict[str, Any]]:
-    """One row a number of clusters, see the contract of k_diagnostics. The elbow is among the numbers in the running,
+    """One row per number of clusters, see the contract of k_diagnostics. The elbow is among the numbers in the running,
     which were ranked by it."""
     bend = elbow([d for d in found if d.clusters in choice.mean_ranks])
     rows = []

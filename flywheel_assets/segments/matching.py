@@ -10,9 +10,9 @@ from flywheel_assets.segments.segments import FloatArray, Segments
 
 @dataclass(frozen=True)
 class Matching:
-    """``ids``: one a new cluster. ``appeared``: those of them that no earlier cluster had. ``vanished``: ids of the fit
-    before that no new cluster has. ``distances``: per kept id how far its centre moved, in standard deviations of the
-    new fit. ``ids_given``: the highest id that any fit has had."""
+    """``ids``: one per new cluster. ``appeared``: the new ones. ``vanished``: ids of the previous fit that no new
+    cluster has. ``distances``: per kept id how far its centre moved, in standard deviations of the new fit.
+    ``ids_given``: the highest id that any fit has had."""
 
     ids: tuple[int, ...]
     appeared: tuple[int, ...]

@@ -11,7 +11,7 @@ LINE, MARK = "#1f4e79", "#b3400a"
 
 
 def elbow_png(found: Sequence[Diagnostics], chosen: int, sessions: int) -> bytes:
-    """Inertia a session by number of clusters."""
+    """Inertia per session by number of clusters."""
     return _png(
         [d.clusters for d in found],
         [d.inertia / sessions for d in found],

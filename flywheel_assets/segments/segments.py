@@ -20,10 +20,10 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Cluster:
-    """One cluster of a fit. ``center``: a value a feature, in standard deviations from the fit's mean. ``sessions`` and
-    ``share`` are of the sessions it was fitted on, ``conversion_rate`` the share of these that have the outcome, None
-    without an outcome. ``stability``: mean Jaccard similarity with its like in fits to resamples (Hennig 2007), from 0
-    to 1; None where the number of clusters was not resampled."""
+    """One cluster of a fit. ``center``: one value per feature, in standard deviations from the fit's mean. ``sessions``
+    and ``share`` are of the sessions it was fitted on, ``conversion_rate`` the share of these that have the outcome,
+    None without an outcome. ``stability``: mean Jaccard similarity with its like in fits to resamples (Hennig 2007),
+    from 0 to 1; None where the number of clusters was not resampled."""
 
     id: int
     description: str

@@ -46,7 +46,7 @@ RATES = (
     Rate("leads", "pageviews"),
     Rate("distinct_items", "detail_pageviews"),
 )
-"""Every rate. How deep a visit went, how it answered what it was shown, what it did with what it looked at. One a
+"""Every rate. How deep a visit went, how it answered what it was shown, what it did with what it looked at. One per
 numerator: leads per page view and leads per detail view hardly differ, and a cluster would count them twice."""
 
 
@@ -61,7 +61,7 @@ def columns_of(features: Sequence[str]) -> tuple[str, ...]:
 
 
 def visit_features(sessions: ir.Table, features: Sequence[str]) -> ir.Table:
-    """One row a session: ``session_id``, ``user_id``, each feature as it is and each rate, float64, 0 where the
+    """One row per session: ``session_id``, ``user_id``, each feature as it is and each rate, float64, 0 where the
     denominator is 0. ``sessions``: trimmed_sessions, whose features are finite and never null."""
     counts = {name: sessions[name].cast("float64") for name in features}
     rates = {rate.name: _rate(sessions, rate) for rate in rates_of(features)}

@@ -16,7 +16,7 @@ from flywheel_assets.tables.contract import LabelledRows, Table
 from flywheel_assets.tables.generation import Generation
 
 NOTES = "changes"
-"""The table with a row a table and re-run, oldest first, beside those of the contract."""
+"""The table with one row per table and re-run, oldest first, beside those of the contract."""
 
 _PAIR = pa.struct({"from_label": pa.string(), "to_label": pa.string(), "count": pa.int64()})
 _COUNTS = ("added", "removed", "relabelled", "unchanged")
@@ -80,7 +80,7 @@ class Replacement:
 
     @property
     def relabelled(self) -> list[dict[str, Any]]:
-        """From which label to which, and how many: a row a pair."""
+        """From which label to which, and how many: one row per pair."""
         return [asdict(pair) for pair in self._changes.pairs] if self._changes else []
 
     def _compared(self, staged: Path) -> Changes:
@@ -104,7 +104,7 @@ class Replacement:
 
 
 def history(flywheel: Flywheel, interval: Interval) -> list[dict[str, Any]]:
-    """What re-runs of the interval changed, a row of SCHEMA each, newest first; empty when nothing was replaced."""
+    """What re-runs of the interval changed, one row of SCHEMA each, newest first; empty when nothing was replaced."""
     if not flywheel.warehouse.exists(NOTES, interval):
         return []
     notes = flywheel.engine.collect(flywheel.warehouse.read(NOTES, interval)).to_pylist()

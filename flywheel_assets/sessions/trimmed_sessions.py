@@ -76,7 +76,7 @@ class Ledger:
     removed: Mapping[str, int]
 
     def lines(self) -> list[dict[str, Any]]:
-        """A line a feature: feature, minimum, threshold, sessions removed, guarded."""
+        """One line per feature: feature, minimum, threshold, sessions removed, guarded."""
         return [
             {
                 "feature": t.feature,

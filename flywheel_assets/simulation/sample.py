@@ -37,7 +37,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Written:
-    """What :func:`write_sample` wrote: a landing file an interval, and the folder of the truth."""
+    """What :func:`write_sample` wrote: one landing file per interval, and the folder of the truth."""
 
     landing_files: tuple[Path, ...]
     truth_folder: Path
@@ -60,7 +60,7 @@ def generate(world: World, intervals: Sequence[Interval], users: int, seed: int)
 
 
 def write_sample(directory: Path, world: World, intervals: Sequence[Interval], users: int, seed: int) -> Written:
-    """Writes ``landing/sessions_<first day>_<last day>.parquet``, one an interval, and ``truth/sessions.parquet``,
+    """Writes ``landing/sessions_<first day>_<last day>.parquet``, one per interval, and ``truth/sessions.parquet``,
     ``truth/users.parquet`` and ``truth/world.json`` (parameters, transitions and what was asked for).
 
     Each file appears whole and replaces one of the same name; other files are left alone.

@@ -1,8 +1,8 @@
 """The world behind the sample data: what users, sessions and their counts are drawn from. Parameters only; `sample`
 draws from them and `optimum` computes how well they can be told apart.
 
-A user is in one of four states and moves between them by a Markov chain, one step an interval. A state gives a mean
-number of sessions an interval and a mix of session qualities. A quality gives the counts of a session, all scaled by
+A user is in one of four states and moves between them by a Markov chain, one step per interval. A state gives a mean
+number of sessions per interval and a mix of session qualities. A quality gives the counts of a session, all scaled by
 one gamma frailty of mean 1: that makes them over-dispersed and correlated, as counts of real sessions are.
 """
 
@@ -100,7 +100,7 @@ class World:
 
     @property
     def session_means(self) -> FloatArray:
-        """Sessions an interval, per state."""
+        """Sessions per interval, per state."""
         return np.array([state.sessions for state in self.states])
 
     def stationary(self) -> FloatArray:
@@ -135,4 +135,4 @@ WORLD = World(
     devices=(("phone", 0.62), ("desktop", 0.31), ("tablet", 0.07)),
 )
 """The world of `flywheel sample` and of the shipped models, tuned so that the best possible classifiers are right 80 to
-95 % of the time, about 6.7 sessions a user and interval, shares in about 1 % and leads in about 3 % of sessions."""
+95 % of the time, about 6.7 sessions per user and interval, shares in about 1 % and leads in about 3 % of sessions."""

@@ -1,4 +1,4 @@
-"""changes: what a re-run changed of a table, key by key: rows added, removed, and given another label.
+"""changes: what a re-run changed in a table, key by key: rows added, removed, and given another label.
 
 Not here: when a table is compared and where notes of it are kept (`sessions.changes`)."""
 
@@ -44,7 +44,7 @@ def moves(before: ir.Table, after: ir.Table, key: str, label: str) -> ir.Table:
 
 
 def changes(rows: Iterable[Mapping[str, Any]]) -> Changes:
-    """What the rows of :func:`moves` add up to.
+    """The totals of the rows of :func:`moves`.
 
     With before ``a: Low, b: Low, c: High`` and after ``b: Low, c: Low, d: High``: d is added, a removed, c relabelled
     (High to Low), b unchanged."""
@@ -68,7 +68,7 @@ def changes(rows: Iterable[Mapping[str, Any]]) -> Changes:
 def happened(history: Sequence[dict[str, Any]], digests: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """The history, oldest first, less the changes that did not come to be.
 
-    A change is noted just before the table is replaced, so that no replacement goes without. A run killed in between
+    A change is noted just before the table is replaced, so that no replacement goes unnoted. A run killed in between
     leaves a last note of a table that still is of the generation before it. ``digests``: those of the tables now."""
     last = {note["table_name"]: note for note in history}
     return [

@@ -108,7 +108,7 @@ def expand(
 
 
 def wrong_columns(schema: sch.Schema, columns: Sequence[Column]) -> list[str]:
-    """What the columns of a table lack of the contract's, one clause each; empty when they keep it."""
+    """Where the columns of a table break the contract, one clause each; empty when they keep it."""
     return [
         f"column {c.name} is {schema.get(c.name, 'missing')}, expected {c.dtype}"
         for c in columns

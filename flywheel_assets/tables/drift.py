@@ -117,7 +117,7 @@ def bin_counts(values: npt.ArrayLike, edges: Sequence[float]) -> tuple[int, ...]
 
 
 def cumulative_bin_counts(column: ir.NumericColumn, edges: Sequence[float]) -> list[ir.IntegerScalar]:
-    """The aggregates ``count(column <= edge)``, one an edge: with the row count they give :func:`bin_counts`."""
+    """The aggregates ``count(column <= edge)``, one per edge: with the row count they give :func:`bin_counts`."""
     return [(column <= edge).sum() for edge in edges]
 
 

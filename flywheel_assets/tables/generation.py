@@ -1,4 +1,4 @@
-"""Which generation of a table a file is: a digest of what it was made from and how, not of when.
+"""Which generation of a table a file is: a digest of what it was made from and how, but not when.
 
 The same landed files, models and settings give the same generation, so making a table again leaves what follows from it
 fresh. Stored in the footer of every file and given to Dagster as the data version.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 NOTHING = "nothing"
-"""The generation of a source that rightly isn't there: the previous interval of the first with data."""
+"""The generation of a source that is rightly missing: the interval before the first with data."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Generation:
         return cls(value["table"], value["sources"], value["parameters"])
 
     def stale_because(self, wanted: "Generation", present: "Generation | None" = None) -> str:
-        """What differs from the generation that it would have if made now, in words; empty when nothing does.
+        """How this differs from the generation it would have if made now, in words; empty when it does not.
 
         ``present``, where ``wanted`` has its sources made anew too: the generation by the sources as they are. One that
         is still what this was made from has not changed, but would."""

@@ -1,4 +1,4 @@
-"""What session_predictions and user_labels are checked for alike: their labels and probabilities."""
+"""The checks that session_predictions and user_labels share: of their labels and probabilities."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -129,7 +129,7 @@ def drift(check: str, counts: LabelCounts, expected: LabelCounts | None, against
 
 
 def in_words(found: Drift) -> str:
-    """The numbers of a drift as a clause. Chance is only named where it is what decides."""
+    """The numbers of a drift as a clause. Chance is named only where it decides."""
     if found.band == "stable":
         return f"PSI {found.psi:.3f}, under {MODERATE_PSI:.2f}"
     than = "more" if found.psi > found.noise_limit else "no more"

@@ -1,4 +1,4 @@
-"""Whether a change is more than chance gives: what is worth a sentence, or a warning."""
+"""Whether a change is more than chance would give, and so worth a sentence or a warning."""
 
 import math
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ def beyond_chance(before: float, now: float, users_before: int, users_now: int) 
 
 
 def exact_p(a: int, n: int, b: int, m: int) -> float:
-    """The two-sided p-value that a of n and b of m are of one proportion: Fisher's exact test, which also holds for
+    """The two-sided p-value that a of n and b of m share one proportion: Fisher's exact test, which also holds for
     small samples. Neither n nor m is 0."""
     from scipy.stats import fisher_exact  # a second to import, and only checks need it
 

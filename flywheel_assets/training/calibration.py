@@ -42,5 +42,5 @@ def build_in(model: Originals, by: float) -> None:
 
 
 def _logs(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """A softmax' logits but for one constant a row."""
+    """A softmax's logits but for one constant per row."""
     return np.log(np.maximum(probabilities.astype(float), np.finfo(np.float32).tiny))

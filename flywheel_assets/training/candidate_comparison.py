@@ -19,8 +19,8 @@ from flywheel_assets.users.second_opinion import models_of, second_opinion
 
 
 def compare_bundles(flywheel: Flywheel, candidate: ModelBundle, champion: ModelBundle) -> ModelComparison:
-    """Both on the candidate's holdout and on the latest closed interval with sessions. ``problems`` has
-    what cannot be compared; that nothing has been run yet is none."""
+    """Both on the candidate's holdout and on the latest closed interval with sessions. ``problems`` lists what cannot
+    be compared; that nothing has been run yet is not a problem."""
     new, old = models_of(flywheel, candidate), models_of(flywheel, champion)
     problems, notes = [], []
     try:

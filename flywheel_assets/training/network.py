@@ -50,7 +50,7 @@ def fit_network(
     log: Log,
 ) -> Any:
     """A softmax network fitted on ``training``, with the weights of the epoch whose log loss on the ``watched`` rows
-    was least. ``log`` gets a line an epoch, which calls the watched rows what ``watched_are``. Keras' seed is the
+    was least. ``log`` gets one line per epoch, which calls the watched rows what ``watched_are``. Keras' seed is the
     caller's to set."""
     keras = import_keras()
     network = _network(keras, name, training.features.shape[1], hidden_units, labels)

@@ -174,8 +174,8 @@ def _fold_in(network: Any, means: npt.NDArray[np.float64], deviations: npt.NDArr
 
 
 def schedule(rows: int, hidden_units: tuple[int, ...]) -> Schedule:
-    """About 200 steps an epoch, in batches of a power of two from 64 to 4,096 rows; 40 epochs, 15 where batches are the
-    largest. Patience is half of them: while the learning rate is high, an epoch often gains nothing, and later ones do.
+    """About 200 steps per epoch, in batches of a power of two from 64 to 4,096 rows; 40 epochs, 15 for the largest
+    batches. Patience is half of them: while the learning rate is high, an epoch often gains nothing, and later ones do.
     """
     batch = int(2 ** np.clip(round(np.log2(max(rows, 1) / STEPS_AN_EPOCH)), 6, np.log2(LARGEST_BATCH)))
     epochs = EPOCHS if batch < LARGEST_BATCH else EPOCHS_OF_MANY_ROWS

@@ -31,7 +31,7 @@ def confusion_picture(title: str, evaluation: Evaluation) -> bytes:
 def reliability_picture(
     title: str, labels: Sequence[str], reliability: Sequence[Sequence[ReliabilityBin]], errors: Sequence[float]
 ) -> bytes:
-    """A line a label, ten bins of equal mass each; on the diagonal, probabilities come true as often as they say.
+    """One line per label, ten bins of equal mass each; on the diagonal, probabilities come true as often as they say.
     ``errors`` are the labels' expected calibration errors."""
     figure, axes = _axes(title)
     axes.plot([0, 1], [0, 1], color="grey", linewidth=1, linestyle="--")

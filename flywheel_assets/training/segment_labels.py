@@ -19,7 +19,7 @@ DEPTH = ("pageviews", "detail_pageviews", "favorites")
 
 @dataclass(frozen=True)
 class SegmentLabels:
-    """``version``: of the segments. ``labels``: one a cluster, by id. ``outcomes``: what the clusters are like in the
+    """``version``: of the segments. ``labels``: one per cluster, by id. ``outcomes``: what the clusters are like in the
     sessions at hand."""
 
     version: str
@@ -32,7 +32,7 @@ class SegmentLabels:
         return f"segments {self.version} as {digest(json.dumps(sorted(self.labels.items())))}"
 
     def tiers(self) -> list[dict[str, object]]:
-        """A line a cluster, as a table in the UI has it."""
+        """One line per cluster, as a table in the UI has it."""
         return [
             {
                 "cluster": one.cluster,

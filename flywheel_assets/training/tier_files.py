@@ -92,7 +92,7 @@ def user_cluster_text(
     intervals: str,
     labelled_by: str,
 ) -> str:
-    """`user_cluster_labels.toml`. ``users`` and ``qualities``, one a cluster: users times intervals, and mean quality
+    """`user_cluster_labels.toml`. ``users`` and ``qualities``, one per cluster: users times intervals, and mean quality
     from 1 to the number of session labels. ``orders``: of session labels and of user labels. ``labelled_by``: what gave
     the session labels that are mixed."""
     lines = [
@@ -148,7 +148,7 @@ def user_clusters_in(
 
 
 def _reasons(proposal: Proposal, all_of_them: Sequence[Proposal], outcome: str | None) -> list[str]:
-    """Why a cluster is proposed as what it is, a line each."""
+    """Why a cluster is proposed as what it is, one line per reason."""
     of = proposal.outcome
     if not of.sessions:
         return [of.description, "no sessions in these intervals"]

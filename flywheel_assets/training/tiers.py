@@ -37,7 +37,7 @@ class Proposal:
 
 
 def propose(outcomes: Sequence[ClusterOutcome], order: Sequence[str]) -> list[Proposal]:
-    """A proposal a cluster, worst first. ``order``: labels, worst to best.
+    """One proposal per cluster, worst first. ``order``: labels, worst to best.
 
     Clusters stand by their step, within one by depth. With more clusters than labels they are cut so that the labels
     have as many sessions each as can be (:func:`even_cut`): not where rates differ most, since a cluster that is made

@@ -1,5 +1,5 @@
 """The record of trainings in MLflow: a SQLite store and a folder of artefacts beside the models folder, or the server
-that MLFLOW_TRACKING_URI names. A candidate never depends on it: what goes wrong is told, and the candidate stays."""
+that MLFLOW_TRACKING_URI names. A candidate never depends on it: failures are reported, and the candidate stays."""
 
 import logging
 import os
@@ -25,7 +25,7 @@ def track(candidate: Candidate, models_dir: Path, log: Log) -> str | None:
     """Records a training as a run of the experiment `flywheel`: parameters, metrics, the data's intervals and
     fingerprint, the git commit of the working folder, and the candidate's files but for the holdout, which holds users.
 
-    The run's id; None where MLflow is not installed or its store cannot be reached, which ``log`` is told."""
+    The run's id; None where MLflow is not installed or its store cannot be reached; ``log`` then gets the reason."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")

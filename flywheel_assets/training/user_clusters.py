@@ -31,7 +31,7 @@ class UserLabels:
     qualities: Sequence[float]
 
     def tiers(self) -> list[dict[str, object]]:
-        """A line a cluster, as a table in the UI has it."""
+        """One line per cluster, as a table in the UI has it."""
         return [
             {"cluster": c.id, "label": c.label, "users": n, "mean_quality": q, **c.center}
             for c, n, q in zip(self.clusters, self.users, self.qualities, strict=True)

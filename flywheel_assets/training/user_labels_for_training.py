@@ -65,8 +65,8 @@ def labels_from_mixes(flywheel: Flywheel, sessions: Labels) -> Labels:
 
 
 def in_intervals(labels: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:
-    """``user_id``, ``interval_start`` and ``user_flywheel_label``: a row a user and interval of ``visits``, which has
-    both columns, that there is a label for. ``labels``: the same columns; one without an interval holds in every
+    """``user_id``, ``interval_start`` and ``user_flywheel_label``: one row per user and interval of ``visits`` (with
+    both columns) that has a label. ``labels``: the same columns; one without an interval holds in every
     interval that has none of its own for that user."""
     there = visits[["user_id", "interval_start"]].drop_duplicates()
     always = labels[labels["interval_start"].isna()].set_index("user_id")["user_flywheel_label"]

@@ -44,7 +44,7 @@ TABLE = Table(
 
 
 def label_transitions(user_labels: ir.Table, before: ir.Table | None, interval: Interval) -> ir.Table:
-    """One row a pair of labels that a user moved between, Absent included; pairs without users are left out.
+    """One row per pair of labels that a user moved between, Absent included; pairs without users are left out.
 
     ``before``: user_labels of the previous interval, None at the first with data: everyone then comes from Absent and
     ``From_Interval`` is null. By To_Label the counts sum to this interval's users, by From_Label to the previous one's.

@@ -44,7 +44,7 @@ TABLE = Table(
 
 
 def user_distributions(predictions: ir.Table, labels: Sequence[str]) -> ir.Table:
-    """One row a user: ``user_id``, ``sessions`` int32 and ``share_<label>`` float64 for *every* label, 0 for one that
+    """One row per user: ``user_id``, ``sessions`` int32 and ``share_<label>`` float64 for *every* label, 0 for one that
     the user has no session of; shares sum to 1. No sessions give no rows."""
     sessions = predictions.count()
     label = predictions.session_quality_label

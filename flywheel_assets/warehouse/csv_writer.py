@@ -1,4 +1,4 @@
-"""CSV copies of small tables: one file a table, `<warehouse>/csv/<table>.csv`, with the rows of all intervals, for who
+"""CSV copies of small tables: one file per table, `<warehouse>/csv/<table>.csv`, with rows of all intervals, for who
 uploads a file to a BI tool or opens it in a spreadsheet.
 
 They are beside the tables' folders, not in them: whoever reads those by a pattern must find parquet alone."""

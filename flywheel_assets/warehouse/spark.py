@@ -86,7 +86,7 @@ class SparkEngine:
         from pyspark.sql import functions as sf
         from pyspark.sql.types import StringType
 
-        # One scan a schema, not one a file: a plan of 5,000 scans takes Spark minutes to make.
+        # One scan per schema, not per file: a plan of 5,000 scans takes Spark minutes to make.
         groups: dict[pa.Schema, list[Path]] = {}
         for path in paths:
             groups.setdefault(pq.read_schema(path).remove_metadata(), []).append(path)
@@ -239,7 +239,7 @@ def _started(memory_limit: str, threads: int) -> "SparkSession":
 def _write(frame: "DataFrame", schema: pa.Schema, path: Path, metadata: Mapping[str, str]) -> int:
     """Write a frame to one parquet file, in its order, and return its rows.
 
-    Spark writes a folder with a file a task, and nothing of ours into their footers. They are streamed into the one
+    Spark writes a folder with one file per task, and nothing of ours into their footers. They are streamed into the one
     file from here; asking Spark for one file instead would make one task do all the work before it too."""
     parts = path.with_name(f"{path.name}.parts")
     rows = 0

@@ -1,6 +1,6 @@
-"""The warehouse: one parquet file a table and interval, seen whole or not at all, that knows what it was made from.
+"""The warehouse: one parquet file per table and interval, seen whole or not at all, that knows what it was made from.
 
-Not here: what the tables mean (``domain``) and who makes them when (``defs``)."""
+Not here: what the tables mean (`tables`) and who makes them when (`orchestration`)."""
 
 import shutil
 import time
