@@ -1,6 +1,6 @@
-"""Intervals: which there are, when they close, which one an instant falls into.
+"""Intervals: which exist, when they close, and which one an instant falls into.
 
-The only source of an interval's bounds. Dagster's own partition windows are not: it believes each is a week long.
+The only source of an interval's bounds. Do not use Dagster's own partition windows: it believes each is a week long.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Interval:
         return int(self.end.timestamp())
 
     def closed(self, now: datetime) -> bool:
-        """Whether ``now``, an aware datetime, is at its end or later."""
+        """Whether ``now``, an aware datetime, is at or after its end."""
         return now >= self.end
 
 
@@ -71,7 +71,7 @@ class Calendar:
         return (self.number(n) for n in range(1, self.count + 1))
 
     def number(self, number: int) -> Interval:
-        """The interval of that number. Raises LookupError outside of 1 .. count."""
+        """The interval with that number. Raises LookupError outside 1 .. count."""
         if not 1 <= number <= self.count:
             raise LookupError(f"there is no interval {number}: they run from 1 to {self.count}")
         first_day = self.first_day + timedelta(days=(number - 1) * self.days)
@@ -81,7 +81,7 @@ class Calendar:
         )
 
     def key(self, key: str) -> Interval:
-        """The interval with that key. Raises LookupError for a day that no interval starts on, naming the nearest."""
+        """The interval with that key. Raises LookupError for a day on which no interval starts, naming the nearest."""
         try:
             day = date.fromisoformat(key)
         except ValueError:

@@ -1,5 +1,5 @@
-"""Every FLYWHEEL_* setting, its default and its meaning. Read from the environment, then from `.env` in the folder that
-the process starts in; an unset or empty variable means the default."""
+"""Every FLYWHEEL_* setting, with its default and meaning. Read from the environment, then from `.env` in the folder
+that the process starts in; an unset or empty variable means the default."""
 
 import os
 import re
@@ -42,7 +42,7 @@ SETTINGS = {
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
     "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
 }
-"""Name: (default, meaning). The table in docs/settings.md is this one, held by a test."""
+"""Name: (default, meaning). A test keeps the table in docs/settings.md the same."""
 
 ENGINES = ("duckdb", "spark")
 
@@ -80,8 +80,8 @@ class Settings:
     def read(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
         """The settings of this process: ``environment`` (os.environ if None) over ``folder/.env`` (the working folder).
 
-        Raises SettingsError for a value that cannot be used, for a FLYWHEEL_* name that is no setting and for a `.env`
-        that is not UTF-8.
+        Raises SettingsError for a value that cannot be used, for an unknown FLYWHEEL_* name and for a `.env` that is
+        not UTF-8.
         """
         folder = folder or Path.cwd()
         in_file = _values_in(folder / ".env")
@@ -135,7 +135,7 @@ def _values_in(path: Path) -> dict[str, str]:
 
 
 def _path(folder: Path, value: str) -> Path:
-    """Absolute and without `..`, which engines spell otherwise than we do; a link stays one."""
+    """Absolute and without `..`, which engines resolve differently than we do; a link stays a link."""
     return Path(os.path.abspath(folder / Path(value).expanduser()))  # noqa: PTH100
 
 

@@ -34,7 +34,7 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
     click.echo(f"{written.sessions:,} sessions of {users:,} users, {first.first_day} - {last.last_day}:")
     for path in written.landing_files:
         click.echo(f"  {path}")
-    click.echo(f"their true labels and the world that they are drawn from: {written.truth_folder}")
+    click.echo(f"their true labels and the world they were drawn from: {written.truth_folder}")
     landing = directory.absolute() / "landing"
     click.echo(
         "next: flywheel run"

@@ -87,7 +87,7 @@ class SegmentFiles:
 
     @contextmanager
     def lock(self, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the folder: of several fits one at a time. See :func:`locked`."""
+        """Hold the folder's lock, so that one fit runs at a time. See :func:`locked`."""
         with locked(self._warehouse.lock_path("segments"), on_wait):
             yield
 

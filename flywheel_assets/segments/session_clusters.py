@@ -97,7 +97,7 @@ def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Colum
     faults += [f"{rows:,} rows for {trimmed:,} trimmed sessions"] if rows != trimmed else []
     repeated = rows - int(row["sessions"])
     faults += [f"{repeated:,} further rows of a session already counted"] if repeated else []
-    bad = {"unknown_clusters": "rows of a cluster that the fit doesn't have", "bad_distances": "distances not finite"}
+    bad = {"unknown_clusters": "rows with a cluster that the fit doesn't have", "bad_distances": "distances not finite"}
     faults += [f"{row[name]:,} {what}" for name, what in bad.items() if row[name]]
     numbers = {name: int(row[name]) for name in ("rows", *bad)}
     return Verdict(

@@ -68,7 +68,7 @@ def session_predictions(step: Step) -> Made:
 
 
 def labelled(step: Step, labels: LabelledRows, rows: ir.Table, columns: Sequence[str] | None = None) -> Made:
-    """The step's table: rows with what the model says of each, and what that changed of the table before. ``columns``:
+    """The step's table: rows with the model's predictions, and what that changed in the previous table. ``columns``:
     those that are kept, all by default."""
     flywheel, scorer = step.flywheel, step.flywheel.scorer(labels.model)
     replacement = Replacement(flywheel, step.table, labels, step.interval, step.generation)

@@ -1,4 +1,4 @@
-"""What a re-run changed: a labelled table compared with the one that it is about to replace, and the notes of that.
+"""What a re-run changed: a labelled table compared with the one that it is about to replace, and the notes about it.
 
 Not here: what counts as a change (`tables.changes`)."""
 
@@ -38,9 +38,9 @@ SCHEMA = pa.schema(
 class Replacement:
     """Compares a new file of a table with the one in its place, when called with it just before it goes there.
 
-    The first file of an interval is compared with nothing. One of the generation that is there already has the same
-    rows by construction, which is not read but known, and no re-run to speak of. A table that cannot be read is not
-    compared and says so: to make it anew is the cure, and must not fail of it."""
+    The first file of an interval is compared with nothing. A file of the same generation has the same rows by
+    construction, so it is not read. A table that cannot be read is not compared and says so: remaking it is the cure,
+    and must not fail because of it."""
 
     def __init__(
         self, flywheel: Flywheel, table: Table, labels: LabelledRows, interval: Interval, generation: Generation

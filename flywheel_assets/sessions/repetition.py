@@ -15,6 +15,6 @@ def repetition_figures(table: ir.Table, columns: Sequence[str]) -> ir.Table:
 
 
 def repeating(row: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
-    """The columns of a row of :func:`repetition_figures` whose values come ten times on average, or more often. That
-    rows which follow each other are alike makes it a guess: what is computed from counts is right, if slower."""
+    """The columns of a row of :func:`repetition_figures` whose values occur ten times or more on average. Neighbouring
+    rows resemble each other, so this is a guess: a wrong one makes results slower, not wrong."""
     return [name for name in columns if row[f"different_{name}"] * 10 <= row["rows"]]

@@ -1,9 +1,9 @@
 """trimmed_sessions: which sessions are outliers, and the ledger of what trimming did.
 
 A session goes if any feature is above its threshold, the quantile (linear interpolation) over the interval's sessions
-before any trimming. Two guards: a feature whose threshold equals its minimum is not trimmed by, since that would delete
-exactly the sessions that carry a rare signal; and an interval with fewer than 1 / (1 - q) sessions is not trimmed at
-all, since interpolation would remove every feature's maximum."""
+before any trimming. Two guards: a feature whose threshold equals its minimum is skipped, since trimming by it would
+delete exactly the sessions that carry a rare signal; and an interval with fewer than 1 / (1 - q) sessions is not
+trimmed at all, since interpolation would remove every feature's maximum."""
 
 import json
 import math
@@ -59,14 +59,14 @@ class Threshold:
 
     @property
     def guarded(self) -> bool:
-        """Whether the feature is not trimmed by, because its threshold is its minimum."""
+        """Whether the feature is skipped because its threshold is its minimum."""
         return self.threshold == self.minimum
 
 
 @dataclass(frozen=True)
 class Ledger:
     """What trimming did. ``removed`` counts sessions above each feature's threshold (a session may count for several),
-    ``users_vanished`` users all of whose sessions went."""
+    ``users_vanished`` users who lost all sessions."""
 
     sessions: int
     sessions_removed: int
@@ -130,18 +130,18 @@ def threshold_aggregates(
 
 
 def thresholds(figures: Mapping[str, Any], features: Sequence[str]) -> tuple[Threshold, ...]:
-    """The thresholds out of a row of :func:`threshold_aggregates`."""
+    """The thresholds from a row of :func:`threshold_aggregates`."""
     return tuple(Threshold(f, figures[f"threshold_{f}"], figures[f"minimum_{f}"]) for f in features)
 
 
 def is_outlier(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.BooleanValue:
-    """Whether any feature is above its threshold; a guarded feature says nothing, one at its threshold stays."""
+    """Whether any feature is above its threshold; a guarded feature is ignored, and a value at its threshold stays."""
     above = [_above(sessions, limit) for limit in limits if not limit.guarded]
     return ibis.or_(*above) if above else ibis.literal(False)
 
 
 def trimmed_sessions(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.Table:
-    """The sessions less the outliers, columns unchanged."""
+    """The sessions without outliers, columns unchanged."""
     within = [sessions[limit.feature] <= limit.threshold for limit in limits if not limit.guarded]
     return sessions.filter(within) if within else sessions
 
@@ -165,7 +165,7 @@ def ledger_aggregates(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.Tab
 
 
 def ledger(sessions: int, limits: Sequence[Threshold], row: Mapping[str, Any] | None) -> Ledger:
-    """The ledger out of a row of :func:`ledger_aggregates`; None for an interval too small to be trimmed."""
+    """The ledger from a row of :func:`ledger_aggregates`; None for an interval too small to be trimmed."""
     removed = {t.feature: int(row[f"removed_{t.feature}"]) if row else 0 for t in limits}
     sessions_removed = int(row["sessions_removed"]) if row else 0
     users_vanished = int(row["users_vanished"]) if row else 0
@@ -218,7 +218,7 @@ def share_removed(ledger: Ledger, rows: int, quantile: Decimal) -> Verdict:
 
 
 def guards(ledger: Ledger, least: int | None) -> Verdict:
-    """Warns when a guard held, naming it."""
+    """Warns when a guard applied, naming it."""
     held = [t.feature for t in ledger.thresholds if t.guarded]
     if ledger.too_small:
         wanted = "trimming is off (quantile 1)" if least is None else f"trimming begins at {least:,}"

@@ -1,1 +1,2 @@
-"""Training a model from labelled rows: who labelled, splits, networks, calibration, metrics, card, tracking."""
+"""Training a model from labelled rows: labels and their source, splits, networks, calibration, metrics, card,
+tracking."""

@@ -11,8 +11,8 @@ BOUNDS = (0.05, 20.0)
 
 
 def temperature(true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.floating]) -> float:
-    """The T with the least log loss on these rows, between 0.05 and 20; 1 when none is below that of T = 1. ``true``
-    are positions in the order of the columns of ``probabilities``."""
+    """The T between 0.05 and 20 with the lowest log loss on these rows; 1 when none beats T = 1. ``true`` are positions
+    in the order of the columns of ``probabilities``."""
     from scipy.optimize import minimize_scalar
 
     logs = _logs(probabilities)

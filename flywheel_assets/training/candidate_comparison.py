@@ -1,4 +1,4 @@
-"""A candidate compared with the champion on its holdout and on the latest interval, and promoted when nothing speaks
+"""Compares a candidate with the champion on its holdout and on the latest interval, and promotes it when nothing speaks
 against it. The rule itself is in `registry.promotion`. Knows nothing of Dagster."""
 
 import ibis.expr.types as ir

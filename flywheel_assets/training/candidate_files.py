@@ -1,6 +1,6 @@
 """Writing a candidate's folder: artefacts, manifest, compiled scorers, card, pictures and holdout, and shelving it.
 
-Everything is written aside and the folder renamed, so that a candidate is there whole or not at all."""
+Everything is written aside and the folder then renamed, so that a candidate is complete or absent."""
 
 import shutil
 import tempfile
@@ -77,7 +77,7 @@ def write_holdout(staging: Path, trained: TrainedModel) -> None:
 
 
 def writable(folder: Path) -> Path:
-    """The folder, made where it is missing, and without what killed trainings left in it."""
+    """The folder, made if missing, and cleared of what killed trainings left in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob(f"{_STAGING}*"):
@@ -94,7 +94,7 @@ def writable(folder: Path) -> Path:
 
 @contextmanager
 def staged(folder: Path) -> Iterator[Path]:
-    """A folder that nobody takes for a candidate; gone at the end unless it was renamed."""
+    """A folder that cannot be mistaken for a candidate; deleted at the end unless it was renamed."""
     staging = Path(tempfile.mkdtemp(dir=folder, prefix=_STAGING))
     try:
         staging.chmod(0o755)

@@ -1,4 +1,4 @@
-"""One of a candidate's models: chosen from the grid, calibrated, and measured beside what it has to beat."""
+"""One of a candidate's models: chosen from the grid, calibrated, and compared with what it has to beat."""
 
 import pickle
 import time

@@ -1,6 +1,6 @@
 """Training a candidate: from labelled rows to a bundle in ``candidates/<version>/``. The champion is not touched.
 
-Two trainings at once end in folders of their own; those that come to the same version end in one."""
+Two simultaneous trainings end in separate folders; if both give the same version, they end in one."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -30,7 +30,7 @@ Sections = Callable[[Mapping[str, TrainedModel]], Sequence[str]]
 
 @dataclass(frozen=True)
 class Candidate:
-    """A bundle on its shelf, and how each of its models came about. ``training`` is what its manifest says of that."""
+    """A bundle in its folder, and how each of its models was made. ``training`` is the manifest's account of that."""
 
     bundle: ModelBundle
     figures: Mapping[str, ModelFigures]

@@ -1,4 +1,4 @@
-"""The card of a candidate: what it learnt from, how, and what it is worth, as Markdown. Every number was measured."""
+"""The card of a candidate as Markdown: what it learnt from, how, and how good it is. Every number was measured."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -183,11 +183,11 @@ def _classifiers(classifiers: tuple[Measured, ...]) -> str:
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Its first column to the left, the others to the right."""
+    """A Markdown table: its first column aligned left, the others right."""
     rule = ["---", *("---:" for _ in header[1:])]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (header, rule, *rows))
 
 
 def percent(share: float) -> str:
-    """To two decimals, without the sign."""
+    """A percentage to two decimals, without the sign."""
     return f"{100 * share:.2f}"

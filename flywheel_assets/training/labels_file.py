@@ -49,7 +49,7 @@ def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, 
     twice = sessions["session_id"].duplicated()
     if twice.any():
         raise LabelError(
-            f"{path} has {twice.sum():,} sessions more than once, as {sessions['session_id'][twice].iloc[0]}; "
+            f"{path} has {twice.sum():,} sessions more than once, such as {sessions['session_id'][twice].iloc[0]}; "
             "expected one row each"
         )
     order = order_in_use(flywheel, SESSION_MODEL, sessions["session_quality_label"].dropna())

@@ -1,5 +1,5 @@
-"""A team's own labels: parquet in ``sessions/`` and ``users/`` of a folder of its own, and the order of labels, which
-else is that of the models in use."""
+"""A team's own labels: parquet in ``sessions/`` and ``users/`` of its own folder, and the order of labels, by default
+that of the models in use."""
 
 import json
 import tomllib
@@ -18,7 +18,7 @@ ORDER_FILE = "label_order.toml"
 
 @dataclass(frozen=True)
 class OwnLabels:
-    """The labels in ``folder``, which nothing here writes to."""
+    """The labels in ``folder``, which is only read here."""
 
     folder: Path
 

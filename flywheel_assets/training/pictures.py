@@ -49,7 +49,7 @@ def reliability_picture(
 
 
 def _axes(title: str) -> tuple[Any, Any]:
-    """A figure of its own, which no display and no other figure of the process has to do with."""
+    """A new figure, independent of any display and of the process's other figures."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=INCHES, layout="constrained")

@@ -1,4 +1,4 @@
-"""What a network has to beat: two classifiers of scikit-learn on the same rows, weighted and calibrated alike."""
+"""What a network has to beat: two scikit-learn classifiers on the same rows, weighted and calibrated alike."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -73,7 +73,7 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
     """The range's sessions, labelled by their cluster, which is that of session_clusters, of the same function, whether
     that table is there or not.
 
-    Raises LabelError when nothing labels sessions and for a file of tiers that doesn't fit, NotMaterializedError."""
+    Raises LabelError when sessions have no labels and for a file of tiers that doesn't fit, NotMaterializedError."""
     folder, models = flywheel.settings.labels_dir, flywheel.models
     if SegmentFiles(flywheel.warehouse).report() is None:
         raise LabelError(

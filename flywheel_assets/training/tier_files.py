@@ -148,7 +148,7 @@ def user_clusters_in(
 
 
 def _reasons(proposal: Proposal, all_of_them: Sequence[Proposal], outcome: str | None) -> list[str]:
-    """Why a cluster is proposed as what it is, one line per reason."""
+    """Why a cluster is proposed with its label, one line per reason."""
     of = proposal.outcome
     if not of.sessions:
         return [of.description, "no sessions in these intervals"]

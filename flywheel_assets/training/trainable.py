@@ -1,4 +1,4 @@
-"""Whether rows can be learnt from: enough of them, of every label, and with features that say something."""
+"""Whether rows can be learnt from: enough of them, of every label, and with features that vary."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from flywheel_assets.errors import TrainingError
 LEAST_TRAINING_ROWS = 100
 LEAST_VALIDATION_ROWS = 20
 LEAST_ROWS_A_LABEL = 5
-"""In the part that is fitted on. Fewer could be learnt by heart, and no figure would tell."""
+"""In the part used for fitting. Fewer could be memorized, and no figure would show it."""
 
 
 def check_trainable(what: str, rows: pd.DataFrame, label: str, order: Sequence[str], features: Sequence[str]) -> None:

@@ -125,7 +125,7 @@ def verdicts(row: Mapping[str, Any], trimmed_sessions: int, stale: Mapping[str, 
         Verdict(
             SAME_GENERATION.name,
             not stale,
-            "; ".join(f"{table}: {why}" for table, why in stale.items()) or "all tables are of one generation",
+            "; ".join(f"{table}: {why}" for table, why in stale.items()) or "all tables belong to one generation",
             "WARN",
             {"stale_tables": len(stale)},
         ),

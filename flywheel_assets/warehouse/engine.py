@@ -69,7 +69,7 @@ class Engine(Protocol):
         ``schema`` gives the schema of the function's output from that of its input, for a result without any batch."""
 
     def close(self) -> None:
-        """Give back memory and files."""
+        """Release memory and files."""
 
 
 class DuckDBEngine:

@@ -30,7 +30,7 @@ def staging(folder: Path) -> Iterator[Path]:
 
 
 def put(staged: Path, path: Path) -> None:
-    """Give a file that is written the name that readers look for; both are on one file system. Raises OSError."""
+    """Rename a finished file to the name that readers look for, on the same file system. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _to_disk(staged)
     staged.replace(path)
@@ -59,8 +59,8 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
 
 @contextmanager
 def locked(path: Path, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Hold a lock: of several processes one at a time. Waits without bound, after telling ``on_wait``; the system lets
-    go of it when the process ends, however it ends."""
+    """Hold a lock, one process at a time. Waits without bound, after calling ``on_wait``; the system releases it when
+    the process ends, however it ends."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         try:

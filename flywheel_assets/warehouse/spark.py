@@ -139,7 +139,7 @@ class SparkEngine:
         return _write(self._frame(expression).mapInArrow(mapped, _spark_schema(output)), output, path, metadata)
 
     def close(self) -> None:
-        """Nothing to give back: the views go with the session, and the next engine of the process uses Spark."""
+        """Releases nothing: the views go with the session, and the next engine of the process uses Spark."""
 
     def _files(
         self, paths: Sequence[Path], more: Sequence["Column"] = (), landed: pa.Schema | None = None
@@ -174,8 +174,8 @@ class SparkEngine:
             ) from error
 
     def _table(self, frame: "DataFrame") -> ir.Table:
-        """A frame as a table of this session. Not the table that Ibis finds, which takes both of Spark's kinds of
-        timestamp for one without a zone."""
+        """A frame as a table of this session. Not the table that Ibis finds, which reads both of Spark's timestamp
+        types as one without a zone."""
         from ibis.backends.pyspark.datatypes import PySparkType
         from pyspark.sql.types import TimestampType
 
@@ -259,7 +259,7 @@ def _write(frame: "DataFrame", schema: pa.Schema, path: Path, metadata: Mapping[
 
 
 def _refuse_unreadable(path: Path) -> None:
-    """Raises EngineError for a name that Spark passes over in silence, or cannot read."""
+    """Raises EngineError for a name that Spark silently skips, or cannot read."""
     if path.name.startswith(("_", ".")) or ":" in str(path):
         raise EngineError(
             f"Spark cannot read {path}: it skips files whose names begin with _ or . and accepts none with a "

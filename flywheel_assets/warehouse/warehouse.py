@@ -30,7 +30,7 @@ _GENERATION_KEY = "flywheel.generation"
 
 @dataclass(frozen=True)
 class Written:
-    """A table of an interval as it was written. ``seconds`` is the time that making and writing took."""
+    """A table of an interval as written. ``seconds`` is the time to make and write it."""
 
     path: Path
     rows: int
@@ -174,7 +174,7 @@ class Warehouse:
 
     @contextmanager
     def lock(self, interval: Interval, on_wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold the interval: of several processes that would write it, one at a time. See :func:`locked`."""
+        """Hold the interval's lock, so that one process at a time writes it. See :func:`locked`."""
         with locked(self.lock_path(interval.key), on_wait):
             yield
 
@@ -194,7 +194,7 @@ class Warehouse:
         return Written(path, rows, size, time.monotonic() - started, None)
 
     def sweep(self) -> None:
-        """Delete what a killed process left in staging, once it is so old that nobody can be writing it."""
+        """Delete what a killed process left in staging, once it is too old to be still being written."""
         for path in (self.folder / STAGING).glob("*"):
             with suppress(FileNotFoundError):  # whoever wrote it finished meanwhile
                 if time.time() - path.stat().st_mtime > STALE_STAGING_SECONDS:

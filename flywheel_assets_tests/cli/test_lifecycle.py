@@ -119,7 +119,7 @@ def test_a_promotion_a_rescore_and_the_way_back(flywheel: Type, folder: Path, bu
     assert rescored.exit_code == 0, rescored.output
     assert "flywheel report, or history_sensor, brings transition_causes and the history up to date" in rescored.stdout
     assert re.search(rf"{FIRST} .* done", flywheel("status").stdout)
-    assert "every interval that has labels has those" in flywheel("run", "--rescore", "--to", FIRST).stdout
+    assert "every labelled interval has the labels" in flywheel("run", "--rescore", "--to", FIRST).stdout
 
     back = flywheel("models", "rollback", "--why", "it was a test")
     assert back.exit_code == 0, back.output

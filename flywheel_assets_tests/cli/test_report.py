@@ -122,7 +122,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(flywheel: Type, tmp_path
     told = " ".join(result.stdout.split())
     assert result.exit_code == 1
     assert f"{FIRST} failed: interval_report: the report of {FIRST} could not be written to" in told
-    assert "no table is concerned" in told
+    assert "no table is affected" in told
     assert "0 of 1 report made, 1 could not be made" in told
     assert f"interval {FIRST}: could not be made, and no earlier report exists" in told
     assert "index:" not in told

@@ -171,7 +171,7 @@ def test_an_interval_that_lost_sessions_fails_once_and_waits_for_a_person(after:
     assert keys(after.tick()) == [FIRST]
 
     assert keys(again := after.tick()) == []
-    assert "waiting for a person or for new files" in said(again)
+    assert "waiting for a person or new files" in said(again)
     assert FIRST in said(again)
     (failed,) = after.project.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
     assert failed.tags["dagster/partition"] == FIRST

@@ -135,7 +135,7 @@ def test_features_of_the_user_model_beyond_the_shares_are_named() -> None:
 def test_labels_of_both_models_with_one_column_are_refused(label: str) -> None:
     user = replace(USER, labels=(label, "Passive"), order=("Passive", label))
 
-    with pytest.raises(ArtefactError, match=f"the labels 'High' and '{label}' would share the column"):
+    with pytest.raises(ArtefactError, match=f"the labels 'High' and '{label}' would share one probability column"):
         check_fit([SESSION, user])
 
 

@@ -334,7 +334,7 @@ def test_a_rollback_to_a_version_that_left_the_archive_says_which_and_changes_no
     promote(models, a, NOW, first)
     shutil.rmtree(models / "archive" / first)
 
-    with pytest.raises(ArtefactError, match=f"archive/{first} is not there, and nothing was changed"):
+    with pytest.raises(ArtefactError, match=f"archive/{first} does not exist, and nothing was changed"):
         rollback(models, NOW)
     assert ModelBundle.open(models).version == a
 

@@ -63,7 +63,7 @@ def test_without_an_interval_before_there_is_no_verdict() -> None:
     found = verdicts(rows((500, 50), (500, 100)), None)
 
     assert [verdict.passed for verdict in found] == [True, True]
-    assert all("nothing to compare" in v.summary or "not there to compare" in v.summary for v in found)
+    assert all("nothing to compare" in v.summary or "is missing, so there is no verdict" in v.summary for v in found)
 
 
 def test_a_rate_that_fell_by_more_than_noise_is_warned_of_by_name() -> None:

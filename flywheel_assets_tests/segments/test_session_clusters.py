@@ -80,8 +80,8 @@ def test_a_cluster_for_every_trimmed_session_passes(engine: DuckDBEngine) -> Non
     [
         (GOOD[:1], "1 rows for 2 trimmed sessions"),
         ([GOOD[0], GOOD[0]], "1 further rows of a session already counted"),
-        ([GOOD[0], ("b.1", "b", 3, 0.0, False, "v")], "1 rows of a cluster that the fit doesn't have"),
-        ([GOOD[0], ("b.1", "b", None, 0.0, False, "v")], "1 rows of a cluster that the fit doesn't have"),
+        ([GOOD[0], ("b.1", "b", 3, 0.0, False, "v")], "1 rows with a cluster that the fit doesn't have"),
+        ([GOOD[0], ("b.1", "b", None, 0.0, False, "v")], "1 rows with a cluster that the fit doesn't have"),
         ([GOOD[0], ("b.1", "b", 1, float("nan"), False, "v")], "1 distances not finite"),
         ([GOOD[0], ("b.1", "b", 1, float("inf"), False, "v")], "1 distances not finite"),
         ([GOOD[0], ("b.1", "b", 1, None, False, "v")], "1 distances not finite"),

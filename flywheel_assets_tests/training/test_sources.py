@@ -159,7 +159,7 @@ def test_labels_of_ones_own_need_an_order_and_take_the_one_that_is_stated(copy: 
 
 
 def test_without_labels_and_segments_both_ways_to_them_are_told(copy: Project) -> None:
-    with pytest.raises(LabelError, match=r"put parquet .* into .*data/labels/sessions, or make segments, .* fit"):
+    with pytest.raises(LabelError, match=r"put parquet .* into .*data/labels/sessions, or fit segments, .* fit"):
         labelled(copy)
 
 

@@ -90,7 +90,7 @@ def test_no_labelled_user_in_the_intervals_is_an_error() -> None:
 def test_labels_that_no_two_models_could_have_are_an_error() -> None:
     rows = frames(("k1", "Low", "low"), ("k1", "High", "Engaged"), ("k2", "Low", "low"))
 
-    with pytest.raises(ArtefactError, match="would share the column"):
+    with pytest.raises(ArtefactError, match="would share one probability column"):
         data(*rows, orders=(("Low", "High"), ("low", "Engaged")))
 
 
