@@ -216,7 +216,8 @@ def test_an_artefact_of_another_digest_is_not_opened(flywheel: Type, own_models:
 def test_models_that_do_not_fit_are_one_line(flywheel: Type, own_models: Path) -> None:
     manifest = own_models / "manifest.json"
     value = json.loads(manifest.read_text())
-    value["user"]["features"] = ["share_other", *value["user"]["features"][1:]]
+    user = value["models"]["user"]
+    user["features"] = ["share_other", *user["features"][1:]]
     manifest.write_text(json.dumps(value))
 
     assert "session labels that the user model doesn't know" in mistake(flywheel("run"))

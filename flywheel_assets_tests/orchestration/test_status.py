@@ -112,7 +112,8 @@ def with_another_model(folder: Path, which: str, version: str) -> str:
     """Puts the shipped models with another version into ``folder/models``, and returns the shipped version."""
     manifest = Path(shutil.copytree(MODELS, folder / "models")) / "manifest.json"
     value = json.loads(manifest.read_text())
-    shipped, value[which]["version"] = value[which]["version"], version
+    model = value["models"][which]
+    shipped, model["version"] = model["version"], version
     manifest.write_text(json.dumps(value))
     return str(shipped)
 

@@ -141,7 +141,8 @@ def reversed_models(tmp_path: Path) -> Path:
     folder = Path(shutil.copytree(MODELS, tmp_path / "models"))
     manifest = folder / "manifest.json"
     value = json.loads(manifest.read_text())
-    value["session"] |= {"version": "reversed", "labels": value["session"]["labels"][::-1]}
+    session = value["models"]["session"]
+    session |= {"version": "reversed", "labels": session["labels"][::-1]}
     manifest.write_text(json.dumps(value))
     bundle = ModelBundle.open(folder)
     network = onnx.load(folder / SESSION_MODEL.files.compiled)
