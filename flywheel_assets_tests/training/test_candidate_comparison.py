@@ -210,7 +210,7 @@ def test_an_interval_that_the_candidate_cannot_score_speaks_against_it(lived: Pr
     pq.write_table(pq.ParquetFile(path).read().drop_columns(["leads"]), path)
     with (
         lived.flywheel() as flywheel,
-        pytest.raises(PromotionError, match=f"what would change in {LAST}: no column 'leads'"),
+        pytest.raises(PromotionError, match=f"what would change in {LAST} is unknown: no column 'leads'"),
     ):
         promote_candidate(flywheel, candidate(lived, "same").version, "", forced=False)
 
