@@ -1,6 +1,7 @@
 """Asset checks: per table one scan, several verdicts, each recorded with its partition."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
@@ -15,7 +16,27 @@ def interval_checks(
     table: Table, verdicts: Callable[[Flywheel, Interval], list[Verdict]], partitions: dg.PartitionsDefinition
 ) -> dg.AssetChecksDefinition:
     """The checks of a table that is partitioned by interval."""
-    return table_checks(table, lambda flywheel, key: verdicts(flywheel, flywheel.calendar.key(key or "")), partitions)
+
+    def of_interval(flywheel: Flywheel, key: str | None) -> list[Verdict]:
+        interval = flywheel.calendar.key(key or "")
+        return [settled(flywheel, table, interval, verdict) for verdict in verdicts(flywheel, interval)]
+
+    return table_checks(table, of_interval, partitions)
+
+
+def settled(flywheel: Flywheel, table: Table, interval: Interval, verdict: Verdict) -> Verdict:
+    """A failure as a warning, where another run has replaced a source since the table was made: its figures were held
+    against rows that it was not made from, and the table is stale, so it is made and checked again."""
+    made = flywheel.warehouse.generation(table.name, interval)
+    if verdict.passed or verdict.severity == "WARN" or made is None:
+        return verdict
+    landing = {source.name for source in table.sources if source.fingerprint}
+    now = flywheel.generation(table, interval).sources
+    replaced = [name for name, digest in now.items() if name not in landing and made.sources.get(name) != digest]
+    if not replaced:
+        return verdict
+    why = f"not judged, because {', '.join(replaced)} changed since the table was made, and it is stale"
+    return replace(verdict, severity="WARN", summary=f"{verdict.summary}; {why}")
 
 
 def table_checks(

@@ -9,6 +9,7 @@ import pytest
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.landing.assets import SYSTEM as LANDING
+from flywheel_assets.orchestration.checks import settled
 from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions import session_predictions
 from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
@@ -187,3 +188,18 @@ def _of_version(flywheel: Any, version: str) -> Scorer:
     scorer = open_scorer(flywheel.models, "user", flywheel.warehouse.folder)
     scorer.version = version
     return scorer
+
+
+def test_a_failure_against_a_source_that_was_replaced_since_is_a_warning(copy: Project) -> None:
+    failed = Verdict("conservation", False, "3 of 3 users now, 0 of 2 before")
+    (interval,) = copy.intervals(LAST)
+
+    def now() -> Verdict:
+        with copy.flywheel() as flywheel:
+            return settled(flywheel, TABLES["label_transitions"], interval, failed)
+
+    assert now() == failed
+    copy.land("late.parquet", sessions(("eve", "2024-02-13 05", 6)), minute=5)
+    assert copy.materialize(AFTER_GAP, *[name for name in TABLES if name != "label_transitions"]).success
+    assert now().state == "warned"
+    assert "previous user_labels changed since the table was made" in now().summary
