@@ -20,7 +20,10 @@ ACTIVE = Check("active_users", "Active users are the new, retained and resurrect
 PREVIOUS = Check("previous_users", "Previous users are the retained and the churned ones, in every row.", blocking=True)
 TOTALS = Check("totals", "The rows of the labels sum to the row of all users.", blocking=True)
 CONSERVATION = Check(
-    "conservation", "All users are the rows of user_labels, of this interval and of the previous one.", blocking=True
+    "conservation",
+    "All users are the rows of user_labels, of this interval and of the previous one.",
+    blocking=True,
+    of_sources=True,
 )
 CHECKS = (ACTIVE, PREVIOUS, TOTALS, CONSERVATION)
 

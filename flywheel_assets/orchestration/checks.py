@@ -16,27 +16,29 @@ def interval_checks(
     table: Table, verdicts: Callable[[Flywheel, Interval], list[Verdict]], partitions: dg.PartitionsDefinition
 ) -> dg.AssetChecksDefinition:
     """The checks of a table that is partitioned by interval."""
+    return table_checks(
+        table,
+        lambda flywheel, key: settled(flywheel, table, flywheel.calendar.key(key or ""), verdicts),
+        partitions,
+    )
 
-    def of_interval(flywheel: Flywheel, key: str | None) -> list[Verdict]:
-        interval = flywheel.calendar.key(key or "")
-        return [settled(flywheel, table, interval, verdict) for verdict in verdicts(flywheel, interval)]
 
-    return table_checks(table, of_interval, partitions)
-
-
-def settled(flywheel: Flywheel, table: Table, interval: Interval, verdict: Verdict) -> Verdict:
-    """A failure as a warning, where another run has replaced a source since the table was made: its figures were held
-    against rows that it was not made from, and the table is stale, so it is made and checked again."""
-    made = flywheel.warehouse.generation(table.name, interval)
-    if verdict.passed or verdict.severity == "WARN" or made is None:
-        return verdict
-    landing = {source.name for source in table.sources if source.fingerprint}
-    now = flywheel.generation(table, interval).sources
-    replaced = [name for name, digest in now.items() if name not in landing and made.sources.get(name) != digest]
+def settled(
+    flywheel: Flywheel, table: Table, interval: Interval, verdicts: Callable[[Flywheel, Interval], list[Verdict]]
+) -> list[Verdict]:
+    """The verdicts on a table of an interval. A check ``of_sources`` that failed because another run has replaced one
+    since the table was made is a warning: the table is stale, so it is made and checked again."""
+    found = verdicts(flywheel, interval)
+    of_sources = {check.name for check in table.checks if check.of_sources}
+    failed = {one.check for one in found if one.check in of_sources and not one.passed}
+    made = flywheel.warehouse.generation(table.name, interval) if failed else None
+    replaced = made.changed_sources(flywheel.generation(table, interval)) if made else []
     if not replaced:
-        return verdict
+        return found
     why = f"not judged, because {', '.join(replaced)} changed since the table was made, and it is stale"
-    return replace(verdict, severity="WARN", summary=f"{verdict.summary}; {why}")
+    return [
+        replace(one, severity="WARN", summary=f"{one.summary}; {why}") if one.check in failed else one for one in found
+    ]
 
 
 def table_checks(

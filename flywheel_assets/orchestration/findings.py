@@ -7,7 +7,7 @@ import dagster as dg
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.orchestration.checks import computed
+from flywheel_assets.orchestration.checks import computed, settled
 from flywheel_assets.orchestration.resources import PARTITION_TAG
 from flywheel_assets.orchestration.runs import check_state
 from flywheel_assets.orchestration.system import IntervalTable
@@ -35,7 +35,7 @@ def findings_on_record(
         latest = [recorded.get((table.name, check.name), (0.0, None)) for check in table.checks]
         kept = [finding for seconds, finding in latest if finding and seconds >= written]
         if len(kept) < len(table.checks):
-            verdicts = computed(table.checks, partial(one.verdicts, flywheel, interval))
+            verdicts = computed(table.checks, partial(settled, flywheel, table, interval, one.verdicts))
             kept = [Finding(table.name, v.check, v.state, v.summary, v.numbers, v.table) for v in verdicts]
         findings += kept
     return findings

@@ -37,16 +37,17 @@ class Generation:
         value = json.loads(text)
         return cls(value["table"], value["sources"], value["parameters"])
 
+    def changed_sources(self, present: "Generation") -> list[str]:
+        """The sources that are of another generation there, by name."""
+        return _different(self.sources, present.sources)
+
     def stale_because(self, wanted: "Generation", present: "Generation | None" = None) -> str:
         """How this differs from the generation it would have if made now, in words; empty when it does not.
 
         ``present``, where ``wanted`` has its sources made anew too: the generation by the sources as they are. One that
         is still what this was made from has not changed, but would."""
         same = {name for name, made in present.sources.items() if self.sources.get(name) == made} if present else set()
-        changed = [
-            f"{name} {'would change' if name in same else 'changed'}"
-            for name in _different(self.sources, wanted.sources)
-        ]
+        changed = [f"{name} {'would change' if name in same else 'changed'}" for name in self.changed_sources(wanted)]
         changed += [
             f"{name} was {self.parameters.get(name, 'unset')}, is {wanted.parameters.get(name, 'unset')}"
             for name in _different(self.parameters, wanted.parameters)

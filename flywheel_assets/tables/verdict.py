@@ -11,11 +11,13 @@ Number = int | float | str
 
 @dataclass(frozen=True)
 class Check:
-    """A check as it is declared: ``blocking`` ones stop what is downstream in the same run when they fail."""
+    """A check as it is declared: ``blocking`` ones stop what is downstream in the same run when they fail.
+    ``of_sources``: it compares the table with sources of two intervals, one of which another run may be replacing."""
 
     name: str
     description: str
     blocking: bool = False
+    of_sources: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ CONSERVATION = Check(
     "conservation",
     "By To_Label the counts sum to this interval's users, by From_Label to the previous interval's, label by label.",
     blocking=True,
+    of_sources=True,
 )
 SAME_MODEL_VERSION = Check("same_model_version", "One version of the user model labelled both intervals (warning).")
 CONTRACT = Check("contract", "The table matches its dagster-pandas type: columns, dtypes and bounds.", blocking=True)

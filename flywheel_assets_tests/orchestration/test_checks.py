@@ -192,11 +192,14 @@ def _of_version(flywheel: Any, version: str) -> Scorer:
 
 def test_a_failure_against_a_source_that_was_replaced_since_is_a_warning(copy: Project) -> None:
     failed = Verdict("conservation", False, "3 of 3 users now, 0 of 2 before")
+    contract = Verdict("contract", False, "a column is missing")
     (interval,) = copy.intervals(LAST)
 
     def now() -> Verdict:
         with copy.flywheel() as flywheel:
-            return settled(flywheel, TABLES["label_transitions"], interval, failed)
+            found, other = settled(flywheel, TABLES["label_transitions"], interval, lambda *_: [failed, contract])
+        assert other == contract, "which rests on no source"
+        return found
 
     assert now() == failed
     copy.land("late.parquet", sessions(("eve", "2024-02-13 05", 6)), minute=5)
