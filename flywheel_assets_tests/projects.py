@@ -46,8 +46,12 @@ class Project:
         return dg.DagsterInstance.ephemeral()
 
     @cached_property
+    def definitions(self) -> dg.Definitions:
+        return definitions(self.settings)
+
+    @property
     def job(self) -> dg.JobDefinition:
-        return definitions(self.settings).resolve_job_def(INTERVAL_JOB)
+        return self.definitions.resolve_job_def(INTERVAL_JOB)
 
     def with_settings(self, **environment: str) -> "Project":
         """The same folder and the same record of runs under other settings."""
@@ -81,13 +85,14 @@ class Project:
         """The whole graph, giving up the sessions of files that vanished."""
         return list(run_intervals(self.job, self.instance, self.intervals(*keys), forget_missing=True))
 
-    def materialize(self, key: str, *tables: str) -> dg.ExecuteInProcessResult:
-        """A few tables of an interval with their checks, as by hand from the UI."""
-        return self.job.execute_in_process(
+    def materialize(self, key: str, *tables: str, job: str = INTERVAL_JOB) -> dg.ExecuteInProcessResult:
+        """A few tables of an interval with their checks, as by hand from the UI. ``job``: one that makes them, whole
+        where none is named."""
+        return self.definitions.resolve_job_def(job).execute_in_process(
             run_config=QUIET,
             instance=self.instance,
             partition_key=key,
-            asset_selection=[dg.AssetKey(table) for table in tables],
+            asset_selection=[dg.AssetKey(table) for table in tables] or None,
             raise_on_error=False,
         )
 

@@ -2,16 +2,14 @@
 
 import os
 import re
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from flywheel_assets.cli.main import main
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 
@@ -36,11 +34,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
 
 
 @pytest.fixture
-def flywheel(project: Project, monkeypatch: pytest.MonkeyPatch) -> Type:
-    def typed(*arguments: str) -> Result:
-        monkeypatch.delitem(sys.modules, "flywheel_assets.definitions", raising=False)
-        return CliRunner().invoke(main, arguments)
-
+def flywheel(project: Project, typed: Type) -> Type:
     return typed
 
 

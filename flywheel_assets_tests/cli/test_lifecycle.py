@@ -3,16 +3,14 @@
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from flywheel_assets.cli.main import main
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.promotions_record import read_promotions
@@ -68,11 +66,7 @@ def busy(folder: Path) -> str:
 
 
 @pytest.fixture
-def flywheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
-    def typed(*arguments: str) -> Result:
-        monkeypatch.delitem(sys.modules, "flywheel_assets.definitions", raising=False)
-        return CliRunner().invoke(main, arguments)
-
+def flywheel(folder: Path, typed: Type) -> Type:
     return typed
 
 

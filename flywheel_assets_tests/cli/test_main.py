@@ -42,12 +42,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def flywheel(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Type:
+def flywheel(folder: Path, typed: Type) -> Type:
     """Types `flywheel ...` in this process. The code location reads its settings anew each time, as in a process."""
-
-    def typed(*arguments: str) -> Result:
-        monkeypatch.delitem(sys.modules, "flywheel_assets.definitions", raising=False)
-        return CliRunner().invoke(main, arguments)
 
     return typed
 

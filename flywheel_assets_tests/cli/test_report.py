@@ -1,16 +1,14 @@
 """`flywheel report`, as somebody types it in a folder of their own."""
 
 import os
-import sys
 import webbrowser
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
-from flywheel_assets.cli.main import main
 from flywheel_assets.errors import ReportError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.report.pages import Pages
@@ -23,7 +21,9 @@ pytestmark = pytest.mark.usefixtures("record_in_memory")
 
 
 @pytest.fixture
-def flywheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Type:
+def flywheel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, typed: Type
+) -> Type:
     """Types `flywheel ...` in a folder with the history's files but for its last two intervals."""
     project = history_in(tmp_path_factory.getbasetemp() / "history").copied_to(tmp_path)
     for later in ("2024-02-12", LAST):
@@ -34,10 +34,6 @@ def flywheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: 
     monkeypatch.setenv("DAGSTER_HOME", "")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Flywheel, "now", lambda _: datetime(2024, 3, 20, tzinfo=UTC))
-
-    def typed(*arguments: str) -> Result:
-        monkeypatch.delitem(sys.modules, "flywheel_assets.definitions", raising=False)
-        return CliRunner().invoke(main, arguments)
 
     return typed
 

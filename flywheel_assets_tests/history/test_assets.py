@@ -3,7 +3,6 @@
 import csv
 import json
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,36 +11,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.history import mix_shift
 from flywheel_assets.history.assets import SYSTEM
 from flywheel_assets.history.forecast_backtest import BACKTEST
 from flywheel_assets.history.sankey_links import FOLDED
+from flywheel_assets.orchestration.jobs import HISTORY_JOB
 from flywheel_assets.users import user_labels
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata, sessions
+from flywheel_assets_tests.projects import Project, checks, materializations, metadata, sessions
 
 CONTRACTS = {one.table.name: one.table for one in SYSTEM.tables.values()}
 TABLES = ("growth_accounting", "label_mix", "mix_shift", "transition_forecast", "sankey_links")
 KEYS = (FIRST, GAP, AFTER_GAP, LAST)
 
 
-@cache
-def job(folder: Path) -> dg.JobDefinition:
-    return definitions(Project(folder).settings).resolve_job_def("history")
-
-
 def run(project: Project, key: str, *tables: str) -> dg.ExecuteInProcessResult:
     """The job of the history, or a few of its tables."""
-    return job(project.folder).execute_in_process(
-        run_config=QUIET,
-        instance=project.instance,
-        partition_key=key,
-        asset_selection=[dg.AssetKey(table) for table in tables] or None,
-        raise_on_error=False,
-    )
+    return project.materialize(key, *tables, job=HISTORY_JOB)
 
 
 @pytest.fixture(scope="module")
@@ -140,11 +128,7 @@ def test_csv_copies_hold_all_intervals_and_the_folders_of_tables_only_parquet(ra
 
 def test_csv_copies_leave_out_what_is_before_the_first_interval(ran: tuple[Project, Any], tmp_path: Path) -> None:
     project = ran[0].copied_to(tmp_path).with_settings(FLYWHEEL_FIRST_INTERVAL=AFTER_GAP)
-    made = definitions(project.settings).resolve_job_def("history")
-    selection = [dg.AssetKey("csv_copies")]
-    assert made.execute_in_process(
-        QUIET, instance=project.instance, partition_key=LAST, asset_selection=selection
-    ).success
+    assert run(project, LAST, "csv_copies").success
 
     with (project.settings.warehouse_dir / "csv" / "mix_shift.csv").open(encoding="utf-8", newline="") as file:
         assert {row["First_Day"] for row in csv.DictReader(file)} == {AFTER_GAP, LAST}

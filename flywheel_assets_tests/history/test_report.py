@@ -10,7 +10,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.cli.report_runs import ReportRun, in_short, make_reports, reportable
-from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import ArtefactError, NotMaterializedError, ReportError, SettingsError
 from flywheel_assets.history import assets
 from flywheel_assets.history import report as reports
@@ -18,12 +17,12 @@ from flywheel_assets.orchestration.jobs import REPORTS_JOB
 from flywheel_assets.report.pages import Pages
 from flywheel_assets.tables.verdict import Finding
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import HISTORY, QUIET, TABLES, Project, materializations, metadata
+from flywheel_assets_tests.projects import HISTORY, TABLES, Project, materializations, metadata
 
 
 def made(project: Project) -> list[tuple[str, int, str]]:
     """Makes the reports: of each that was made the interval, how many tables were made for it, and its failure."""
-    job = definitions(project.settings).resolve_job_def(REPORTS_JOB)
+    job = project.definitions.resolve_job_def(REPORTS_JOB)
     with project.flywheel() as flywheel:
         runs = make_reports(flywheel, job, project.instance, reportable(flywheel, None)[0])
         return [(run.interval.key, len(run.tables), run.failure) for run in runs if run]
@@ -32,20 +31,6 @@ def made(project: Project) -> list[tuple[str, int, str]]:
 def page(project: Project, key: str) -> str:
     with project.flywheel() as flywheel:
         return Pages(flywheel.warehouse.folder).path(*project.intervals(key)).read_text()
-
-
-def report_alone(project: Project, key: str) -> dg.ExecuteInProcessResult:
-    return (
-        definitions(project.settings)
-        .resolve_job_def(REPORTS_JOB)
-        .execute_in_process(
-            run_config=QUIET,
-            instance=project.instance,
-            partition_key=key,
-            asset_selection=[dg.AssetKey("interval_report")],
-            raise_on_error=False,
-        )
-    )
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +134,7 @@ def test_how_many_reports_were_made_is_counted_in_plain_words(told: Project) -> 
 
 def test_a_page_made_without_the_tables_of_history_says_what_is_missing(history: Project, tmp_path: Path) -> None:
     project = history.copied_to(tmp_path)
-    result = report_alone(project, LAST)
+    result = project.materialize(LAST, "interval_report", job=REPORTS_JOB)
     assert result.success
     assert metadata(materializations(result)["interval_report"])["tables_missing"] == 4
     written = page(project, LAST)
@@ -238,7 +223,7 @@ def test_a_report_that_cannot_be_written_fails_alone_and_leaves_the_tables(
         raise ReportError("the report of 2024-02-26 could not be written to it: No space left on device")
 
     monkeypatch.setattr(Pages, "write", full)
-    result = report_alone(project, LAST)
+    result = project.materialize(LAST, "interval_report", job=REPORTS_JOB)
     assert not result.success
     assert page(project, LAST) == old
     assert before == {p: p.read_bytes() for p in project.settings.warehouse_dir.rglob("*.parquet")}

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flywheel_assets.cli.report_runs import make_reports
-from flywheel_assets.definitions import definitions
 from flywheel_assets.history.transition_causes import transition_causes, users_by_cause, verdicts
 from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
 from flywheel_assets.orchestration.runs import step_failure
@@ -22,7 +21,7 @@ from flywheel_assets.users.label_transitions import label_transitions
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, frame, records
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import MODELS, QUIET, Project, checks, materializations, metadata
+from flywheel_assets_tests.projects import MODELS, Project, checks, materializations, metadata
 
 ANY = st.sampled_from(["Engaged", "Exploring", "Passive"])
 LABELS = st.dictionaries(st.sampled_from("abcdefgh"), ANY)
@@ -171,17 +170,7 @@ def test_verdicts_are_plain_values_that_dagster_takes() -> None:
 
 
 def told(project: Project, key: str) -> dg.ExecuteInProcessResult:
-    return (
-        definitions(project.settings)
-        .resolve_job_def(HISTORY_JOB)
-        .execute_in_process(
-            run_config=QUIET,
-            instance=project.instance,
-            partition_key=key,
-            asset_selection=[dg.AssetKey("transition_causes")],
-            raise_on_error=False,
-        )
-    )
+    return project.materialize(key, "transition_causes", job=HISTORY_JOB)
 
 
 def by_user(project: Project, key: str) -> dict[str, str]:
@@ -254,7 +243,7 @@ def test_the_report_tells_no_causes_of_the_labels_of_before_and_says_so_in_their
     (interval,) = lived.intervals(LAST)
     archive = lived.settings.models_dir / "archive"
     archive.rename(archive.with_name("away"))
-    job = definitions(lived.settings).resolve_job_def(REPORTS_JOB)
+    job = lived.definitions.resolve_job_def(REPORTS_JOB)
 
     with lived.flywheel() as flywheel:
         (run,) = (one for one in make_reports(flywheel, job, lived.instance, [interval]) if one)
