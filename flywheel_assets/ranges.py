@@ -16,23 +16,25 @@ def intervals_between(flywheel: Flywheel, first: str, last: str) -> list[Interva
 
 
 def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, now: datetime) -> list[Interval]:
-    """The closed intervals of a range of keys: by default from the first with data to the last closed one.
+    """The closed intervals of a range of keys: by default from the first with data to the one after the last with data.
 
     Raises SettingsError for a key that is no interval or not closed and for a range without any, LandingError when
     nothing has landed."""
     closed = flywheel.calendar.last_closed(now)
     if closed is None:
         raise SettingsError(f"no interval is closed yet: the first, {flywheel.calendar.number(1).dates}, is still open")
+    wanted = flywheel.to_run(now)
     first = first or flywheel.first_key
     if first is None:
         raise LandingError(nothing_landed(flywheel))
+    end = max(wanted[-1].key, first) if wanted and not last else closed.key
     for key in (first, last or closed.key):
         interval = flywheel.interval(key)
         if interval.number > closed.number:
             raise SettingsError(
                 f"interval {interval.key} ({interval.dates}) is not closed; the last closed one is {closed.key}"
             )
-    return intervals_between(flywheel, first, last or closed.key)
+    return intervals_between(flywheel, first, last or end)
 
 
 def materialized_intervals(flywheel: Flywheel, first: str | None, last: str | None) -> list[Interval]:
@@ -51,14 +53,16 @@ def materialized_intervals(flywheel: Flywheel, first: str | None, last: str | No
 
 
 def labelled_intervals(flywheel: Flywheel) -> list[Interval]:
-    """The intervals that have user labels, oldest first: those that there can be a report of."""
+    """The intervals that have user labels, oldest first: those that there can be a report of. Up to the one after the
+    last with data."""
     made = set(flywheel.warehouse.keys("user_labels"))
-    return [interval for interval in flywheel.calendar if interval.key in made]
+    last = flywheel.last_number or flywheel.calendar.count
+    return [interval for interval in flywheel.calendar if interval.key in made and interval.number <= last]
 
 
 def nothing_landed(flywheel: Flywheel) -> str:
     """Why there is nothing to run, and what to do about it."""
-    problems = flywheel.index.problems()
+    problems = flywheel.problems()
     if not problems:
         return f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
     return (

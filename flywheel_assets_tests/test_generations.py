@@ -11,7 +11,7 @@ def reasons(project: Project, key: str) -> dict[str, str]:
     with project.flywheel() as flywheel:
         (interval,) = project.intervals(key)
         found = {
-            t: flywheel.stale_because(TABLES[t], interval, flywheel.wanted_generation)
+            t: flywheel.stale_because(TABLES[t], interval, flywheel.wanted())
             for t in ("landed_sessions", "enriched_export", "label_transitions")
             if flywheel.warehouse.exists(t, interval)
         }

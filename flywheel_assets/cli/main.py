@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from flywheel_assets.cli.check import check
+from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
 from flywheel_assets.cli.models import models
 from flywheel_assets.cli.report import report
@@ -35,7 +36,7 @@ def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
 
-for _command in (sample, run, check, status, explain, report, levers, segments, models):
+for _command in (sample, run, check, status, explain, report, levers, segments, models, forget):
     main.add_command(_command)
 
 

@@ -28,7 +28,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     import dagster as dg
 
     from flywheel_assets.cli.console import terminal
-    from flywheel_assets.cli.report_runs import in_short, make_reports, reportable
+    from flywheel_assets.cli.report_runs import held, in_short, make_reports, reportable
     from flywheel_assets.definitions import defs, settings
     from flywheel_assets.errors import ReportError
     from flywheel_assets.flywheel import Flywheel
@@ -57,6 +57,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
             runs += [run] if run else []
             if run and run.failure:
                 console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
+        lacking = held(flywheel, intervals)
         unpaged = any(run.interval == wanted and not run.paged for run in runs)
         if standalone and not unpaged:
             page = interval_report(
@@ -64,6 +65,8 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
             )
             pages.write_alone(standalone, page)
     click.echo(in_short(len(intervals), runs))
+    for line in lacking:
+        click.echo(line)
     made = pages.made_at(wanted)
     if pages.index.exists():
         click.echo(f"index: {pages.index}")
@@ -80,5 +83,5 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         click.echo(f"standalone: {standalone}")
     if show and not webbrowser.open(path.resolve().as_uri()):
         raise ReportError(f"no browser could be opened here; the report is at {path}")
-    if any(run.failure for run in runs):
+    if lacking or any(run.failure for run in runs):
         sys.exit(1)

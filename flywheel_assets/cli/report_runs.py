@@ -1,5 +1,6 @@
 """What `flywheel report` runs: tables of history and pages that are missing or stale, as ordinary Dagster runs."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from flywheel_assets.history.report import is_stale
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.runs import run_job
 from flywheel_assets.ranges import labelled_intervals
+from flywheel_assets.tables.contract import Table
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Int
     if not intervals:
         raise NotMaterializedError("no interval has been run yet, so there is nothing to report: flywheel run")
     wanted = flywheel.interval(key) if key else intervals[-1]
+    if wanted not in intervals and flywheel.warehouse.exists("user_labels", wanted):
+        return [*intervals, wanted], wanted
     if wanted not in intervals:
         raise NotMaterializedError(
             f"interval {wanted.key} ({wanted.dates}) has not been run, so there is nothing to report: "
@@ -58,9 +62,8 @@ def make_reports(
 ) -> Iterator[ReportRun | None]:
     """One per interval, in order: None for one whose history tables and page are up to date. A table that cannot be
     made fails its run, but the page is still made from what exists."""
-    history = [one.table for one in SYSTEM.tables.values()]
     for interval in intervals:
-        tables = [t.name for t in history if flywheel.stale_because(t, interval, flywheel.generation)]
+        tables = [table.name for table, missing in _stale(flywheel, interval).items() if not missing]
         if interval == intervals[-1] and (tables or csv_copies_are_stale(flywheel)):
             tables.append("csv_copies")
         if not tables and not is_stale(flywheel, interval):
@@ -71,3 +74,26 @@ def make_reports(
             run_job(job, instance, interval.key, interval.key, ["interval_report"])
         paged = not (run.failure and is_stale(flywheel, interval))
         yield ReportRun(interval, tables, run.seconds, run.failure, paged)
+
+
+def held(flywheel: Flywheel, intervals: Sequence[Interval]) -> list[str]:
+    """What reports lack because a table of some interval is missing, in one sentence for each of these."""
+    lacking: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for interval in intervals:
+        for one in {missing for missing in _stale(flywheel, interval).values() if missing}:
+            lacking[one].append(interval.key)
+    return [
+        f"{table} of {key} is missing, so {len(keys)} {'report is' if len(keys) == 1 else 'reports are'} incomplete, "
+        f"the first of {keys[0]}: flywheel run"
+        for (table, key), keys in sorted(lacking.items())
+    ]
+
+
+def _stale(flywheel: Flywheel, interval: Interval) -> dict[Table, tuple[str, str] | None]:
+    """The tables of history that are missing or stale, each with the first table, and its key, that it lacks."""
+    stale: dict[Table, tuple[str, str] | None] = {}
+    for table in (one.table for one in SYSTEM.tables.values()):
+        if flywheel.stale_because(table, interval):
+            inputs = flywheel.inputs(table, interval)
+            stale[table] = next(((s.name, i.key) for s, i in inputs if not flywheel.warehouse.exists(s.name, i)), None)
+    return stale

@@ -19,6 +19,8 @@ def status(key: str | None) -> None:
     from rich.text import Text
 
     from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.cli.folding import fold, span
+    from flywheel_assets.cli.run import waiting_for_data
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.orchestration.failures import last_failures
     from flywheel_assets.ranges import nothing_landed
@@ -28,11 +30,19 @@ def status(key: str | None) -> None:
 
     with Flywheel.open(Settings.read()) as flywheel, dg.DagsterInstance.get() as instance:
         found = statuses(flywheel, last_failures(instance, SPINE), flywheel.now())
-        problems, nothing = flywheel.index.problems(), nothing_landed(flywheel)
-    rows = [(s.interval.dates, s.landed, s.closed, s.state, s.why) for s in found]
+        problems, nothing = flywheel.problems(), nothing_landed(flywheel)
+        beyond = flywheel.without_data(flywheel.now())
+    groups = fold(found, lambda s: s.landed == 0 and (s.closed, s.state, s.why))
+    rows = [
+        (span([s.interval for s in group], "empty "), s.landed, s.closed, s.state, s.why)
+        for group in groups
+        for s in group[:1]
+    ]
     console = terminal()
     for problem in problems if rows else ():
         console.print("[yellow]left out:[/]", Text(problem))
+    if beyond:
+        console.print(waiting_for_data(beyond), highlight=False)
     console.print(table(("interval", "landed", "closed", "state", "why"), rows) if rows else Text(nothing))
 
 

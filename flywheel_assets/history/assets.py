@@ -25,12 +25,12 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.assets import SYSTEM as LANDING
 from flywheel_assets.orchestration.findings import findings_on_record
 from flywheel_assets.orchestration.frames import frame
-from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB, RUN_JOB
 from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import IntervalTable, Partitions, System
 from flywheel_assets.orchestration.table_sensors import table_sensor
-from flywheel_assets.segments import cluster_mix
+from flywheel_assets.segments import cluster_mix, session_clusters
 from flywheel_assets.sessions import session_predictions
 from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
 from flywheel_assets.settings import Settings
@@ -163,19 +163,28 @@ CSV_TABLES: tuple[Table, ...] = (
     description="The small tables as CSV, one file per table with all intervals, to upload to a BI tool.",
 )
 def csv_copies(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
-    written = {t.name: write_csv(flywheel.warehouse, t.name, p, t.schema) for t, p in _copied(flywheel).items()}
+    written = {t.name: write_csv(flywheel.warehouse, t.name, p, t.schema) for t, p in _to_copy(flywheel).items()}
     folder = csv_path(flywheel.warehouse, "").parent
     return dg.MaterializeResult(metadata={**written, "path": dg.MetadataValue.path(str(folder))})
 
 
 def csv_copies_are_stale(flywheel: Flywheel) -> bool:
     """Whether a copy is missing or older than a file it is made from: a run may have ended between the two."""
-    for table, paths in _copied(flywheel).items():
-        copy = csv_path(flywheel.warehouse, table.name)
-        if not copy.is_file() or copy.stat().st_mtime_ns < max(path.stat().st_mtime_ns for path in paths):
-            return True
-    return False
+    return bool(_to_copy(flywheel))
 
+
+def _to_copy(flywheel: Flywheel) -> dict[Table, list[Path]]:
+    """The tables whose copy is missing or older than one of their files, with these files, oldest interval first."""
+    warehouse, stale = flywheel.warehouse, {}
+    for table in CSV_TABLES:
+        paths = [warehouse.path(table.name, i) for i in flywheel.calendar if warehouse.exists(table.name, i)]
+        copy = csv_path(warehouse, table.name)
+        if paths and not (copy.is_file() and copy.stat().st_mtime_ns > max(p.stat().st_mtime_ns for p in paths)):
+            stale[table] = paths
+    return stale
+
+
+CLUSTERED = (session_clusters.TABLE.name, cluster_mix.TABLE.name)
 
 REPORTED: tuple[IntervalTable, ...] = tuple(
     chain.from_iterable(system.tables.values() for system in (LANDING, SESSIONS, USERS, SYSTEM))
@@ -235,6 +244,11 @@ SYSTEM.job(
     priority=-1,  # what waits in the queue beside it goes first
 )
 SYSTEM.job(
+    RUN_JOB,
+    dg.AssetSelection.groups("sessions", "users", "exports", "history") | dg.AssetSelection.assets(*CLUSTERED),
+    "Everything of one interval: labels, transitions, clusters and history. For flywheel run, which chooses from it.",
+)
+SYSTEM.job(
     REPORTS_JOB,
     dg.AssetSelection.groups("history", "reports"),
     "The report of an interval, and the history of the intervals so far. For flywheel report.",
@@ -244,13 +258,6 @@ SYSTEM.sensors.append(
         settings, "history_sensor", HISTORY_JOB, [one.table for one in SYSTEM.tables.values()], "history"
     )
 )
-
-
-def _copied(flywheel: Flywheel) -> dict[Table, list[Path]]:
-    """Per table that is there for any interval its files, oldest interval first."""
-    warehouse, calendar = flywheel.warehouse, flywheel.calendar
-    there = {t: [warehouse.path(t.name, i) for i in calendar if warehouse.exists(t.name, i)] for t in CSV_TABLES}
-    return {table: paths for table, paths in there.items() if paths}
 
 
 def _shown(rows: Sequence[Row], interval: Interval) -> dict[str, dg.TableMetadataValue]:

@@ -54,6 +54,7 @@ TABLE = Table(
     earlier=(user_labels.TABLE,),
     checks=CHECKS,
     parameters=number_and_labels,
+    model_parameters=("user labels",),
 )
 
 

@@ -44,6 +44,7 @@ TABLE = Table(
     ),
     checks=CHECKS,
     parameters=_parameters,
+    model_parameters=("session labels", "user labels"),
 )
 
 

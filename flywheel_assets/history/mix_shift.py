@@ -46,6 +46,7 @@ TABLE = Table(
     ),
     checks=CHECKS,
     parameters=number_and_labels,
+    model_parameters=("user labels",),
 )
 
 

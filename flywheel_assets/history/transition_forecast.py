@@ -43,6 +43,7 @@ TABLE = Table(
     earlier=(label_transitions.TABLE,),
     checks=CHECKS,
     parameters=number_and_labels,
+    model_parameters=("user labels",),
 )
 
 

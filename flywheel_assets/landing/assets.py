@@ -14,9 +14,9 @@ from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.jobs import LABELS_JOB
 from flywheel_assets.orchestration.metadata import column_schema
 from flywheel_assets.orchestration.processes import end_abandoned_runs
-from flywheel_assets.orchestration.requests import landing_requests
+from flywheel_assets.orchestration.requests import run_requests
 from flywheel_assets.orchestration.runs import FORGET_MISSING_TAG
-from flywheel_assets.orchestration.sensors import new_requests, unfinished, waiting, written
+from flywheel_assets.orchestration.sensors import new_requests, replaced, unfinished, waiting
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import System
 from flywheel_assets.settings import Settings
@@ -49,7 +49,7 @@ def _verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
         landed.quarantine_rate(flywheel.warehouse.quarantined_rows(interval), int(row["rows"])),
         landed.volume(int(row["rows"]), [flywheel.warehouse.rows("landed_sessions", i) or 0 for i in before]),
         landed.interval_closed(interval, flywheel.now()),
-        landed.landed_files(len(index.of_interval(interval)), index.problems()),
+        landed.landed_files(len(index.of_interval(interval)), flywheel.problems()),
     ]
 
 
@@ -108,21 +108,11 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         end_abandoned_runs(context.instance)
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, MOST_FILES)) as flywheel:
-                intervals = flywheel.to_run(flywheel.now())
-                made_from = {i.key: flywheel.landed_from(i) for i in intervals}
-                replaced = written(flywheel, landed.TABLE, intervals)
+                because, wanted, replaced = _wanted(flywheel, context.instance)
                 index = flywheel.index
         except FlywheelError as error:
             return dg.SkipReason(str(error))
-        requests = landing_requests(
-            [interval.key for interval in intervals],
-            {interval.key: identities(index.of_interval(interval)) for interval in intervals},
-            identities(index.usable),
-            {key: files for key, files in made_from.items() if files is not None},
-            {interval.key: index.fingerprint(interval) for interval in intervals},
-            replaced,
-            unfinished(context.instance),
-        )
+        requests = run_requests(because, wanted, replaced, unfinished(context.instance))
         new = new_requests(context.instance, requests)
         seen = digest(repr((index.files, index.young, index.unread)))
         if seen != context.cursor:
@@ -139,6 +129,22 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
 
 
 SYSTEM.sensors.append(landing_sensor)
+
+
+def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """What :func:`run_requests` is told: the closed intervals that have news, or that lack a table although nothing is
+    new, because it was deleted, or a run ended before it. Other settings and models run nothing: a person does."""
+    because, wanted, gone = {}, {}, {}
+    for interval in flywheel.to_run(flywheel.now()):
+        missing = flywheel.missing(interval)
+        news = flywheel.index.news(interval, flywheel.landed_from(interval) or ())
+        if news or missing:
+            key, made = interval.key, [landed.TABLE] if news else missing
+            why = news or f"{missing[0].name} is not there"
+            because[key] = "it was never made" if landed.TABLE in missing else why
+            wanted[key] = flywheel.index.fingerprint(interval)
+            gone[key] = replaced(flywheel, instance, made, interval)
+    return because, wanted, gone
 
 
 def _seen(index: LandingIndex) -> list[str]:

@@ -1,6 +1,6 @@
 """The index of landed files: what each holds, by interval, and which cannot be used; kept as one small parquet file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -75,6 +75,19 @@ class LandingIndex:
         usable = {f.path for f in self.usable}
         return sorted(path for path, *_ in made_from if path not in usable)
 
+    def news(self, interval: Interval, made_from: Collection[FileIdentity]) -> str:
+        """What landed for an interval since its table was made from ``made_from``, in words; empty when nothing did.
+
+        A file that vanished or can no longer be used is not news; one that was replaced is, even when no session of
+        the interval is left in it."""
+        paths = {path for path, *_ in made_from}
+        current = {f.path: f.identity for f in self.usable}
+        new = [f.path for f in self.files if f.rows.get(interval.key) and f.path not in paths]
+        replaced = sorted(i[0] for i in made_from if current.get(i[0], i) != i)
+        parts = [f"{_named(new)} landed"] if new else []
+        parts += [f"{_named(replaced)} changed"] if replaced else []
+        return " and ".join(parts)
+
     def fingerprint(self, interval: Interval) -> str:
         """Changes when a file with sessions of the interval comes, goes or changes."""
         return digest(repr(identities(self.of_interval(interval))))
@@ -101,14 +114,24 @@ class LandingIndex:
     def usable(self) -> list[LandedFile]:
         return [f for f in self.files if not f.problem]
 
-    def first_key(self) -> str | None:
-        """The key of the first interval with data; None when nothing landed."""
-        return min((key for f in self.files for key in f.rows if key), default=None)
+    def sessions(self) -> dict[str, int]:
+        """Sessions landed per key of an interval, before any is found invalid or landed twice."""
+        counts: dict[str, int] = {}
+        for file in self.files:
+            for key, rows in file.rows.items():
+                if key:
+                    counts[key] = counts.get(key, 0) + rows
+        return counts
 
 
 def identities(files: Iterable[LandedFile]) -> list[FileIdentity]:
     """What tells files from others, and from earlier files of the same name."""
     return [f.identity for f in files]
+
+
+def _named(paths: Sequence[str]) -> str:
+    rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{paths[0]}{rest}"
 
 
 def load(path: Path, rules: str) -> list[LandedFile]:

@@ -49,6 +49,7 @@ LANDING = Table(
     (),
     (SESSION_ID, USER_ID, FEATURE, OTHERS),
     fingerprint=lambda flywheel, interval: flywheel.index.fingerprint(interval),
+    news=lambda flywheel, interval: flywheel.index.news(interval, flywheel.landed_from(interval) or ()),
 )
 
 
@@ -69,6 +70,7 @@ TABLE = Table(
     LANDED,
     checks=CHECKS,
     parameters=_parameters,
+    model_parameters=("features",),
 )
 
 

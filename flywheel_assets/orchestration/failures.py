@@ -1,35 +1,44 @@
-"""The runs that failed last, for `flywheel status`."""
+"""The intervals whose last run failed, from Dagster's record."""
 
 from collections.abc import Collection
 
 import dagster as dg
 
+from flywheel_assets.needs import Failure
 from flywheel_assets.orchestration.jobs import SPINE_JOBS
+from flywheel_assets.orchestration.processes import keys_of
 from flywheel_assets.orchestration.resources import PARTITION_TAG
 from flywheel_assets.orchestration.runs import step_failure
 from flywheel_assets.tables.contract import Table
 
-
-def last_failures(instance: dg.DagsterInstance, spine: Collection[Table]) -> dict[str, str]:
-    """Per key of an interval whose last run of the spine failed, where it failed and what it said. Runs of clusters,
-    history and reports are left out: an interval is done without them."""
-    last: dict[str, dg.DagsterRun] = {}
-    for run in instance.get_runs():  # newest first
-        key = run.tags.get(PARTITION_TAG)
-        if key and run.is_finished and _of_the_spine(run, spine):
-            last.setdefault(key, run)
-    return {key: _failure(instance, run) for key, run in last.items() if run.is_failure}
+MOST_RUNS = 20
+"""Of an interval that failed once: how many of its latest runs are searched for the last one of the tables."""
 
 
-def _of_the_spine(run: dg.DagsterRun, spine: Collection[Table]) -> bool:
-    """Whether a run is of the spine: judged by its job, or for a manual run of a few assets by these."""
-    chosen = {key.to_user_string() for key in run.asset_selection or ()}
-    return run.job_name in SPINE_JOBS or bool(chosen & {table.name for table in spine})
+def last_failures(instance: dg.DagsterInstance, tables: Collection[Table]) -> dict[str, Failure]:
+    """Per key of an interval whose last run of the tables failed at one of them, where and what it said.
+
+    Only intervals with a failed run are looked at, so that the cost does not grow with the record."""
+    failed = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    found = {key: _failure(instance, key, {table.name for table in tables}) for key in keys_of(failed, PARTITION_TAG)}
+    return {key: failure for key, failure in sorted(found.items()) if failure}
 
 
-def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        event = record.dagster_event
+def _failure(instance: dg.DagsterInstance, key: str, tables: Collection[str]) -> Failure | None:
+    ended = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    runs = instance.get_runs(dg.RunsFilter(tags={PARTITION_TAG: key}, statuses=ended), limit=MOST_RUNS)  # newest first
+    last = next((run for run in runs if _makes(run, tables)), None)
+    if last is None or not last.is_failure:
+        return None
+    events = instance.all_logs(last.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    for event in (record.dagster_event for record in events):
         if event is not None:
-            return step_failure(event)
-    return f"run {run.run_id} failed before its first step"
+            table = next((t for t in tables if (event.step_key or "").startswith(t)), None)
+            return Failure(table, step_failure(event)) if table else None
+    return Failure("landed_sessions", f"run {last.run_id} failed before its first step")
+
+
+def _makes(run: dg.DagsterRun, tables: Collection[str]) -> bool:
+    """Whether a run makes one of the tables: judged by its job, or for a run of a few assets by these."""
+    chosen = {key.to_user_string() for key in run.asset_selection or ()}
+    return bool(chosen & set(tables)) if chosen else run.job_name in SPINE_JOBS

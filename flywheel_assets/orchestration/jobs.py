@@ -1,11 +1,12 @@
 """The names of jobs, for code that starts them. Each job's system says what it makes."""
 
-INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB, RESCORE_JOB = "interval", "labels", "transitions", "rescore"
+RUN_JOB = "run"
+INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB = "interval", "labels", "transitions"
 SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"
 HISTORY_JOB, REPORTS_JOB = "history", "reports"
 TRAINING_JOB = "training"
 
-SPINE_JOBS = (INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB, RESCORE_JOB)
+SPINE_JOBS = (INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB)
 """Those whose failure leaves an interval without its labels or transitions."""
 
 SYSTEM_TAG = ".dagster/flywheel_system"

@@ -1,13 +1,11 @@
-"""What to run: the difference between what there is and what was made of it. Pure; the sensors only carry it out.
+"""What to ask for: the difference between what there is and what was made of it. Pure; the sensors only carry it out.
 
-A request's ``run_key`` holds the interval, what it is to be made from and which table that replaces, so that the same
-is never asked for twice: new data runs again, also data that was there before and came back; a run that failed, and
-so replaced nothing, waits for a person or for new data."""
+A request's ``run_key`` holds the interval, what its tables are to be made from and what that replaces, so that the same
+is never asked for twice: new data runs again, also data that was there before and came back, and so does a table that
+was deleted; a run that failed, and so replaced nothing, waits for a person or for new data."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-
-from flywheel_assets.warehouse.files import FileIdentity
 
 
 @dataclass(frozen=True)
@@ -19,76 +17,21 @@ class Request:
     because: str
 
 
-def news(
-    landed: Collection[FileIdentity], usable: Collection[FileIdentity], made_from: Collection[FileIdentity]
-) -> str:
-    """What landed for an interval since its table was made from ``made_from``, in words; empty when nothing did.
-
-    ``landed``: the files that hold sessions of the interval now; ``usable``: all files that can be used. A file that
-    vanished or can no longer be used is not news; one that was replaced is, even when no session of the interval is
-    left."""
-    paths = {path for path, *_ in made_from}
-    current = {identity[0]: identity for identity in usable}
-    new = sorted(path for path, *_ in landed if path not in paths)
-    replaced = sorted(i[0] for i in made_from if current.get(i[0], i) != i)
-    parts = [f"{_named(new)} landed"] if new else []
-    parts += [f"{_named(replaced)} changed"] if replaced else []
-    return " and ".join(parts)
-
-
-def landing_requests(
-    closed: Iterable[str],
-    landed: Mapping[str, Collection[FileIdentity]],
-    usable: Collection[FileIdentity],
-    made_from: Mapping[str, Collection[FileIdentity]],
-    fingerprints: Mapping[str, str],
-    written: Mapping[str, int],
-    unfinished: Collection[str],
-) -> list[Request]:
-    """A run for each closed interval that has news, oldest first, unless one of it is unfinished.
-
-    ``closed``: keys from the first interval with data to the last closed one; ``made_from``: the files that each
-    interval's landed_sessions was made from, no entry for one that was never made: it is run though nothing landed;
-    ``written``: when those tables were written, whatever the unit."""
-    requests = []
-    for key in closed:
-        if key in unfinished:
-            continue
-        files = landed.get(key, ())
-        because = news(files, usable, made_from[key]) if key in made_from else "it was never made"
-        if because:
-            requests.append(Request(key, _run_key(key, fingerprints[key], written), because))
-    return requests
-
-
-def table_requests(
+def run_requests(
+    because: Mapping[str, str],
     wanted: Mapping[str, str],
-    made: Mapping[str, str],
-    concerned: Mapping[str, Collection[str]],
-    written: Mapping[str, int],
-    changed: Mapping[str, str],
+    replaced: Mapping[str, str],
     unfinished: Collection[str],
+    concerned: Mapping[str, Collection[str]] | None = None,
 ) -> list[Request]:
-    """A run of a job for each interval whose tables are missing or of another generation than they would have now,
-    oldest first, unless a run of an interval that they are made from is unfinished.
+    """A run for each interval that needs one, oldest first, unless a run of an interval that its tables are made from
+    is unfinished. All by key of the interval:
 
-    ``wanted``: the generation that the job's tables would have, for intervals where everything that they are made from
-    is there; ``made``: the generation that they have, no entry where none is there; ``written``: when those that are of
-    another one were, whatever the unit; ``changed``: what they are not made from as it is now, in words;
-    ``concerned``: keys of the intervals that they are made from, their own included."""
-    requests = []
-    for key in sorted(wanted):
-        if made.get(key) == wanted[key] or any(run in concerned[key] for run in unfinished):
-            continue
-        because = changed[key] if key in made else "it was never made"
-        requests.append(Request(key, _run_key(key, wanted[key], written), because))
-    return requests
-
-
-def _run_key(key: str, source: str, written: Mapping[str, int]) -> str:
-    return f"{key}/{source}/{written.get(key, 'new')}"
-
-
-def _named(paths: list[str]) -> str:
-    rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{paths[0]}{rest}"
+    ``because``: why, in words; ``wanted``: what the tables are to be made from; ``replaced``: what stands in their
+    place, or stood there before it was deleted; ``concerned``: the intervals that they are made from, their own
+    included, which is all of them by default."""
+    return [
+        Request(key, f"{key}/{wanted[key]}/{replaced[key]}", why)
+        for key, why in sorted(because.items())
+        if not {*(concerned or {}).get(key, (key,))} & {*unfinished}
+    ]

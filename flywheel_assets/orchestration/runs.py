@@ -2,15 +2,18 @@
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import dagster as dg
 
 from flywheel_assets import errors
+from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
+from flywheel_assets.needs import Need
 from flywheel_assets.orchestration.processes import PROCESS_TAG, this_process
+from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import State
 
 FORGET_MISSING_TAG = "flywheel/forget_missing"
@@ -44,11 +47,16 @@ class JobRun:
         return int(self.numbers[table][name]) if table in self.numbers else None
 
 
+_NO_RUN = JobRun(0.0, (), "", {})
+
+
 @dataclass(frozen=True)
 class IntervalRun(JobRun):
-    """A run of one interval."""
+    """A run of one interval. ``waits``: per table that was left out the key of the interval that it waits for, because
+    a table that it is made from is missing there or could not be made."""
 
     interval: Interval
+    waits: Mapping[str, str] = field(default_factory=dict)
 
 
 def run_job(
@@ -90,6 +98,36 @@ def run_intervals(
     for interval in intervals:
         run = run_job(job, instance, interval.key, interval.key, tags=tags)
         yield IntervalRun(run.seconds, run.checks, run.failure, run.numbers, interval)
+
+
+def run_needs(
+    flywheel: Flywheel,
+    job: dg.JobDefinition,
+    instance: dg.DagsterInstance,
+    needs: Iterable[Need],
+    tables: Iterable[Table],
+    forget_missing: bool = False,
+) -> Iterator[IntervalRun]:
+    """Run the job for what is needed of each interval in turn. One that fails is reported, and of the rest goes on what
+    does not rest on it; without anything else to make there is no run of an interval, and its seconds are 0.
+
+    ``tables``: those that needs name, and that stand in the way of others where they are missing."""
+    by_name = {table.name: table for table in tables}
+    failed: dict[tuple[str, str], str] = {}
+    for need in needs:
+        key, waits = need.interval.key, dict[str, str]()
+        for name in need.tables:
+            for source, interval in flywheel.inputs(by_name[name], need.interval):
+                one = source.name, interval.key
+                made_now = interval.key == key and source.name in need.tables
+                if one in failed or not (made_now or flywheel.warehouse.exists(source.name, interval)):
+                    waits[name] = failed[name, key] = failed.get(one, interval.key)
+                    break
+        chosen = [name for name in need.tables if name not in waits]
+        tags = {FORGET_MISSING_TAG: "true"} if forget_missing else {}
+        run = run_job(job, instance, key, key, chosen, tags=tags) if chosen else _NO_RUN
+        failed |= {(name, key): key for name in chosen if name not in run.numbers}
+        yield IntervalRun(run.seconds, run.checks, run.failure, run.numbers, need.interval, waits)
 
 
 def check_line(interval: str, check: dg.AssetCheckEvaluation) -> CheckLine:

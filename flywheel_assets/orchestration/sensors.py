@@ -24,10 +24,18 @@ RUN_KEY_TAG = "dagster/run_key"
 _FINISHED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 
 
-def written(flywheel: Flywheel, table: Table, intervals: Iterable[Interval]) -> dict[str, int]:
-    """When the table of each interval was written, in nanoseconds; no entry where it is missing."""
-    paths = {interval.key: flywheel.warehouse.path(table.name, interval) for interval in intervals}
-    return {key: path.stat().st_mtime_ns for key, path in paths.items() if path.is_file()}
+def replaced(flywheel: Flywheel, instance: dg.DagsterInstance, tables: Sequence[Table], interval: Interval) -> str:
+    """What stands in the place of the tables that are to be made: when the newest of them was written. Where none is
+    there: the first one's name and its last materialization, so that one that was deleted is asked for again."""
+    paths = [flywheel.warehouse.path(table.name, interval) for table in tables]
+    written = [path.stat().st_mtime_ns for path in paths if path.is_file()]
+    if written:
+        return str(max(written))
+    first = dg.AssetKey(tables[0].name)
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(first, asset_partitions=[interval.key]), limit=1
+    ).records
+    return f"{first.to_user_string()}-{records[0].storage_id if records else 'new'}"
 
 
 def unfinished(instance: dg.DagsterInstance) -> set[str]:

@@ -1,6 +1,7 @@
 """Sensors that keep tables made from other tables up to date: one shape, given a job and its tables."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
@@ -10,10 +11,10 @@ from flywheel_assets.errors import FlywheelError
 from flywheel_assets.flywheel import Flywheel, Glance
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration import sensors
-from flywheel_assets.orchestration.requests import Request, table_requests
+from flywheel_assets.orchestration.requests import Request, run_requests
 from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
-from flywheel_assets.tables.generation import digest_of_all
+from flywheel_assets.tables.generation import Generation, digest_of_all
 
 
 def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table], called: str) -> dg.SensorDefinition:
@@ -31,68 +32,74 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, 0)) as flywheel:
-                state = table_state(flywheel, tables, flywheel.to_run(flywheel.now()))
+                state = table_state(flywheel, context.instance, tables, flywheel.to_run(flywheel.now()))
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = state.requests(sensors.unfinished(context.instance))
         new = sensors.new_requests(context.instance, requests)
-        found_in_words = [f"{called} of {len(state.wanted)} intervals, nothing new", *sensors.waiting(requests)]
-        return dg.SensorResult(run_requests=new, skip_reason=None if new else "; ".join(found_in_words))
+        seen = [f"{called} of {state.ready} intervals, nothing new", *sensors.waiting(requests), *state.held(called)]
+        return dg.SensorResult(run_requests=new, skip_reason=None if new else "; ".join(seen))
 
     return sensor
 
 
 @dataclass(frozen=True)
 class TableState:
-    """What `orchestration.requests.table_requests` asks for, by key of an interval."""
+    """What :func:`run_requests` asks for, by key of an interval. ``ready``: of how many intervals everything that the
+    tables are made from is there; ``missing``: of the others, what is not, as table and key."""
 
+    because: dict[str, str] = field(default_factory=dict)
     wanted: dict[str, str] = field(default_factory=dict)
-    made: dict[str, str] = field(default_factory=dict)
+    replaced: dict[str, str] = field(default_factory=dict)
     concerned: dict[str, Collection[str]] = field(default_factory=dict)
-    written: dict[str, int] = field(default_factory=dict)
-    changed: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def ready(self) -> int:
+        return len(self.concerned)
 
     def requests(self, unfinished: Collection[str]) -> list[Request]:
-        return table_requests(self.wanted, self.made, self.concerned, self.written, self.changed, unfinished)
+        return run_requests(self.because, self.wanted, self.replaced, unfinished, self.concerned)
+
+    def held(self, called: str) -> list[str]:
+        """Which intervals wait for others, in words: what one interval that fails for ever holds up."""
+        counts = Counter(self.missing.values())
+        return [f"{called} of {n} intervals waits for {table} of {key}" for (table, key), n in counts.items()]
 
 
-def table_state(flywheel: Flywheel, tables: Sequence[Table], intervals: Sequence[Interval]) -> TableState:
-    """Of the intervals for which everything that the tables are made from, one another aside, is there. A source that
-    rests on several intervals has a sensor like this one, and is waited for until it is what it would be now.
+def table_state(
+    flywheel: Flywheel, instance: dg.DagsterInstance, tables: Sequence[Table], intervals: Sequence[Interval]
+) -> TableState:
+    """What is to be asked for. Tables of an interval wait until everything that they are made from, one another aside,
+    is there; a source that rests on several intervals has a sensor like this one, and is waited for until it is what it
+    would be now.
 
     260 intervals of five tables take a second: what a file was made from is read, and made a digest of, once a tick."""
-    state, stored, generation = TableState(), cache(flywheel.stored_digest), flywheel.generation
+    state, stored = TableState(), cache(flywheel.stored_digest)
     there = {s: set(flywheel.warehouse.keys(s.name)) for table in tables for s in table.sources}
     for source in there:
         if source.previous or source.earlier:
-            there[source] &= {i.key for i in intervals if stored(source, i) == generation(source, i, stored).digest}
+            there[source] &= {
+                i.key for i in intervals if stored(source, i) == flywheel.target_generation(source, i, stored).digest
+            }
+
+    def target(table: Table, interval: Interval) -> Generation:
+        return flywheel.target_generation(table, interval, stored)
+
     for interval in intervals:
-        needed = _needed(flywheel, tables, interval)
-        if not all(keys <= there[source] for source, keys in needed.items() if source not in tables):
-            continue
         key = interval.key
-        generations = {table: generation(table, interval, stored) for table in tables}
-        made = {table: flywheel.warehouse.generation(table.name, interval) for table in tables}
-        state.wanted[key] = digest_of_all(wanted.digest for wanted in generations.values())
-        state.concerned[key] = set().union(*needed.values())
-        if any(made.values()):
-            state.made[key] = digest_of_all(one.digest if one else "" for one in made.values())
-            why = {t: one.stale_because(generations[t]) if one else "it is not there" for t, one in made.items()}
-            state.changed[key] = "; ".join(f"{table.name}: {because}" for table, because in why.items() if because)
+        inputs = [one for table in tables for one in flywheel.inputs(table, interval) if one[0] not in tables]
+        missing = next(((s.name, i.key) for s, i in inputs if i.key not in there[s]), None)
+        if missing:
+            state.missing[key] = missing
+            continue
+        state.concerned[key] = {key, *(i.key for _, i in inputs)}
+        why = {table: flywheel.stale_because(table, interval, target) for table in tables}
+        needed = [table for table, because in why.items() if because]
+        if needed:
+            new = not any(flywheel.warehouse.exists(table.name, interval) for table in tables)
+            state.because[key] = "it was never made" if new else "; ".join(f"{t.name}: {why[t]}" for t in needed)
+            state.wanted[key] = digest_of_all(target(table, interval).digest for table in tables)
             # Not of the tables that are right: a run that fails at one replaces others, and would be asked for again.
-            replaced = [sensors.written(flywheel, t, [interval]).get(key) for t, because in why.items() if because]
-            state.written.update({key: max(filter(None, replaced))} if any(replaced) else {})
+            state.replaced[key] = sensors.replaced(flywheel, instance, needed, interval)
     return state
-
-
-def _needed(flywheel: Flywheel, tables: Iterable[Table], interval: Interval) -> Mapping[Table, set[str]]:
-    """The keys of the intervals needed from each source."""
-    needed: dict[Table, set[str]] = {}
-    previous = flywheel.previous_with_data(interval)
-    earlier = flywheel.earlier_with_data(interval)
-    for table in tables:
-        for source in table.sources:
-            keys = needed.setdefault(source, {interval.key})
-            keys |= {previous.key} if previous and source in table.previous else set()
-            keys |= {i.key for i in earlier} if source in table.earlier else set()
-    return needed

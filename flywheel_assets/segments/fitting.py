@@ -137,5 +137,5 @@ def not_assigned(flywheel: Flywheel) -> dict[str, str]:
     """Per key of a materialized interval whose clusters are not those of the fit in use, why."""
     made = set(flywheel.warehouse.keys("trimmed_sessions"))
     intervals = [interval for interval in flywheel.calendar if interval.key in made]
-    reasons = {i.key: flywheel.stale_because(session_clusters.TABLE, i, flywheel.generation) for i in intervals}
+    reasons = {i.key: flywheel.stale_because(session_clusters.TABLE, i) for i in intervals}
     return {key: why for key, why in reasons.items() if why}

@@ -45,6 +45,7 @@ TABLE = Table(
     checks=CHECKS,
     labels=LABELS,
     parameters=_parameters,
+    model_parameters=(LABELS.parameter,),
 )
 
 

@@ -52,7 +52,9 @@ class Table:
     ``fits``: tables over a range of intervals that it rests on.
 
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
-    by a name that a person reads. A table that somebody else writes has a ``fingerprint`` of its content instead."""
+    by a name that a person reads; those of ``model_parameters`` follow the champion, and a promotion that changes them
+    leaves a table as it is. A table that somebody else writes has a ``fingerprint`` of its content instead, and
+    ``news``: what it has that a table was not made from, in words, empty without any."""
 
     name: str
     grain: str
@@ -65,7 +67,9 @@ class Table:
     checks: tuple[Check, ...] = ()
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
+    model_parameters: tuple[str, ...] = ()
     fingerprint: Callable[[Any, Interval], str] | None = None
+    news: Callable[[Any, Interval], str] | None = None
 
     @property
     def schema(self) -> pa.Schema:

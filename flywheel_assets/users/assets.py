@@ -8,7 +8,7 @@ import dagster as dg
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.frames import frame, label_transitions_type, type_fault
-from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB, RESCORE_JOB, TRANSITIONS_JOB
+from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB
 from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import System
@@ -88,7 +88,7 @@ def _export_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("enriched_export", interval)
     row = flywheel.figures(table, export.figures(table))
     upstream = [one for one in SPINE if one is not transitions.TABLE]
-    reasons = {one.name: flywheel.stale_because(one, interval, flywheel.generation) for one in upstream}
+    reasons = {one.name: flywheel.stale_because(one, interval) for one in upstream}
     stale = {name: why for name, why in reasons.items() if why}
     return export.verdicts(row, flywheel.warehouse.rows("trimmed_sessions", interval) or 0, stale)
 
@@ -122,11 +122,6 @@ SYSTEM.job(
     "From landed_sessions to enriched_export: what needs no other interval. For landing_sensor.",
 )
 SYSTEM.job(TRANSITIONS_JOB, _TRANSITIONS, "Only label_transitions, which needs two intervals. For transitions_sensor.")
-SYSTEM.job(
-    RESCORE_JOB,
-    _EVERYTHING - dg.AssetSelection.assets("landed_sessions", "trimmed_sessions"),
-    "What the models label, and all that follows from it. For flywheel run --rescore.",
-)
 SYSTEM.sensors.append(
     lambda settings: table_sensor(
         settings, "transitions_sensor", TRANSITIONS_JOB, [transitions.TABLE], "label_transitions"

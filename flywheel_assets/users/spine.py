@@ -19,6 +19,9 @@ SPINE: tuple[Table, ...] = (
     label_transitions.TABLE,
 )
 
+RELABELLED: tuple[Table, ...] = SPINE[: SPINE.index(user_labels.TABLE) + 1]
+"""Those that the labels of an interval are made by: when one is made again, the labels are too."""
+
 LABELLED: tuple[Table, ...] = (session_predictions.TABLE, user_labels.TABLE)
 """Those that a model labels."""
 

@@ -1,7 +1,4 @@
-"""What `flywheel status` knows: per interval what landed, what was made of it, and whether that is what it should be.
-
-The files decide, not the record of a run: a table is done when its footer says that it was made from what is there
-now."""
+"""What `flywheel status` knows: per interval what landed, what was made of it, and whether that is up to date."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,14 +7,16 @@ from typing import Literal
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.users.spine import SPINE
+from flywheel_assets.needs import Failure, Need, needs
+from flywheel_assets.users.spine import LABELLED, SPINE
 
 State = Literal["done", "stale", "failed", "not run", "open"]
 
 
 @dataclass(frozen=True)
 class IntervalStatus:
-    """``landed``: rows in the landing folder. ``why`` is empty for an interval that is done."""
+    """``landed``: rows in the landing folder. ``why`` is empty for an interval that is done and of which there is
+    nothing to say."""
 
     interval: Interval
     landed: int
@@ -26,31 +25,54 @@ class IntervalStatus:
     why: str
 
 
-def statuses(flywheel: Flywheel, failures: Mapping[str, str], now: datetime) -> list[IntervalStatus]:
-    """Every interval from the first with data to the last closed one, and later ones with data, which are open.
-
-    ``failures``: per key of an interval whose last run failed, what that run said."""
+def statuses(flywheel: Flywheel, failures: Mapping[str, Failure], now: datetime) -> list[IntervalStatus]:
+    """The intervals that `flywheel run` looks at, and those beside them that have data: open ones, and what a clock
+    that was wrong made. ``failures``: by key."""
     closed = flywheel.to_run(now)
-    later = {key for file in flywheel.index.files for key in file.rows if key} - {i.key for i in closed}
-    intervals = closed + [flywheel.calendar.key(key) for key in sorted(later)]
-    return [_status(flywheel, interval, failures, now) for interval in intervals]
+    beside = flywheel.sessions_landed.keys() - {i.key for i in closed}
+    intervals = sorted([*closed, *map(flywheel.calendar.key, beside)], key=lambda interval: interval.number)
+    needed = {need.interval: need for need in needs(flywheel, SPINE, intervals)}
+    return [_status(flywheel, i, needed.get(i), failures.get(i.key), now) for i in intervals]
 
 
-def _status(flywheel: Flywheel, interval: Interval, failures: Mapping[str, str], now: datetime) -> IntervalStatus:
+def _status(
+    flywheel: Flywheel, interval: Interval, need: Need | None, failure: Failure | None, now: datetime
+) -> IntervalStatus:
     closed = interval.closed(now)
-    missing = [table.name for table in SPINE if not flywheel.warehouse.exists(table.name, interval)]
-    there = [table for table in SPINE if table.name not in missing]
-    reasons = {t.name: flywheel.stale_because(t, interval, flywheel.wanted_generation) for t in there}
-    stale = [f"{table}: {why}" for table, why in reasons.items() if why]
     state: State
-    if interval.key in failures:
-        state, why = "failed", failures[interval.key]
-    elif not missing and not stale:
-        state, why = "done", "" if closed else "made before the interval closed"
+    if failure:
+        state, why = "failed", f"{failure.table}: {failure.message}"
+    elif need is None:
+        state, why = "done", "; ".join(_remarks(flywheel, interval, closed))
     elif not closed:
         state, why = "open", f"closes {interval.end:%Y-%m-%d %H:%M} UTC"
-    elif len(missing) == len(SPINE):
-        state, why = "not run", ""
+    elif interval in flywheel.clock_errors:
+        state, why = "not run", "probably a wrong clock"
     else:
-        state, why = "stale", stale[0] if stale else f"{missing[0]} is not there"
+        state, why = ("not run", "") if need.new else ("stale", need.because)
     return IntervalStatus(interval, flywheel.index.rows(interval), closed, state, why)
+
+
+def _remarks(flywheel: Flywheel, interval: Interval, closed: bool) -> list[str]:
+    """What else there is to say of an interval that is done."""
+    remarks = [] if closed else ["made before the interval closed"]
+    if labelled_by_others(flywheel, interval):
+        remarks.append("labelled by an earlier model: flywheel run --rescore")
+    gone = flywheel.index.missing(flywheel.landed_from(interval) or ())
+    if gone:
+        remarks.append(f"keeps the sessions of {gone[0]}{f' and {len(gone) - 1} more' if gone[1:] else ''}, now gone")
+    return remarks
+
+
+def labelled_by_others(flywheel: Flywheel, interval: Interval) -> list[str]:
+    """The models, by name, that labelled the interval in another version than the champion's."""
+    others = []
+    for table in LABELLED:
+        made = flywheel.warehouse.generation(table.name, interval)
+        if (
+            table.labels
+            and made
+            and made.parameters[table.labels.parameter] != flywheel.models[table.labels.model].version
+        ):
+            others.append(table.labels.model)
+    return others

@@ -40,6 +40,7 @@ TABLE = Table(
     (USER_ID, SESSIONS, SHARE),
     checks=CHECKS,
     parameters=_parameters,
+    model_parameters=("session labels",),
 )
 
 

@@ -23,6 +23,8 @@ from flywheel_assets.warehouse.files import STAGING, locked, put, staging
 EXPORTS = {"enriched_export": "sessions", "user_export": "users"}
 """Tables that leave the warehouse as one readable file each, and what their file names begin with."""
 
+LOCKS = "_locks"
+
 STALE_STAGING_SECONDS = 24 * 3600
 
 _GENERATION_KEY = "flywheel.generation"
@@ -153,6 +155,28 @@ class Warehouse:
         """Delete the table of the interval, if it is there."""
         self.path(table, interval).unlink(missing_ok=True)
 
+    def made(self, interval: Interval) -> list[Path]:
+        """All that was made of the interval: folders of its tables and of quarantine, exports and pages."""
+        tables = self.folder.glob(f"*/{PARTITION}={interval.key}")
+        exports = self.folder.glob(f"exports/*_interval_*_{interval.first_day}_*.parquet")
+        return sorted([*tables, *exports, *self.folder.glob(f"reports/interval_*_{interval.first_day}_*.html")])
+
+    def forget(self, interval: Interval) -> None:
+        """Delete all that was made of the interval. Its lock is the caller's to hold."""
+        for path in self.made(interval):
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Delete everything but the locks, which another process may be waiting for."""
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name != LOCKS:
+                shutil.rmtree(path)
+            elif not path.is_dir():
+                path.unlink(missing_ok=True)
+
     def quarantine(self, folder: str, rows: ir.Table | None) -> int:
         """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before, and return how
         many. None, like no rows, leaves no file."""
@@ -180,7 +204,7 @@ class Warehouse:
 
     def lock_path(self, name: str) -> Path:
         """Where the lock of that name is."""
-        return self.folder / "_locks" / name
+        return self.folder / LOCKS / name
 
     def replace(self, path: Path, write: Callable[[Path], int]) -> Written:
         """Put a file of the warehouse in its place: a reader sees the old one or the new one. ``write`` is given where

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -17,41 +16,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flywheel_assets.cli.main import main
-from flywheel_assets.flywheel import Flywheel
-from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, history_in
+from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 
 ROOT = Path(__file__).parents[2]
-NOW = datetime(2024, 3, 20, tzinfo=UTC)
-"""In the interval after the history's last."""
-
 Type = Callable[..., Result]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where commands are typed: an empty landing folder, the shipped models, nothing else set."""
-    for name in [name for name in os.environ if name.startswith("FLYWHEEL_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("FLYWHEEL_MODELS_DIR", str(MODELS))
-    monkeypatch.setenv("DAGSTER_HOME", "")  # set, so that it is put back, to what counts as unset
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Flywheel, "now", lambda _: NOW)
-    (tmp_path / "data" / "landing").mkdir(parents=True)
-    return tmp_path
-
-
-@pytest.fixture
-def flywheel(folder: Path, typed: Type) -> Type:
-    """Types `flywheel ...` in this process. The code location reads its settings anew each time, as in a process."""
-
-    return typed
-
-
-@pytest.fixture
-def copy(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The history's files in the folder, without its record of runs."""
-    return history_in(tmp_path_factory.getbasetemp() / "history").copied_to(folder)
 
 
 def lines_of(result: Result, *first_days: str) -> dict[str, list[str]]:

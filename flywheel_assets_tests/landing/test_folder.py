@@ -350,13 +350,12 @@ def test_ids_that_landed_as_numbers_find_their_interval(landing: Landing, land: 
     assert landing.index().files[0].rows == {FIRST.key: 1}
 
 
-def test_the_first_key_is_of_the_earliest_interval_with_data(landing: Landing, land: Land) -> None:
-    assert landing.index().first_key() is None
+def test_sessions_are_counted_by_interval_over_all_files(landing: Landing, land: Land) -> None:
     land("strays.parquet", "no time")
-    assert landing.index().first_key() is None
+    assert landing.index().sessions() == {}
     land("a.parquet", THIRD.start_unix)
-    land("b.parquet", SECOND.start_unix, CALENDAR.number(200).start_unix)
-    assert landing.index().first_key() == SECOND.key
+    land("b.parquet", SECOND.start_unix, THIRD.start_unix, CALENDAR.number(200).start_unix)
+    assert landing.index().sessions() == {THIRD.key: 2, SECOND.key: 1, CALENDAR.number(200).key: 1}
 
 
 def test_a_fingerprint_changes_only_for_intervals_that_are_touched(landing: Landing, land: Land) -> None:

@@ -1,176 +1,86 @@
 """What to run: each rule by an example, and that they lead to the right tables by any schedule at all."""
 
 from collections.abc import Collection, Mapping
+from datetime import date
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flywheel_assets.orchestration.requests import FileIdentity, Request, landing_requests, news, table_requests
+from flywheel_assets.intervals import Calendar
+from flywheel_assets.landing.index import LandedFile, LandingIndex
+from flywheel_assets.orchestration.requests import Request, run_requests
+from flywheel_assets.warehouse.files import FileIdentity
 
 A, B = ("a.parquet", 10, 1), ("b.parquet", 20, 2)
 A_AGAIN = ("a.parquet", 10, 5)
 
+INTERVAL = Calendar(date(2024, 1, 1), date(2024, 12, 31), 2, "UTC").number(1)
+
+
+def news(
+    landed: Collection[FileIdentity],
+    made_from: Collection[FileIdentity],
+    usable: Collection[FileIdentity] | None = None,
+) -> str:
+    """What an interval has news of; usable files are those that landed unless they are said."""
+    rows = {INTERVAL.key: 1}
+    files = [LandedFile(*f, "schema", rows if f in landed else {}) for f in (landed if usable is None else usable)]
+    return LandingIndex(tuple(files)).news(INTERVAL, made_from)
+
 
 def asked(
-    landed: Mapping[str, Collection[FileIdentity]],
-    made_from: Mapping[str, Collection[FileIdentity]],
-    closed: Collection[str] = ("01", "02", "03"),
+    because: Mapping[str, str],
     unfinished: Collection[str] = (),
-    usable: Collection[FileIdentity] | None = None,
+    concerned: Mapping[str, Collection[str]] | None = None,
 ) -> list[str]:
-    """The keys that are asked for; usable files are those that landed unless they are said."""
-    files = [f for of_interval in landed.values() for f in of_interval] if usable is None else usable
-    fingerprints = {key: repr(landed.get(key, ())) for key in closed}
-    written = dict.fromkeys(made_from, 1)
-    return [r.key for r in landing_requests(closed, landed, files, made_from, fingerprints, written, unfinished)]
-
-
-def run_key(landed: Collection[FileIdentity], made_from: Collection[FileIdentity], written: int) -> str:
-    """The run key of the one request that there is for one interval."""
-    (request,) = landing_requests(
-        ["01"], {"01": landed}, landed, {"01": made_from}, {"01": repr(landed)}, {"01": written}, ()
-    )
-    return request.run_key
-
-
-def test_a_new_file_runs_the_intervals_that_it_touches_and_no_other() -> None:
-    assert asked({"01": [A], "02": [A, B], "03": [B]}, {"01": [A], "02": [A], "03": []}) == ["02", "03"]
-
-
-def test_nothing_new_runs_nothing() -> None:
-    assert asked({"01": [A]}, {"01": [A], "02": [], "03": []}) == []
-
-
-def test_intervals_are_asked_for_oldest_first() -> None:
-    assert asked({"02": [A], "03": [A], "01": [A]}, {}) == ["01", "02", "03"]
-
-
-def test_a_late_file_runs_its_old_interval_again() -> None:
-    assert asked({"01": [A, B], "03": [A]}, {"01": [A], "02": [], "03": [A]}) == ["01"]
-
-
-def test_a_file_that_landed_again_runs_its_intervals_again() -> None:
-    assert asked({"01": [A_AGAIN], "03": [B]}, {"01": [A], "02": [], "03": [B]}) == ["01"]
-
-
-def test_a_landed_file_that_vanished_runs_nothing() -> None:
-    assert asked({"01": [B]}, {"01": [A, B], "02": [], "03": []}) == []
-
-
-def test_a_file_that_now_holds_nothing_of_the_interval_runs_it_again() -> None:
-    assert asked({"02": [A_AGAIN]}, {"01": [A], "02": [A], "03": []}) == ["01", "02"]
-
-
-def test_a_replacement_that_cannot_be_used_runs_nothing() -> None:
-    assert asked({}, {"01": [A], "02": [], "03": []}, usable=[]) == []
-
-
-def test_a_file_that_was_never_usable_and_now_is_runs_its_interval() -> None:
-    assert asked({"01": [A_AGAIN]}, {"01": [], "02": [], "03": []}) == ["01"]
-
-
-def test_an_interval_without_sessions_between_others_is_run_once() -> None:
-    assert asked({"01": [A], "03": [A]}, {"01": [A], "03": [A]}) == ["02"]
-    assert asked({"01": [A], "03": [A]}, {"01": [A], "02": [], "03": [A]}) == []
-
-
-def test_an_open_interval_waits_and_runs_when_it_closes() -> None:
-    landed = {"01": [A], "02": [A]}
-
-    assert asked(landed, {"01": [A]}, closed=["01"]) == []
-    assert asked(landed, {"01": [A]}, closed=["01", "02"]) == ["02"]
-
-
-def test_an_unfinished_run_of_an_interval_holds_that_interval_alone() -> None:
-    assert asked({"01": [A], "02": [A], "03": [A]}, {}, unfinished=["02"]) == ["01", "03"]
-
-
-def test_without_a_closed_interval_there_is_nothing_to_run() -> None:
-    assert asked({"01": [A]}, {}, closed=[]) == []
-
-
-def test_an_interval_whose_run_failed_is_asked_for_under_the_same_key() -> None:
-    assert run_key([B], made_from=[A], written=1) == run_key([B], made_from=[A], written=1)
-
-
-def test_new_files_are_asked_for_under_another_key() -> None:
-    assert run_key([B], made_from=[A], written=1) != run_key([B, A_AGAIN], made_from=[A], written=1)
-
-
-def test_a_file_that_came_back_as_it_was_before_its_replacement_is_asked_for_under_another_key() -> None:
-    first = run_key([A], made_from=[], written=1)
-    replaced = run_key([A_AGAIN], made_from=[A], written=2)
-    back = run_key([A], made_from=[A_AGAIN], written=3)
-    replaced_again = run_key([A_AGAIN], made_from=[A], written=4)
-
-    assert len({first, replaced, back, replaced_again}) == 4
-
-
-def test_a_run_key_begins_with_its_interval() -> None:
-    (request,) = landing_requests(["01"], {}, [], {}, {"01": "f"}, {}, ())
-
-    assert request == Request("01", "01/f/new", "it was never made")
+    """The keys that are asked for."""
+    wanted, replaced = dict.fromkeys(because, "wanted"), dict.fromkeys(because, "1")
+    return [r.key for r in run_requests(because, wanted, replaced, unfinished, concerned)]
 
 
 def test_news_say_which_files_landed_and_which_changed() -> None:
-    assert news([A, B], [A, B], []) == "a.parquet and 1 more landed"
-    assert news([A_AGAIN], [A_AGAIN], [A]) == "a.parquet changed"
-    assert news([A_AGAIN, B], [A_AGAIN, B], [A]) == "b.parquet landed and a.parquet changed"
-    assert news([], [], [A]) == ""
+    assert news([A, B], []) == "a.parquet and 1 more landed"
+    assert news([A_AGAIN], [A]) == "a.parquet changed"
+    assert news([A_AGAIN, B], [A]) == "b.parquet landed and a.parquet changed"
+    assert news([A], [A]) == news([], []) == ""
 
 
-def transitions(
-    wanted: Mapping[str, str], made: Mapping[str, str], unfinished: Collection[str] = (), first: str = "01"
-) -> list[str]:
-    """The keys whose transitions are asked for."""
-    concerned = {key: {key} if key == first else {key, f"{int(key) - 1:02}"} for key in wanted}
-    changed = dict.fromkeys(made, "user_labels changed")
-    return [r.key for r in table_requests(wanted, made, concerned, dict.fromkeys(made, 1), changed, unfinished)]
+def test_a_file_that_vanished_or_can_no_longer_be_used_is_no_news() -> None:
+    assert news([B], [A, B]) == ""
+    assert news([], [A], usable=[]) == ""
 
 
-def test_missing_transitions_are_asked_for_where_both_user_labels_are_there() -> None:
-    assert transitions({"01": "x", "02": "y"}, {}) == ["01", "02"]
-    assert transitions({"02": "y"}, {}) == ["02"]
+def test_a_file_that_now_holds_nothing_of_the_interval_is_news() -> None:
+    assert news([], [A], usable=[A_AGAIN]) == "a.parquet changed"
 
 
-def test_transitions_of_another_generation_are_asked_for_again() -> None:
-    assert transitions({"01": "x", "02": "changed"}, {"01": "x", "02": "y"}) == ["02"]
+def test_a_file_that_was_never_usable_and_now_is_is_news() -> None:
+    assert news([A_AGAIN], []) == "a.parquet landed"
 
 
-def test_transitions_of_the_generation_that_they_would_have_are_left() -> None:
-    assert transitions({"01": "x", "02": "y"}, {"01": "x", "02": "y"}) == []
+def test_intervals_are_asked_for_oldest_first() -> None:
+    assert asked({"02": "new", "03": "new", "01": "new"}) == ["01", "02", "03"]
 
 
-def test_transitions_wait_while_their_interval_or_the_previous_one_is_unfinished() -> None:
-    wanted = {"01": "x", "02": "y", "03": "z"}
-
-    assert transitions(wanted, {}, unfinished=["01"]) == ["03"]
-    assert transitions(wanted, {}, unfinished=["03"]) == ["01", "02"]
-
-
-def test_transitions_of_the_first_interval_wait_for_no_other() -> None:
-    assert transitions({"02": "y"}, {}, unfinished=["01"], first="02") == ["02"]
+def test_an_unfinished_run_of_an_interval_holds_that_interval_alone() -> None:
+    assert asked({"01": "new", "02": "new", "03": "new"}, unfinished=["02"]) == ["01", "03"]
 
 
 def test_a_table_waits_while_any_interval_that_it_rests_on_is_unfinished() -> None:
     concerned = {"01": {"01"}, "03": {"01", "02", "03"}}
 
     def keys(unfinished: Collection[str]) -> list[str]:
-        return [r.key for r in table_requests({"01": "x", "03": "y"}, {}, concerned, {}, {}, unfinished)]
+        return asked({"01": "new", "03": "new"}, unfinished, concerned)
 
     assert keys(["02"]) == ["01"]
     assert keys(["01"]) == []
     assert keys(["04"]) == ["01", "03"]
 
 
-def test_transitions_say_why() -> None:
-    concerned, changed = {"01": {"01"}, "02": {"01", "02"}}, {"02": "user_labels changed"}
-    requests = table_requests({"01": "x", "02": "y"}, {"02": "old"}, concerned, {"02": 7}, changed, ())
-
-    assert requests == [
-        Request("01", "01/x/new", "it was never made"),
-        Request("02", "02/y/7", "user_labels changed"),
+def test_a_run_key_holds_the_interval_what_is_wanted_and_what_that_replaces() -> None:
+    assert run_requests({"01": "a.parquet landed"}, {"01": "f"}, {"01": "7"}, ()) == [
+        Request("01", "01/f/7", "a.parquet landed")
     ]
 
 
@@ -223,25 +133,32 @@ class Schedule(RuleBasedStateMachine):
 
     def landing_wants(self, unfinished: Collection[str]) -> list[Request]:
         keys = self.to_run()
-        return landing_requests(
-            keys,
-            {key: self.landed(key) for key in keys},
-            self.usable(),
-            {key: files for key, files in self.made_from.items() if key in keys},
-            {key: repr(self.landed(key)) for key in keys},
-            {key: at for (table, key), at in self.written.items() if table == "landed"},
-            unfinished,
-        )
+        because = {key: self.landing_lacks(key) for key in keys if self.landing_lacks(key)}
+        fingerprints = {key: repr(self.landed(key)) for key in keys}
+        return run_requests(because, fingerprints, {key: self.replaced("landed", key) for key in keys}, unfinished)
+
+    def landing_lacks(self, key: str) -> str:
+        """Why labels of an interval are asked for."""
+        if key not in self.made_from:
+            return "it was never made"
+        made_from, usable = self.made_from[key], {path: (path, *rest) for path, *rest in self.usable()}
+        new = {path for path, *_ in self.landed(key)} - {path for path, *_ in made_from}
+        changed = [i for i in made_from if usable.get(i[0], i) != i]
+        return "news" if new or changed else "" if key in self.labels else "it was deleted"
+
+    def replaced(self, table: str, key: str) -> str:
+        """When what stands in its place was written, or last stood there."""
+        there = key in (self.labels if table == "landed" else self.transitions)
+        return f"{'at' if there else 'gone'} {self.written.get((table, key), 'new')}"
 
     def transitions_want(self, unfinished: Collection[str]) -> list[Request]:
         keys = [k for k in self.to_run() if all(p in self.labels for p in (k, self.previous(k)) if p)]
-        return table_requests(
+        return run_requests(
+            {key: "changed" for key in keys if self.transitions.get(key) != self.generation(key)},
             {key: self.generation(key) for key in keys},
-            self.transitions,
-            {key: {k for k in (key, self.previous(key)) if k} for key in keys},
-            {key: at for (table, key), at in self.written.items() if table == "transitions"},
-            dict.fromkeys(self.transitions, "user_labels changed"),
+            {key: self.replaced("transitions", key) for key in keys},
             unfinished,
+            {key: {k for k in (key, self.previous(key)) if k} for key in keys},
         )
 
     def unfinished(self) -> set[str]:
@@ -339,6 +256,12 @@ class Schedule(RuleBasedStateMachine):
             previous = self.previous(key)
             if previous is None or previous in self.labels:
                 self.succeed("transitions", key)
+
+    @rule(key=st.sampled_from(KEYS), labels=st.booleans())
+    def a_table_is_deleted(self, key: str, labels: bool) -> None:
+        if (labels and self.labels.pop(key, None)) or (not labels and self.transitions.pop(key, None)):
+            # What failed before may be asked for again: it is another state than the one that failed.
+            self.failed -= {one for one in self.failed if one[1] == key}
 
     @rule()
     def all_is_left_alone(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from flywheel_assets.cli.run import RUN_COLUMNS, run_line
+from flywheel_assets.cli.run import RUN_COLUMNS, run_lines
 from flywheel_assets.errors import LandingError, SettingsError
 from flywheel_assets.orchestration.resources import PARTITION_TAG
 from flywheel_assets.ranges import intervals_to_run
@@ -32,8 +32,35 @@ def test_an_interval_is_run_from_the_moment_that_it_closes(history: Project) -> 
     assert chosen(history, now=a_second_before) == [FIRST, GAP, AFTER_GAP]
 
 
-def test_intervals_without_data_are_run_up_to_the_last_closed_one(history: Project) -> None:
+def test_a_run_ends_with_the_interval_after_the_last_with_data(history: Project) -> None:
+    now = datetime(2024, 6, 1, tzinfo=UTC)
     assert chosen(history, now=datetime(2024, 3, 25, tzinfo=UTC)) == [FIRST, GAP, AFTER_GAP, LAST, "2024-03-11"]
+    assert chosen(history, now=now) == [FIRST, GAP, AFTER_GAP, LAST, "2024-03-11"]
+    assert chosen(history, "2024-05-06", now=now) == ["2024-05-06"]
+    assert chosen(history, "2024-05-06", "2024-05-06", now=now) == ["2024-05-06"]
+    with history.flywheel() as flywheel:
+        later = [interval.key for interval in flywheel.without_data(now)]
+    assert later == ["2024-03-25", "2024-04-08", "2024-04-22", "2024-05-06"]
+
+
+def test_when_data_return_the_intervals_between_are_run(copy: Project) -> None:
+    copy.land("back.parquet", sessions(("ann", "2024-05-07 00", 3)))
+
+    keys = chosen(copy, now=datetime(2024, 6, 1, tzinfo=UTC))
+    assert keys[-5:] == ["2024-03-11", "2024-03-25", "2024-04-08", "2024-04-22", "2024-05-06"]
+
+
+def test_sessions_with_a_wrong_clock_make_no_decades(copy: Project) -> None:
+    many = [(f"user{n}", "2024-02-27 00", 3) for n in range(2000)]
+    copy.land("many.parquet", sessions(*many))
+    copy.land("clock.parquet", sessions(("eve", "2033-01-01 00", 3)))
+
+    now = datetime(2033, 6, 1, tzinfo=UTC)
+    with copy.flywheel() as flywheel:
+        assert [i.key for i in flywheel.to_run(now)] == [FIRST, GAP, AFTER_GAP, LAST, "2024-03-11"]
+        (problem,) = flywheel.problems()
+    assert problem.startswith("clock.parquet has 1 sessions in 2032-12-20 - 2033-01-02, far from all others: probably")
+    assert "flywheel run --from 2032-12-20 --to 2032-12-20" in problem
 
 
 def test_a_range_may_be_asked_for(history: Project) -> None:
@@ -93,7 +120,7 @@ def test_an_interval_that_fails_is_reported_and_the_rest_go_on(project: Project)
     broken, whole = project.run(AFTER_GAP, FIRST)
 
     assert "user_labels of interval 2024-01-29" in broken.failure
-    assert run_line(broken)[1:5] == (1, 0, 0, 1)
+    assert run_lines([broken])[0][1:5] == (1, 0, 0, 1)
     assert whole.failure == ""
 
 
@@ -102,7 +129,7 @@ def test_what_a_failed_run_did_not_reach_has_no_numbers(tmp_path: Path) -> None:
     (run,) = project.run(FIRST)
 
     assert "there is no folder" in run.failure
-    assert run_line(run)[1:5] == (None, None, None, None)
+    assert run_lines([run])[0][1:5] == (None, None, None, None)
     assert run.checks == ()
 
 
@@ -110,7 +137,7 @@ def test_a_run_is_told_in_a_line(project: Project) -> None:
     rows = [("ann", "2024-01-15 00", 3), ("ann", "2024-01-16 00", 3), ("bob", "2024-01-16 00", 3)]
     project.land("one.parquet", sessions(*rows))
     (run,) = project.run(FIRST)
-    line = dict(zip(RUN_COLUMNS, run_line(run), strict=True))
+    line = dict(zip(RUN_COLUMNS, run_lines(run), strict=True))
 
     assert line["interval"] == "2024-01-15 - 2024-01-28"
     assert (line["sessions"], line["trimmed"], line["users"]) == (3, 0, 2)
@@ -129,5 +156,5 @@ def test_a_late_file_reaches_the_tables_when_its_interval_runs_again(copy: Proje
 
     landed = {row["user_id"]: row["pageviews"] for row in copy.rows("landed_sessions", LAST)}
     assert landed == {"ann": 50, "cy": 4, "dan": 12, "eve": 6}
-    assert run_line(run)[1:5] == (4, 0, 0, 4)
+    assert run_lines([run])[0][1:5] == (4, 0, 0, 4)
     assert pq.read_metadata(copy.path("enriched_export", LAST)).num_rows == 4

@@ -1,6 +1,8 @@
 """The sensors over a folder of files and a record of runs: what a tick asks for, says and leaves for the next."""
 
+import errno
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -91,7 +93,7 @@ def observed(found: dg.SensorResult | dg.SkipReason) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def daemon(project: Project) -> Daemon:
-    project.land("january.parquet", sessions(("ann", "2024-01-15 00", 3), ("bob", "2024-01-28 23", 1)))
+    project.land("january.parquet", sessions(("ann", "2024-01-15 00", 3), ("bob", "2024-02-12 23", 1)))
     return Daemon(project)
 
 
@@ -294,3 +296,38 @@ def test_runs_of_the_sensors_evaluate_every_check_of_their_tables(daemon: Daemon
     assert checked["transitions_sensor"] == {"label_transitions"}
     assert checked["landing_sensor"] == set(TABLES) - {"label_transitions"}
     assert sum(len(result.get_asset_check_evaluations()) for result in found.values()) == 27
+
+
+@pytest.mark.parametrize("table", ["label_transitions", "enriched_export"])
+def test_a_table_that_was_deleted_is_made_again(daemon: Daemon, table: str) -> None:
+    daemon.until_quiet()
+    for _ in range(2):
+        asked = len(daemon.asked)
+        daemon.project.path(table, GAP).unlink()
+        daemon.until_quiet()
+
+        assert daemon.project.path(table, GAP).is_file()
+        assert len(daemon.asked) == asked + 1
+
+
+def test_an_emptied_warehouse_is_filled_again(daemon: Daemon) -> None:
+    daemon.until_quiet()
+    shutil.rmtree(daemon.project.settings.warehouse_dir)
+    daemon.until_quiet()
+
+    assert daemon.project.path("label_transitions", LAST).is_file()
+
+
+def test_a_run_that_ended_after_landed_sessions_is_asked_for_once_more(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flywheel_assets.sessions.trimmed_sessions.too_small", full)
+        daemon.tick()
+    assert not daemon.project.path("user_labels", FIRST).exists()
+
+    daemon.until_quiet()
+    assert daemon.project.path("label_transitions", LAST).is_file()

@@ -1,9 +1,6 @@
 """The states of intervals: done, stale, failed, not run, open, and why."""
 
-import json
-import shutil
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -13,7 +10,7 @@ from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORT
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import IntervalStatus, statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import MODELS, Project, sessions
+from flywheel_assets_tests.projects import Project, sessions
 
 NOW = datetime(2024, 3, 20, tzinfo=UTC)
 """In the interval after the history's last."""
@@ -69,7 +66,7 @@ def test_a_late_file_makes_its_interval_stale_until_it_is_run_again(copy: Projec
     copy.run(LAST)
 
     assert {key: s.state for key, s in stale.items()} == {FIRST: "done", GAP: "done", AFTER_GAP: "done", LAST: "stale"}
-    assert (stale[LAST].landed, stale[LAST].why) == (4, "landed_sessions: landing changed")
+    assert (stale[LAST].landed, stale[LAST].why) == (4, "landed_sessions: late.parquet landed")
     assert states(copy)[LAST] == "done"
 
 
@@ -87,37 +84,6 @@ def test_the_transitions_of_the_interval_after_a_late_file_are_stale_too(copy: P
     assert states(copy)[LAST] == "done"
 
 
-def test_a_file_that_is_taken_away_makes_its_intervals_stale(copy: Project) -> None:
-    (copy.settings.landing_dir / "february.parquet").unlink()
-
-    assert states(copy) == {FIRST: "done", GAP: "done", AFTER_GAP: "stale", LAST: "stale"}
-
-
-def test_another_session_model_makes_all_stale_and_names_both_versions(copy: Project, tmp_path: Path) -> None:
-    was = with_another_model(tmp_path, "session", "abcdef")
-    found = by_key(copy.with_settings(FLYWHEEL_MODELS_DIR=str(tmp_path / "models")))
-
-    assert {status.state for status in found.values()} == {"stale"}
-    assert found[LAST].why == f"session_predictions: session model was {was}, is abcdef"
-
-
-def test_another_user_model_leaves_the_sessions_fresh(copy: Project, tmp_path: Path) -> None:
-    was = with_another_model(tmp_path, "user", "abcdef")
-    found = by_key(copy.with_settings(FLYWHEEL_MODELS_DIR=str(tmp_path / "models")))
-
-    assert found[LAST].why == f"user_labels: user model was {was}, is abcdef"
-
-
-def with_another_model(folder: Path, which: str, version: str) -> str:
-    """Puts the shipped models with another version into ``folder/models``, and returns the shipped version."""
-    manifest = Path(shutil.copytree(MODELS, folder / "models")) / "manifest.json"
-    value = json.loads(manifest.read_text())
-    model = value["models"][which]
-    shipped, model["version"] = model["version"], version
-    manifest.write_text(json.dumps(value))
-    return str(shipped)
-
-
 def test_another_trimming_quantile_makes_the_trimmed_sessions_stale(copy: Project) -> None:
     found = by_key(copy.with_settings(FLYWHEEL_TRIM_QUANTILE="0.99"))
 
@@ -127,7 +93,7 @@ def test_another_trimming_quantile_makes_the_trimmed_sessions_stale(copy: Projec
 def test_a_table_that_is_gone_is_missed(copy: Project) -> None:
     copy.path("user_labels", LAST).unlink()
 
-    assert (by_key(copy)[LAST].state, by_key(copy)[LAST].why) == ("stale", "user_labels is not there")
+    assert (by_key(copy)[LAST].state, by_key(copy)[LAST].why) == ("stale", "user_labels: it is not there")
 
 
 def test_a_failed_interval_says_where_and_why_until_it_is_run_again(copy: Project) -> None:
