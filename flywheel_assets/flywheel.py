@@ -189,7 +189,7 @@ class Flywheel:
         for source in table.earlier:
             earlier = self.earlier_with_data(interval)
             sources[f"earlier {source.name}"] = digest_of_all(digest(source, i) for i in earlier)
-        return Generation(table.name, sources, table.parameters(self, interval))
+        return Generation(table.name, sources, table.parameters(self, interval), table.code_version)
 
     def wanted_generation(self, table: Table, interval: Interval) -> Generation:
         """The generation that a table would have if everything it rests on were remade too."""

@@ -52,7 +52,10 @@ class Table:
     ``fits``: tables over a range of intervals that it rests on.
 
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
-    by a name that a person reads. A table that somebody else writes has a ``fingerprint`` of its content instead."""
+    by a name that a person reads. A table that somebody else writes has a ``fingerprint`` of its content instead.
+
+    ``code_version`` is raised with every change of the rule that gives the same sources other rows or columns: what the
+    rule before made is then stale."""
 
     name: str
     grain: str
@@ -66,6 +69,7 @@ class Table:
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
     fingerprint: Callable[[Any, Interval], str] | None = None
+    code_version: int = 1
 
     @property
     def schema(self) -> pa.Schema:

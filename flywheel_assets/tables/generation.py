@@ -16,11 +16,13 @@ NOTHING = "nothing"
 @dataclass(frozen=True)
 class Generation:
     """``sources``: the generation of each table that it was made from (``landing``: the fingerprint of the files).
-    ``parameters``: the settings and model versions that its rows depend on."""
+    ``parameters``: the settings and model versions that its rows depend on. ``code_version``: the version of the rule
+    that made it; files of version 1 do not say so, because tables are older than their versions."""
 
     table: str
     sources: Mapping[str, str]
     parameters: Mapping[str, str]
+    code_version: int = 1
 
     @property
     def digest(self) -> str:
@@ -28,14 +30,15 @@ class Generation:
         return digest(self.to_json())
 
     def to_json(self) -> str:
+        value = {"table": self.table, "sources": dict(self.sources), "parameters": dict(self.parameters)}
         return json.dumps(
-            {"table": self.table, "sources": dict(self.sources), "parameters": dict(self.parameters)}, sort_keys=True
+            value | ({"code_version": self.code_version} if self.code_version > 1 else {}), sort_keys=True
         )
 
     @classmethod
     def from_json(cls, text: str) -> "Generation":
         value = json.loads(text)
-        return cls(value["table"], value["sources"], value["parameters"])
+        return cls(value["table"], value["sources"], value["parameters"], value.get("code_version", 1))
 
     def changed_sources(self, present: "Generation") -> list[str]:
         """The sources that are of another generation there, by name."""
@@ -52,6 +55,10 @@ class Generation:
             f"{name} was {self.parameters.get(name, 'unset')}, is {wanted.parameters.get(name, 'unset')}"
             for name in _different(self.parameters, wanted.parameters)
         ]
+        if self.code_version != wanted.code_version:
+            changed.append(
+                f"version {self.code_version} of its rule made it, and the rule is now version {wanted.code_version}"
+            )
         return "; ".join(changed)
 
 
