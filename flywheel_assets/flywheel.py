@@ -12,7 +12,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from flywheel_assets.errors import SettingsError
+from flywheel_assets.errors import ArtefactError, SettingsError
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
@@ -20,7 +20,8 @@ from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import LandingIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import Scorer, open_scorer
+from flywheel_assets.registry.scorer import Scorers
+from flywheel_assets.registry.shelves import bundle_with
 from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Column, Table, expand
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
@@ -51,7 +52,6 @@ class Flywheel:
         self.engine = engine
         self.warehouse = Warehouse(settings.warehouse_dir, engine)
         self._glance = glance
-        self._scorers: dict[str, Scorer] = {}
 
     @classmethod
     @contextmanager
@@ -91,11 +91,21 @@ class Flywheel:
     def models(self) -> ModelBundle:
         return ModelBundle.open(self.settings.models_dir)
 
-    def scorer(self, model: str) -> Scorer:
-        """The scorer of the champion's model of that name."""
-        if model not in self._scorers:
-            self._scorers[model] = open_scorer(self.models, model, self.warehouse.folder / "_compiled")
-        return self._scorers[model]
+    @cached_property
+    def scorers(self) -> Scorers:
+        """:attr:`models`, ready to score, from the archive where others were promoted since: one run has one bundle.
+
+        Raises ArtefactError when others were put in their place and they are nowhere."""
+        folder, began_with = self.settings.models_dir, self.models
+        try:
+            bundle = bundle_with(folder, began_with.versions)
+        except ArtefactError:
+            now = ModelBundle.open(folder).version  # which says what is wrong with a broken one
+            raise ArtefactError(
+                f"the models in {folder} were replaced during this run: it began with {began_with.version}, the folder "
+                f"holds {now} and its archive no {began_with.version}; run it again"
+            ) from None
+        return Scorers(bundle, self.warehouse.folder / "_compiled")
 
     @cached_property
     def landing(self) -> Landing:

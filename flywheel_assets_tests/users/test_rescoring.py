@@ -1,19 +1,24 @@
 """Redoing what other models than the champion labelled, and nothing else."""
 
 import re
+import shutil
+from pathlib import Path
 
 import dagster as dg
+import pytest
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.runs import IntervalRun, run_intervals
-from flywheel_assets.registry.promotion import rollback
-from flywheel_assets.registry.shelves import champion
+from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.shelves import ARCHIVE, champion
+from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.users.rescoring import Rescoring, rescorings
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, NOW
 from flywheel_assets_tests.projects import MODELS, Project, sessions
+from flywheel_assets_tests.variants import write_candidate
 
 
 def planned(project: Project, first: str | None = None, last: str | None = None) -> list[Rescoring]:
@@ -133,3 +138,56 @@ def test_transitions_that_a_kill_left_of_old_labels_are_completed(lived: Project
     assert jobs(lived) == [(GAP, "transitions")]
     rescored(lived)
     assert set(states(lived).values()) == {("done", "")}
+
+
+def promoted_meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str, str]:
+    """The models folder, the version in use, and the version that is promoted while a run trims."""
+    models = project.settings.models_dir
+    before = champion(models)
+    assert before is not None
+    after = write_candidate(models, "meanwhile", session_scale=2.0).version
+    original = trimmed_sessions.too_small
+
+    def promoting(sessions: int, quantile: float) -> bool:
+        promote(models, after, NOW, before.version)
+        monkeypatch.setattr(trimmed_sessions, "too_small", original)
+        return original(sessions, quantile)
+
+    monkeypatch.setattr(trimmed_sessions, "too_small", promoting)
+    return models, before.version, after
+
+
+def test_a_run_ends_with_the_models_that_it_began_with_when_others_are_promoted_meanwhile(
+    lived: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, before, after = promoted_meanwhile(lived, monkeypatch)
+
+    assert [run.failure for run in lived.run(LAST)] == [""]
+
+    now, old = champion(models), champion(models / ARCHIVE / before)
+    assert now is not None
+    assert old is not None
+    assert now.version == after
+    assert {row["session_model_version"] for row in lived.rows("enriched_export", LAST)} == {old["session"].version}
+    assert {row["user_model_version"] for row in lived.rows("enriched_export", LAST)} == {old["user"].version}
+    assert (LAST, "rescore") in jobs(lived)
+
+
+def test_models_that_were_replaced_during_a_run_and_are_nowhere_are_named_with_what_to_do(
+    lived: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, before, after = promoted_meanwhile(lived, monkeypatch)
+    promoting = trimmed_sessions.too_small
+
+    def replacing(sessions: int, quantile: float) -> bool:
+        found = promoting(sessions, quantile)
+        shutil.rmtree(models / ARCHIVE / before)
+        return found
+
+    monkeypatch.setattr(trimmed_sessions, "too_small", replacing)
+    (run,) = lived.run(LAST)
+
+    assert run.failure == (
+        f"session_predictions: the models in {models} were replaced during this run: it began with {before}, "
+        f"the folder holds {after} and its archive no {before}; run it again"
+    )
