@@ -216,7 +216,14 @@ class Flywheel:
         if made is None:
             return "it is not there"
         target = wanted(table, interval)
-        return made.stale_because(target, self.generation(table, interval)) if made.digest != target.digest else ""
+        if made.digest != target.digest:
+            return made.stale_because(target, self.generation(table, interval))
+        for name in table.companions(self):  # a kill between the two leaves the one of before
+            if self.warehouse.generation(name, interval) != made:
+                there = self.warehouse.exists(name, interval)
+                why = "was made from other tables" if there else "is not there"
+                return f"{self.warehouse.path(name, interval).name} beside it {why}"
+        return ""
 
 
 def _engine(settings: Settings) -> Engine:

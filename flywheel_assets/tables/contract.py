@@ -54,6 +54,9 @@ class Table:
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
     by a name that a person reads. A table that somebody else writes has a ``fingerprint`` of its content instead.
 
+    ``companions`` gives, for a flywheel, further files of the interval that are written with it, by their names in the
+    warehouse: the table is what it should be only where these are of the same generation.
+
     ``code_version`` is raised with every change of the rule that gives the same sources other rows or columns: what the
     rule before made is then stale."""
 
@@ -69,6 +72,7 @@ class Table:
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
     fingerprint: Callable[[Any, Interval], str] | None = None
+    companions: Callable[[Any], Sequence[str]] = lambda flywheel: ()
     code_version: int = 1
 
     @property

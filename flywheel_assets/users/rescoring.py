@@ -64,13 +64,14 @@ def _labelled_by_others(flywheel: Flywheel, interval: Interval) -> str:
 
 
 def _of_other_labels(flywheel: Flywheel, interval: Interval, tables: Sequence[Table]) -> str:
-    """Which of the tables were made from other labels than are there, in words; empty when none was. One that is not
-    there has never been made: that is a plain run's."""
+    """Which of the tables, or of the files written with them, were made from other labels than are there, in words;
+    empty when none was. One that is not there has never been made: that is a plain run's."""
     for table in tables:
-        made = flywheel.warehouse.generation(table.name, interval)
         sources = flywheel.generation(table, interval).sources
-        if made and any(made.sources.get(name) != digest for name, digest in sources.items()):
-            return f"{table.name} rests on labels that are gone"
+        for written in (table.name, *table.companions(flywheel)):
+            made = flywheel.warehouse.generation(written, interval)
+            if made and any(made.sources.get(name) != digest for name, digest in sources.items()):
+                return f"{written} rests on labels that are gone"
     return ""
 
 
