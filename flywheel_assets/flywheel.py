@@ -5,7 +5,7 @@ A plain object. It knows nothing of Dagster, so a command or a test makes one as
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -187,7 +187,8 @@ class Flywheel:
 
     def generation(self, table: Table, interval: Interval, digest: Digest | None = None) -> Generation:
         """The generation that a table would have if it were made now from the present tables. ``digest``: of each of
-        its sources, in place of :meth:`stored_digest`."""
+        its sources, in place of :meth:`stored_digest`. One that an earlier version of Flywheel wrote otherwise, of the
+        same sources and parameters, is as it was written."""
         digest = digest or self.stored_digest
         sources = {
             source.name: source.fingerprint(self, interval) if source.fingerprint else digest(source, interval)
@@ -199,7 +200,10 @@ class Flywheel:
         for source in table.earlier:
             earlier = self.earlier_with_data(interval)
             sources[f"earlier {source.name}"] = digest_of_all(digest(source, i) for i in earlier)
-        return Generation(table.name, sources, table.parameters(self, interval), table.code_version)
+        wanted = Generation(table.name, sources, table.parameters(self, interval), table.code_version)
+        made = self.warehouse.generation(table.name, interval) if table.present_form else None
+        # The same in another form keeps its digest, by which what was made from it knows it.
+        return made if made and _in_present_form(made, table) == wanted else wanted
 
     def wanted_generation(self, table: Table, interval: Interval) -> Generation:
         """The generation that a table would have if everything it rests on were remade too."""
@@ -217,13 +221,17 @@ class Flywheel:
             return "it is not there"
         target = wanted(table, interval)
         if made.digest != target.digest:
-            return made.stale_because(target, self.generation(table, interval))
+            return _in_present_form(made, table).stale_because(target, self.generation(table, interval))
         for name in table.companions(self):  # a kill between the two leaves the one of before
             if self.warehouse.generation(name, interval) != made:
                 there = self.warehouse.exists(name, interval)
                 why = "was made from other tables" if there else "is not there"
                 return f"{self.warehouse.path(name, interval).name} beside it {why}"
         return ""
+
+
+def _in_present_form(made: Generation, table: Table) -> Generation:
+    return replace(made, parameters=table.present_form(made.parameters)) if table.present_form else made
 
 
 def _engine(settings: Settings) -> Engine:

@@ -52,7 +52,8 @@ class Table:
     ``fits``: tables over a range of intervals that it rests on.
 
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
-    by a name that a person reads. A table that somebody else writes has a ``fingerprint`` of its content instead.
+    by a name that a person reads. ``present_form`` brings parameters that an earlier version of Flywheel wrote into
+    today's form. A table that somebody else writes has a ``fingerprint`` of its content instead.
 
     ``companions`` gives, for a flywheel, further files of the interval that are written with it, by their names in the
     warehouse: the table is what it should be only where these are of the same generation.
@@ -71,6 +72,7 @@ class Table:
     checks: tuple[Check, ...] = ()
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
+    present_form: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     fingerprint: Callable[[Any, Interval], str] | None = None
     companions: Callable[[Any], Sequence[str]] = lambda flywheel: ()
     code_version: int = 1

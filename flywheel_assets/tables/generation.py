@@ -52,7 +52,7 @@ class Generation:
         same = {name for name, made in present.sources.items() if self.sources.get(name) == made} if present else set()
         changed = [f"{name} {'would change' if name in same else 'changed'}" for name in self.changed_sources(wanted)]
         changed += [
-            f"{name} was {self.parameters.get(name, 'unset')}, is {wanted.parameters.get(name, 'unset')}"
+            _change(name, self.parameters.get(name, "unset"), wanted.parameters.get(name, "unset"))
             for name in _different(self.parameters, wanted.parameters)
         ]
         if self.code_version != wanted.code_version:
@@ -75,3 +75,15 @@ def digest_of_all(digests: Iterable[str]) -> str:
 
 def _different(a: Mapping[str, str], b: Mapping[str, str]) -> list[str]:
     return sorted(name for name in {*a, *b} if a.get(name) != b.get(name))
+
+
+def _change(name: str, was: str, now: str) -> str:
+    """How a parameter differs, in words; of lists, which have commas, only what differs."""
+    before, after = was.split(", "), now.split(", ")
+    removed = ", ".join(value for value in before if value not in after)
+    added = ", ".join(value for value in after if value not in before)
+    if len(before) == len(after) == 1 or not (removed or added):
+        return f"{name} was {was}, is {now}"
+    if removed and added:
+        return f"{name}: {added} in place of {removed}"
+    return f"{name}: {added} added" if added else f"{name}: {removed} removed"

@@ -77,5 +77,5 @@ def _of_other_labels(flywheel: Flywheel, interval: Interval, tables: Sequence[Ta
 
 def _other_features(flywheel: Flywheel, interval: Interval) -> bool:
     made = flywheel.warehouse.generation("landed_sessions", interval)
-    wanted = flywheel.wanted_generation(landed_sessions.TABLE, interval)
-    return made is None or made.parameters["features"] != wanted.parameters["features"]
+    wanted = landed_sessions.TABLE.parameters(flywheel, interval)
+    return made is None or landed_sessions.present_form(made.parameters)["features"] != wanted["features"]

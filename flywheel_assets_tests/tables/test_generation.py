@@ -59,6 +59,20 @@ def test_the_reasons_name_every_source_that_changed_and_every_parameter_from_wha
     )
 
 
+@pytest.mark.parametrize(
+    ("was", "now", "because"),
+    [
+        ("leads, shares", "leads, shares, items", "features: items added"),
+        ("leads, shares, items", "shares", "features: leads, items removed"),
+        ("leads, shares", "items, shares, users", "features: items, users in place of leads"),
+        ("leads, shares", "shares, leads", "features was leads, shares, is shares, leads"),
+    ],
+)
+def test_of_a_parameter_that_is_a_list_only_the_difference_is_said(was: str, now: str, because: str) -> None:
+    made, wanted = (Generation("t", {}, {"features": value}) for value in (was, now))
+    assert made.stale_because(wanted) == because
+
+
 def test_a_source_that_came_or_went_changed() -> None:
     wanted = Generation("user_labels", {"landing": "f1"}, MADE.parameters)
     assert MADE.stale_because(wanted) == "landing changed; user_distributions changed"

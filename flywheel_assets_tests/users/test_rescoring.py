@@ -104,12 +104,27 @@ def test_landed_files_are_not_needed(lived: Project) -> None:
     assert [run.failure for run in rescored(lived, last=FIRST)] == [""]
 
 
-def test_a_champion_of_other_features_has_its_intervals_run_from_landing(lived: Project) -> None:
-    manifest = lived.settings.models_dir / "manifest.json"
-    text, found = re.subn(r'("minimums": \[\s*)0\.0', r"\g<1>0.5", manifest.read_text(), count=1)
+def fit_on(project: Project, least_impressions: float) -> None:
+    """Has the champion say that no session that it was fitted on had fewer impressions."""
+    manifest = project.settings.models_dir / "manifest.json"
+    text, found = re.subn(r'("minimums": \[\s*)0\.0', rf"\g<1>{least_impressions}", manifest.read_text(), count=1)
     assert found
     manifest.write_text(text)
 
+
+def test_a_champion_fitted_on_another_minimum_of_the_same_sign_needs_no_landed_files(lived: Project) -> None:
+    fit_on(lived, 3.0)
+    for path in lived.settings.landing_dir.iterdir():
+        path.unlink()
+
+    assert jobs(lived, last=GAP) == [(FIRST, "rescore"), (GAP, "rescore")]
+    assert [run.failure for run in rescored(lived, last=GAP)] == [""] * 2
+
+
+def test_a_champion_of_other_features_has_its_intervals_run_from_landing(lived: Project) -> None:
+    fit_on(lived, -0.5)
+
+    assert states(lived)[FIRST][1] == ("landed_sessions: features: impressions (also negative) in place of impressions")
     assert jobs(lived, last=GAP) == [(FIRST, "interval"), (GAP, "interval")]
     assert [run.failure for run in rescored(lived, last=GAP)] == [""] * 2
     assert [states(lived)[key] for key in (FIRST, GAP)] == [("done", "")] * 2
