@@ -12,7 +12,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from flywheel_assets.errors import SettingsError
+from flywheel_assets.errors import ArtefactError, SettingsError
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.clock_errors import isolated_ends
@@ -21,7 +21,8 @@ from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import LandingIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.scorer import Scorer, open_scorer
+from flywheel_assets.registry.scorer import Scorers
+from flywheel_assets.registry.shelves import bundle_with
 from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Column, Table, expand
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
@@ -53,7 +54,6 @@ class Flywheel:
         self.engine = engine
         self.warehouse = Warehouse(settings.warehouse_dir, engine)
         self._glance = glance
-        self._scorers: dict[str, Scorer] = {}
 
     @classmethod
     @contextmanager
@@ -93,11 +93,21 @@ class Flywheel:
     def models(self) -> ModelBundle:
         return ModelBundle.open(self.settings.models_dir)
 
-    def scorer(self, model: str) -> Scorer:
-        """The scorer of the champion's model of that name."""
-        if model not in self._scorers:
-            self._scorers[model] = open_scorer(self.models, model, self.warehouse.folder / "_compiled")
-        return self._scorers[model]
+    @cached_property
+    def scorers(self) -> Scorers:
+        """:attr:`models`, ready to score, from the archive where others were promoted since: one run has one bundle.
+
+        Raises ArtefactError when others were put in their place and they are nowhere."""
+        folder, began_with = self.settings.models_dir, self.models
+        try:
+            bundle = bundle_with(folder, began_with.versions)
+        except ArtefactError:
+            now = ModelBundle.open(folder).version  # which says what is wrong with a broken one
+            raise ArtefactError(
+                f"the models in {folder} were replaced during this run: it began with {began_with.version}, the folder "
+                f"holds {now} and its archive no {began_with.version}; run it again"
+            ) from None
+        return Scorers(bundle, self.warehouse.folder / "_compiled")
 
     @cached_property
     def landing(self) -> Landing:
@@ -230,7 +240,8 @@ class Flywheel:
 
     def generation(self, table: Table, interval: Interval, digest: Digest | None = None) -> Generation:
         """The generation that a table would have if it were made now from the present tables. ``digest``: of each of
-        its sources, in place of :meth:`stored_digest`."""
+        its sources, in place of :meth:`stored_digest`. One that an earlier version of Flywheel wrote otherwise, of the
+        same sources and parameters, is as it was written."""
         digest = digest or self.stored_digest
         sources = {
             source.name: source.fingerprint(self, interval) if source.fingerprint else digest(source, interval)
@@ -242,7 +253,8 @@ class Flywheel:
         for source in table.earlier:
             earlier = self.earlier_with_data(interval)
             sources[f"earlier {source.name}"] = digest_of_all(digest(source, i) for i in earlier)
-        return Generation(table.name, sources, table.parameters(self, interval))
+        wanted = Generation(table.name, sources, table.parameters(self, interval), table.code_version)
+        return self._as_made(wanted, table, interval)
 
     def target_generation(
         self,
@@ -262,7 +274,8 @@ class Flywheel:
         landed = () if forget_missing else [source for source in table.sources if source.news]
         old = {name: made.parameters[name] for name in models if name in made.parameters}
         kept = {s.name: made.sources[s.name] for s in landed if s.news and not s.news(self, interval)}
-        return replace(target, sources={**target.sources, **kept}, parameters={**target.parameters, **old})
+        target = replace(target, sources={**target.sources, **kept}, parameters={**target.parameters, **old})
+        return self._as_made(target, table, interval)
 
     def wanted(self, by_champion: bool = False, forget_missing: bool = False) -> Wanted:
         """:meth:`target_generation` if everything that a table rests on were made again too. It remembers what it
@@ -287,10 +300,16 @@ class Flywheel:
         if made is None:
             return "it is not there"
         target = (wanted or self.target_generation)(table, interval)
-        if made.digest == target.digest:
-            return ""
-        news = [source.news(self, interval) for source in table.sources if source.news]
-        return "; ".join(filter(None, news)) or made.stale_because(target, self.generation(table, interval))
+        if made.digest != target.digest:
+            news = [source.news(self, interval) for source in table.sources if source.news]
+            present = _in_present_form(made, table)
+            return "; ".join(filter(None, news)) or present.stale_because(target, self.generation(table, interval))
+        for name in table.companions(self):  # a kill between the two leaves the one of before
+            if self.warehouse.generation(name, interval) != made:
+                there = self.warehouse.exists(name, interval)
+                why = "was made from other tables" if there else "is not there"
+                return f"{self.warehouse.path(name, interval).name} beside it {why}"
+        return ""
 
     def inputs(self, table: Table, interval: Interval) -> list[tuple[Table, Interval]]:
         """The tables, each of an interval, that a table of the interval is made from; landed files aside."""
@@ -300,6 +319,16 @@ class Flywheel:
             *((source, previous) for source in table.previous if previous),
             *((source, i) for source in table.earlier for i in self.earlier_with_data(interval)),
         ]
+
+    def _as_made(self, wanted: Generation, table: Table, interval: Interval) -> Generation:
+        """The same generation in the form in which an earlier version of Flywheel wrote it, where that is all the
+        difference: what was made from the table knows it by that digest."""
+        made = self.warehouse.generation(table.name, interval) if table.present_form else None
+        return made if made and _in_present_form(made, table) == wanted else wanted
+
+
+def _in_present_form(made: Generation, table: Table) -> Generation:
+    return replace(made, parameters=table.present_form(made.parameters)) if table.present_form else made
 
 
 def _engine(settings: Settings) -> Engine:

@@ -1,7 +1,10 @@
 """What makes a table of another generation, beside what the tests of status show."""
 
+import dagster as dg
 import pyarrow.parquet as pq
+import pytest
 
+from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import TABLES, Project, checks, sessions
 
@@ -12,7 +15,7 @@ def reasons(project: Project, key: str) -> dict[str, str]:
         (interval,) = project.intervals(key)
         found = {
             t: flywheel.stale_because(TABLES[t], interval, flywheel.wanted())
-            for t in ("landed_sessions", "enriched_export", "label_transitions")
+            for t in TABLES
             if flywheel.warehouse.exists(t, interval)
         }
     return {table: why for table, why in found.items() if why}
@@ -39,6 +42,27 @@ def test_other_bounds_under_the_same_key_make_another_generation(copy: Project) 
     (copy.settings.warehouse_dir / "grid.json").unlink()
     local = copy.with_settings(FLYWHEEL_INTERVAL_TIMEZONE="America/New_York")
     assert "interval was 2024-02-26T00:00Z" in reasons(local, LAST)["landed_sessions"]
+
+
+def test_a_new_rule_makes_stale_what_the_rule_before_made_and_all_that_follows(
+    copy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(vars(trimmed_sessions.TABLE), "code_version", 2)
+    found = reasons(copy, LAST)
+    assert found["trimmed_sessions"] == "version 1 of its rule made it, and the rule is now version 2"
+    assert found["session_predictions"] == "trimmed_sessions would change"
+    assert "landed_sessions" not in found
+
+    assert [run.failure for run in copy.run(LAST)] == [""]
+    assert reasons(copy, LAST) == {"label_transitions": "previous user_labels would change"}
+
+
+def test_dagster_is_told_of_a_version_once_it_is_raised(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A "1" would make the UI call stale what it recorded without one."""
+    monkeypatch.setitem(vars(trimmed_sessions.TABLE), "code_version", 2)
+    versions = {spec.key: spec.code_version for spec in copy.definitions.resolve_all_asset_specs()}
+    assert {key.to_user_string(): version for key, version in versions.items() if version} == {"trimmed_sessions": "2"}
+    assert dg.AssetKey("landed_sessions") in versions
 
 
 def test_an_equal_quantile_written_otherwise_changes_nothing(copy: Project) -> None:

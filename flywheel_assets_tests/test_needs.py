@@ -1,17 +1,23 @@
 """What a run makes: what is missing, stale or failed and what rests on it, and nothing else."""
 
 import re
+import shutil
+from pathlib import Path
+
+import pytest
 
 from flywheel_assets.needs import Failure, needs
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import RUN_JOB
 from flywheel_assets.orchestration.runs import IntervalRun, run_needs
-from flywheel_assets.registry.promotion import rollback
-from flywheel_assets.registry.shelves import champion
+from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.shelves import ARCHIVE, champion
+from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, NOW
 from flywheel_assets_tests.projects import MODELS, Project, sessions
+from flywheel_assets_tests.variants import write_candidate
 
 KEYS = (FIRST, GAP, AFTER_GAP, LAST)
 LABELS = ["session_predictions", "user_distributions", "user_labels", "enriched_export"]
@@ -144,14 +150,28 @@ def test_after_a_rollback_it_is_the_other_way_round(lived: Project) -> None:
     assert needed(lived, by_champion=True) == {FIRST: [*LABELS, "label_transitions"]}
 
 
-def test_a_champion_of_other_features_has_its_intervals_made_from_landing(lived: Project) -> None:
-    manifest = lived.settings.models_dir / "manifest.json"
-    text, found = re.subn(r'"impressions"', '"pageviews_twice"', manifest.read_text())
+def fit_on(project: Project, least_impressions: float) -> None:
+    """Has the champion say that no session that it was fitted on had fewer impressions."""
+    manifest = project.settings.models_dir / "manifest.json"
+    text, found = re.subn(r'("minimums": \[\s*)0\.0', rf"\g<1>{least_impressions}", manifest.read_text(), count=1)
     assert found
     manifest.write_text(text)
 
+
+def test_a_champion_fitted_on_another_minimum_of_the_same_sign_needs_no_landed_files(lived: Project) -> None:
+    fit_on(lived, 3.0)
+
+    assert needed(lived, FIRST, by_champion=True) == {FIRST: [*LABELS, "label_transitions"]}
+
+
+def test_a_champion_of_other_features_has_its_intervals_made_from_landing(lived: Project) -> None:
+    fit_on(lived, -0.5)
+
     assert needed(lived, FIRST) == {}
     assert needed(lived, FIRST, by_champion=True) == {FIRST: ALL}
+    with lived.flywheel() as flywheel:
+        (need,) = needs(flywheel, SPINE, lived.intervals(FIRST), by_champion=True)
+    assert need.because == "landed_sessions: features: impressions (also negative) in place of impressions"
 
 
 def test_what_a_kill_left_half_labelled_is_completed(lived: Project) -> None:
@@ -192,3 +212,56 @@ def test_what_rests_on_an_interval_that_is_missing_waits_for_it(copy: Project) -
     (only,) = run(copy, AFTER_GAP)
 
     assert (only.failure, only.waits, only.seconds) == ("", {"label_transitions": GAP}, 0)
+
+
+def promoted_meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str, str]:
+    """The models folder, the version in use, and the version that is promoted while a run trims."""
+    models = project.settings.models_dir
+    before = champion(models)
+    assert before is not None
+    after = write_candidate(models, "meanwhile", session_scale=2.0).version
+    original = trimmed_sessions.too_small
+
+    def promoting(sessions: int, quantile: float) -> bool:
+        promote(models, after, NOW, before.version)
+        monkeypatch.setattr(trimmed_sessions, "too_small", original)
+        return original(sessions, quantile)
+
+    monkeypatch.setattr(trimmed_sessions, "too_small", promoting)
+    return models, before.version, after
+
+
+def test_a_run_ends_with_the_models_that_it_began_with_when_others_are_promoted_meanwhile(
+    lived: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, before, after = promoted_meanwhile(lived, monkeypatch)
+
+    assert [run.failure for run in lived.run(LAST)] == [""]
+
+    now, old = champion(models), champion(models / ARCHIVE / before)
+    assert now is not None
+    assert old is not None
+    assert now.version == after
+    assert {row["session_model_version"] for row in lived.rows("enriched_export", LAST)} == {old["session"].version}
+    assert {row["user_model_version"] for row in lived.rows("enriched_export", LAST)} == {old["user"].version}
+    assert LAST in needed(lived, by_champion=True)
+
+
+def test_models_that_were_replaced_during_a_run_and_are_nowhere_are_named_with_what_to_do(
+    lived: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models, before, after = promoted_meanwhile(lived, monkeypatch)
+    promoting = trimmed_sessions.too_small
+
+    def replacing(sessions: int, quantile: float) -> bool:
+        found = promoting(sessions, quantile)
+        shutil.rmtree(models / ARCHIVE / before)
+        return found
+
+    monkeypatch.setattr(trimmed_sessions, "too_small", replacing)
+    (run,) = lived.run(LAST)
+
+    assert run.failure == (
+        f"session_predictions: the models in {models} were replaced during this run: it began with {before}, "
+        f"the folder holds {after} and its archive no {before}; run it again"
+    )

@@ -4,6 +4,7 @@
 and pictures are left out."""
 
 import os
+import re
 import sys
 import tarfile
 from decimal import Decimal
@@ -54,6 +55,17 @@ def test_nothing_of_it_is_stale_and_it_is_told_as_it_was(folder: Path) -> None:
     assert "91da16f22ffd  champion" in typed("models", "list")
     assert "of 1,081 sessions, 2024-01-01 to 2024-01-29" in typed("segments", "show")
     assert "u000012 in 2024-01-29 - 2024-02-11: 5 sessions" in typed("explain", "u000012")
+
+
+def test_models_fitted_on_another_minimum_leave_what_landed_as_it_is_unless_values_become_valid(folder: Path) -> None:
+    manifest = folder / "models" / "manifest.json"
+    fitted, fitted_on = manifest.read_text(), re.compile(r'("minimums": \[\s*)[0-9.]+')
+    manifest.write_text(fitted_on.sub(r"\g<1>7.5", fitted, count=1))
+    assert states(typed("status")) == dict.fromkeys(KEYS, "done")
+
+    manifest.write_text(fitted_on.sub(r"\g<1>-7.5", fitted, count=1))
+    told = " ".join(typed("status").split())
+    assert "landed_sessions: features: impressions (also negative) in place of impressions" in told
 
 
 def test_reports_clusters_and_late_sessions_join_it(folder: Path) -> None:

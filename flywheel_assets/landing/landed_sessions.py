@@ -1,5 +1,6 @@
 """landed_sessions: the valid sessions of an interval, one row per session, and whether any is left out."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from statistics import median
@@ -56,10 +57,25 @@ LANDING = Table(
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
     return {
         "interval": f"{interval.start:%Y-%m-%dT%H:%MZ} to {interval.end:%Y-%m-%dT%H:%MZ}",
-        "features": ", ".join(f"{f} from {m:g}" for f, m in flywheel.minimums.items()),
+        "features": ", ".join(_feature(name, minimum) for name, minimum in flywheel.minimums.items()),
         "session id pattern": flywheel.settings.session_id_pattern or "default",
         "column names": ", ".join(f"{t} is {o}" for t, o in flywheel.landing.rules.names.items()) or "ours",
     }
+
+
+def _feature(name: str, minimum: float) -> str:
+    """A feature with what of its minimum decides which rows are valid: the sign."""
+    return name if minimum >= 0 else f"{name} (also negative)"
+
+
+def present_form(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    """The parameters of a table as :data:`TABLE` gives them today. Earlier versions wrote the whole minimum of each
+    feature, as in ``leads from 0``, which another fit changes."""
+    with_minimum = r"(.+) from (-?\d+(?:[.]\d+)?(?:e[-+]\d+)?)"
+    features = [re.fullmatch(with_minimum, feature) for feature in parameters["features"].split(", ")]
+    if not all(features):
+        return parameters
+    return {**parameters, "features": ", ".join(_feature(f[1], float(f[2])) for f in features if f)}
 
 
 TABLE = Table(
@@ -71,6 +87,7 @@ TABLE = Table(
     checks=CHECKS,
     parameters=_parameters,
     model_parameters=("features",),
+    present_form=present_form,
 )
 
 

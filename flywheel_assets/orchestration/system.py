@@ -76,6 +76,7 @@ class System:
                     description=table.description,
                     metadata=declared(table),
                     deps=_deps(table),
+                    code_version=_code_version(table),
                 )(body)
             )
             return body
@@ -113,6 +114,7 @@ def _asset(one: IntervalTable, partitions: Partitions, engine: str) -> dg.Assets
         metadata=declared(one.table),
         partitions_def=partitions,
         deps=_deps(one.table),
+        code_version=_code_version(one.table),
     )
     def asset(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
         interval = flywheel.calendar.key(context.partition_key)
@@ -121,6 +123,12 @@ def _asset(one: IntervalTable, partitions: Partitions, engine: str) -> dg.Assets
         return materialized(made.written, flywheel.columns(one.table), made.numbers, made.extras)
 
     return asset
+
+
+def _code_version(table: Table) -> str | None:
+    """None for version 1: what Dagster recorded before tables had versions has none, and the UI would call all of it
+    stale beside a "1"."""
+    return str(table.code_version) if table.code_version > 1 else None
 
 
 def _deps(table: Table) -> Sequence[dg.AssetDep]:

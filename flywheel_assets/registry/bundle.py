@@ -87,6 +87,11 @@ class ModelBundle:
         return self.models[model]
 
     @property
+    def versions(self) -> dict[str, str]:
+        """The version of each model, by name."""
+        return {name: info.version for name, info in self.models.items()}
+
+    @property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every artefact, by file name."""
         return {name: sha for info in self.models.values() for name, sha in info.digests.items()}
@@ -97,8 +102,9 @@ class ModelBundle:
 
         Raises ArtefactError when the folder, the manifest or an artefact is missing, when a file is not that of the
         manifest, and when the models do not fit each other. Where a promotion was interrupted, the message names the
-        command that completes it.
+        command that completes it. One that is completed meanwhile gives the bundle that it put there.
         """
+        bundle = None
         try:
             bundle = cls.declared(directory)
             missing = missing_files(directory, bundle.digests)
@@ -111,6 +117,8 @@ class ModelBundle:
         except ArtefactError:
             begun = unfinished(read_promotions(directory))
             if begun is None:
+                if bundle and cls.declared(directory).version != bundle.version:
+                    return cls.open(directory)
                 raise
             raise ArtefactError(f"{directory} holds files of two bundles: {begun.interruption}") from None
 

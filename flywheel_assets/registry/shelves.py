@@ -99,7 +99,7 @@ def known_bundles(models_dir: Path) -> list[Known]:
             return Known("-" if directory == models_dir else directory.name, place, problem=str(error))
         change = (last if place == "champion" else promotions).get(bundle.version)
         since, why = (change.at[:16].replace("T", " "), change.why) if change else (None, "")
-        return Known(bundle.version, place, _versions(bundle), since, why)
+        return Known(bundle.version, place, bundle.versions, since, why)
 
     now = known(models_dir, "champion")
     others = [
@@ -117,14 +117,10 @@ def bundle_with(models_dir: Path, versions: Mapping[str, str]) -> ModelBundle:
     archive = models_dir / ARCHIVE
     for directory in (models_dir, *(archive / version for version in versions_in(archive))):
         with suppress(ArtefactError):
-            if versions.items() <= _versions(ModelBundle.declared(directory)).items():
+            if versions.items() <= ModelBundle.declared(directory).versions.items():
                 return ModelBundle.open(directory)
     wanted = " and ".join(f"{name} model {version}" for name, version in versions.items())
     raise ArtefactError(f"no bundle in {models_dir} or {archive} has {wanted}")
-
-
-def _versions(bundle: ModelBundle) -> dict[str, str]:
-    return {name: info.version for name, info in bundle.models.items()}
 
 
 def _written(directory: Path) -> float:

@@ -123,7 +123,7 @@ def cluster_centers(
         **records("clusters", shown),
     }
     numbers = {"clusters": len(shown), "appeared": len(matching.appeared), "vanished": len(matching.vanished)}
-    generation = Generation("cluster_centers", {}, {"segments": segments.version})
+    generation = Generation("cluster_centers", {}, {"segments": segments.version}, centers.TABLE.code_version)
     return materialized(replace(written, generation=generation), centers.TABLE.columns, numbers, extras)
 
 

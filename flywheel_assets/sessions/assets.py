@@ -70,7 +70,7 @@ def session_predictions(step: Step) -> Made:
 def labelled(step: Step, labels: LabelledRows, rows: ir.Table, columns: Sequence[str] | None = None) -> Made:
     """The step's table: rows with the model's predictions, and what that changed in the previous table. ``columns``:
     those that are kept, all by default."""
-    flywheel, scorer = step.flywheel, step.flywheel.scorer(labels.model)
+    flywheel, scorer = step.flywheel, step.flywheel.scorers[labels.model]
     replacement = Replacement(flywheel, step.table, labels, step.interval, step.generation)
 
     def scored(batch: pa.RecordBatch) -> pa.RecordBatch:

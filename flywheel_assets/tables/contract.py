@@ -53,8 +53,15 @@ class Table:
 
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
     by a name that a person reads; those of ``model_parameters`` follow the champion, and a promotion that changes them
-    leaves a table as it is. A table that somebody else writes has a ``fingerprint`` of its content instead, and
-    ``news``: what it has that a table was not made from, in words, empty without any."""
+    leaves a table as it is. ``present_form`` brings parameters that an earlier version of Flywheel wrote into today's
+    form. A table that somebody else writes has a ``fingerprint`` of its content instead, and ``news``: what it has that
+    a table was not made from, in words, empty without any.
+
+    ``companions`` gives, for a flywheel, further files of the interval that are written with it, by their names in the
+    warehouse: the table is what it should be only where these are of the same generation.
+
+    ``code_version`` is raised with every change of the rule that gives the same sources other rows or columns: what the
+    rule before made is then stale."""
 
     name: str
     grain: str
@@ -68,8 +75,11 @@ class Table:
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
     model_parameters: tuple[str, ...] = ()
+    present_form: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     fingerprint: Callable[[Any, Interval], str] | None = None
     news: Callable[[Any, Interval], str] | None = None
+    companions: Callable[[Any], Sequence[str]] = lambda flywheel: ()
+    code_version: int = 1
 
     @property
     def schema(self) -> pa.Schema:

@@ -60,6 +60,7 @@ TABLE = Table(
     ),
     checks=CHECKS,
     parameters=_parameters,
+    companions=lambda flywheel: ("user_export",) if flywheel.settings.user_export else (),
 )
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from flywheel_assets.landing import landed_sessions as landed
 from flywheel_assets.landing import rows as valid
+from flywheel_assets.landing.landed_sessions import present_form
 from flywheel_assets.tables.contract import Column, expand
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW, DuckDBEngine
 from flywheel_assets_tests.frames import SECOND, figures, frame, records
@@ -323,3 +324,16 @@ def test_files_that_are_set_aside_warn_and_are_named() -> None:
     assert (judged.passed, judged.severity) == (False, "WARN")
     assert judged.summary == "a.parquet has no column 'leads'; b.parquet is not readable"
     assert judged.numbers == {"files_used": 3, "files_with_problems": 2}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("leads from 0, shares from 1.5", "leads, shares"),
+        ("leads from -0, balance from -1e-05", "leads, balance (also negative)"),
+        ("leads, balance (also negative)", "leads, balance (also negative)"),
+        ("days from 2020, leads", "days from 2020, leads"),
+    ],
+)
+def test_features_that_an_earlier_version_wrote_with_their_minimums_are_read_as_today(written: str, read: str) -> None:
+    assert present_form({"features": written, "column names": "ours"}) == {"features": read, "column names": "ours"}

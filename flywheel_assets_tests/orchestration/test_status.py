@@ -1,6 +1,8 @@
 """The states of intervals: done, stale, failed, not run, open, and why."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -9,6 +11,7 @@ from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import IntervalStatus, statuses
+from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import Project, sessions
 
@@ -114,6 +117,45 @@ def test_exports_made_under_another_wish_for_the_user_export_are_stale(copy: Pro
     status = by_key(copy.with_settings(FLYWHEEL_USER_EXPORT="false"))[LAST]
 
     assert (status.state, status.why) == ("stale", "enriched_export: user export was true, is false")
+
+
+def test_a_user_export_that_is_gone_is_named_and_made_again_by_a_run(copy: Project) -> None:
+    users = copy.path("user_export", LAST)
+    users.unlink()
+
+    assert by_key(copy)[LAST].why == f"enriched_export: {users.name} beside it is not there"
+    assert [run.failure for run in copy.run(LAST)] == [""]
+    assert (states(copy)[LAST], users.is_file()) == ("done", True)
+
+
+def test_a_kill_between_both_exports_leaves_the_interval_stale_until_a_run(
+    lived: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = Warehouse.write
+
+    def killed(warehouse: Warehouse, table: str, *rest: Any) -> Any:
+        if table == "user_export":
+            raise SystemExit
+        return original(warehouse, table, *rest)
+
+    users = lived.path("user_export", LAST)
+    with monkeypatch.context() as patch, suppress(SystemExit):
+        patch.setattr(Warehouse, "write", killed)
+        lived.run(LAST)
+    assert left_as_they_are(lived)[LAST].why == f"enriched_export: {users.name} beside it was made from other tables"
+
+    lived.run(LAST)
+    assert left_as_they_are(lived)[LAST].why == "label_transitions: previous user_labels would change"
+    versions = [
+        {row["user_model_version"] for row in lived.rows(table, LAST)} for table in ("user_export", "enriched_export")
+    ]
+    assert versions[0] == versions[1]
+
+
+def left_as_they_are(project: Project) -> dict[str, IntervalStatus]:
+    """The states by the files alone, as after a kill: no run has said that it failed."""
+    with project.flywheel() as flywheel:
+        return {s.interval.key: s for s in statuses(flywheel, {}, NOW)}
 
 
 @pytest.mark.parametrize("job", [HISTORY_JOB, REPORTS_JOB, CLUSTERS_JOB])

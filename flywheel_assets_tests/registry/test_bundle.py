@@ -1,4 +1,5 @@
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,12 @@ import pandas as pd
 import pytest
 
 from flywheel_assets.errors import ArtefactError
+from flywheel_assets.registry import bundle as bundles
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo, check_fit, write_manifest
 from flywheel_assets.registry.compilation import compile_bundle
 from flywheel_assets.registry.files import MANIFEST
 from flywheel_assets.registry.holdout import Holdout, on_holdout
-from flywheel_assets.registry.promotion import promote, rollback
+from flywheel_assets.registry.promotion import install, promote, rollback
 from flywheel_assets.registry.scorer import Scorers
 from flywheel_assets.registry.spec import ModelFiles, ModelSpec
 from flywheel_assets.registry.verification import verify
@@ -89,6 +91,22 @@ def test_a_truncated_artefact_is_named_with_its_size_and_both_digests(models_dir
 
     with pytest.raises(ArtefactError, match=rf"{name} \(100 bytes\) has SHA-256 .* expects .* truncated or replaced"):
         ModelBundle.open(models_dir)
+
+
+def test_a_promotion_while_a_bundle_is_opened_gives_the_bundle_that_was_promoted(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = write_artefacts(tmp_path / "other", seed=2)
+    original = bundles.missing_files
+
+    def installing(directory: Path, names: Iterable[str]) -> list[str]:
+        monkeypatch.setattr(bundles, "missing_files", original)
+        install(made, models_dir)
+        return original(directory, names)
+
+    monkeypatch.setattr(bundles, "missing_files", installing)
+
+    assert ModelBundle.open(models_dir).version == made.version
 
 
 def test_an_artefact_of_another_training_is_refused(models_dir: Path, tmp_path: Path) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from flywheel_assets.tables.generation import Generation, digest
@@ -22,14 +24,28 @@ def test_the_same_inputs_give_the_same_digest_in_whatever_order() -> None:
         Generation("user_labels", MADE.sources, {**MADE.parameters, "user model": "v2"}),
         Generation("user_labels", MADE.sources, {"user model": "v1"}),
         Generation("user_labels", MADE.sources, {**MADE.parameters, "timezone": "UTC"}),
+        Generation("user_labels", MADE.sources, MADE.parameters, 2),
     ],
 )
 def test_any_change_changes_the_digest(other: Generation) -> None:
     assert other.digest != MADE.digest
 
 
-def test_a_generation_survives_json() -> None:
-    assert Generation.from_json(MADE.to_json()) == MADE
+@pytest.mark.parametrize("code_version", [1, 2])
+def test_a_generation_survives_json(code_version: int) -> None:
+    made = replace(MADE, code_version=code_version)
+    assert Generation.from_json(made.to_json()) == made
+
+
+def test_a_table_made_before_rules_had_versions_is_of_version_1_and_keeps_its_digest() -> None:
+    stored = '{"parameters": {"user model": "v1"}, "sources": {"user_distributions": "d1"}, "table": "user_labels"}'
+    made = Generation("user_labels", {"user_distributions": "d1"}, {"user model": "v1"}, code_version=1)
+    assert (Generation.from_json(stored), made.digest) == (made, digest(stored))
+
+
+def test_another_version_of_the_rule_is_a_reason_in_a_sentence() -> None:
+    because = "version 1 of its rule made it, and the rule is now version 2"
+    assert MADE.stale_because(replace(MADE, code_version=2)) == because
 
 
 def test_a_generation_that_is_wanted_as_it_is_is_not_stale() -> None:
@@ -41,6 +57,20 @@ def test_the_reasons_name_every_source_that_changed_and_every_parameter_from_wha
     assert MADE.stale_because(wanted) == (
         "user_distributions changed; quantile was 0.999, is unset; timezone was unset, is UTC; user model was v1, is v2"
     )
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "because"),
+    [
+        ("leads, shares", "leads, shares, items", "features: items added"),
+        ("leads, shares, items", "shares", "features: leads, items removed"),
+        ("leads, shares", "items, shares, users", "features: items, users in place of leads"),
+        ("leads, shares", "shares, leads", "features was leads, shares, is shares, leads"),
+    ],
+)
+def test_of_a_parameter_that_is_a_list_only_the_difference_is_said(was: str, now: str, because: str) -> None:
+    made, wanted = (Generation("t", {}, {"features": value}) for value in (was, now))
+    assert made.stale_because(wanted) == because
 
 
 def test_a_source_that_came_or_went_changed() -> None:
