@@ -301,9 +301,11 @@ class Flywheel:
             return "it is not there"
         target = (wanted or self.target_generation)(table, interval)
         if made.digest != target.digest:
-            news = [source.news(self, interval) for source in table.sources if source.news]
-            present = _in_present_form(made, table)
-            return "; ".join(filter(None, news)) or present.stale_because(target, self.generation(table, interval))
+            news = {source.name: source.news(self, interval) for source in table.sources if source.news}
+            told = {name: target.sources[name] for name, what in news.items() if what}
+            rest = replace(_in_present_form(made, table), sources={**made.sources, **told})
+            differences = rest.stale_because(target, self.generation(table, interval))
+            return "; ".join(filter(None, [*news.values(), differences]))
         for name in table.companions(self):  # a kill between the two leaves the one of before
             if self.warehouse.generation(name, interval) != made:
                 there = self.warehouse.exists(name, interval)

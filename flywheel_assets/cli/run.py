@@ -3,8 +3,9 @@
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Sized
-from itertools import groupby
+from collections.abc import Sequence, Sized
+from functools import partial
+from itertools import groupby, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
     from flywheel_assets.cli.console import run_report, terminal
     from flywheel_assets.cli.interruption import EXIT_CODE, until_interrupted
     from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.history.assets import csv_copies_are_stale
     from flywheel_assets.orchestration.home import dagster_home
     from flywheel_assets.settings import Settings
 
@@ -51,24 +53,15 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
         beyond = [] if last else flywheel.without_data(flywheel.now())
         if beyond:
             console.print(waiting_for_data(beyond), highlight=False)
-        if not needed:
+        if not needed and not csv_copies_are_stale(flywheel):
             dates = f"{intervals[0].first_day} - {intervals[-1].last_day}"
             console.print(f"{_count(intervals)} up to date, {dates}: nothing to run", highlight=False)
             console.print("flywheel run --all makes them again", highlight=False)
             return
         for line in reasons(needed):
             console.print(Text(line))
-        runs: list[IntervalRun] = []
-
-        def work(stopping: threading.Event) -> None:
-            for made in _made(flywheel, tables, needed, forget_missing):
-                runs.append(made)
-                if made.failure:
-                    console.print(f"[red]{made.interval.key} failed:[/]", Text(made.failure))
-                if stopping.is_set():
-                    break
-
-        until_interrupted(work, "the interval that is under way is finished")
+        work = partial(_made, flywheel, tables, needed, intervals[-1].key, forget_missing)
+        runs = until_interrupted(work, "the interval that is under way is finished")
     made = [run for run in runs if run.seconds]
     console.print(run_report(RUN_COLUMNS, run_lines(made), [check for run in made for check in run.checks]))
     for line in waiting_lines(runs):
@@ -114,11 +107,17 @@ def _tables(flywheel: "Flywheel") -> list["Table"]:
 
 
 def _made(
-    flywheel: "Flywheel", tables: Sequence["Table"], needed: Sequence["Need"], forget_missing: bool
-) -> Iterator["IntervalRun"]:
-    """The runs of what is needed, each as it ends, and then the CSV copies of what they made."""
+    flywheel: "Flywheel",
+    tables: Sequence["Table"],
+    needed: Sequence["Need"],
+    last_key: str,
+    forget_missing: bool,
+    stopping: threading.Event,
+) -> list["IntervalRun"]:
+    """The runs of what is needed, and of the CSV copies of what they made; fewer when it is to stop."""
     import dagster as dg
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
 
     from flywheel_assets.cli.console import terminal
     from flywheel_assets.definitions import defs
@@ -127,14 +126,18 @@ def _made(
     from flywheel_assets.orchestration.runs import run_job, run_needs
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    job = defs.resolve_job_def(RUN_JOB)
-    with dg.DagsterInstance.get() as instance, Progress(*columns, console=terminal(), transient=True) as progress:
+    job, console, runs = defs.resolve_job_def(RUN_JOB), terminal(), list["IntervalRun"]()
+    with dg.DagsterInstance.get() as instance, Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("materializing", total=len(needed))
-        for run in run_needs(flywheel, job, instance, needed, tables, forget_missing):
+        until_stopped = takewhile(lambda _: not stopping.is_set(), needed)
+        for run in run_needs(flywheel, job, instance, until_stopped, tables, forget_missing):
+            runs.append(run)
             progress.update(task, advance=1, description=run.interval.dates)
-            yield run
-        if csv_copies_are_stale(flywheel):
-            run_job(job, instance, "csv", needed[-1].interval.key, [csv_copies.key.to_user_string()])
+            if run.failure:
+                console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
+        if not stopping.is_set() and csv_copies_are_stale(flywheel):
+            run_job(job, instance, "csv", last_key, [csv_copies.key.to_user_string()])
+    return runs
 
 
 def reasons(needed: Sequence["Need"]) -> list[str]:

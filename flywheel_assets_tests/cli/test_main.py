@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from flywheel_assets.cli.main import main
+from flywheel_assets.flywheel import Flywheel
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import MODELS, Project, sessions
 
@@ -66,30 +68,57 @@ def test_a_run_materializes_every_closed_interval_and_ends_with_a_table(flywheel
     ]
     with dg.DagsterInstance.get() as instance:
         assert instance.root_directory == str(folder / ".dagster")
-        assert len(instance.get_runs()) == 2
+        assert len(instance.get_runs()) == 3, "one for each interval, and one for the CSV copies"
 
 
 @pytest.mark.usefixtures("record_in_memory")
-def test_an_interval_that_fails_is_told_and_the_exit_is_1(flywheel: Type, copy: Project) -> None:
-    copy.path("user_labels", GAP).unlink()
-    result = flywheel("run", "--from", AFTER_GAP)
-    told = " ".join(result.stdout.split())
+def test_an_interval_that_fails_is_told_once_with_what_waits_for_it_and_the_exit_is_1(
+    flywheel: Type, copy: Project
+) -> None:
+    (copy.settings.landing_dir / "january.parquet").unlink()
+    copy.land("late.parquet", sessions(("eve", FIRST + " 05", 6)), minute=5)
+    result = flywheel("run")
+    output = " ".join(result.stdout.split())
 
     assert result.exit_code == 1
-    assert "2024-02-12 failed: label_transitions: " in told
-    assert "flywheel run --from 2024-01-29 --to 2024-01-29" in told
-    assert {*lines_of(result, FIRST, GAP, AFTER_GAP, LAST)} == {AFTER_GAP, LAST}
-    state = lines_of(flywheel("status"), AFTER_GAP, LAST)
-    assert state[AFTER_GAP][:4] == ["2", "yes", "failed", "label_transitions:"]
-    assert state[LAST] == ["3", "yes", "done"]
+    assert output.count("2024-01-15 failed: landed_sessions: january.parquet had sessions") == 1
+    assert f"waiting for {FIRST}: growth_accounting, label_transitions, mix_shift" in output
+    assert {*lines_of(result, FIRST, GAP, AFTER_GAP, LAST)} == {FIRST, GAP, AFTER_GAP, LAST}
+    assert lines_of(flywheel("status"), FIRST)[FIRST][:4] == ["3", "yes", "failed", "landed_sessions:"]
+
+    again = flywheel("run")
+    assert (again.exit_code, again.stdout.count("failed:")) == (1, 1)
 
 
 @pytest.mark.usefixtures("record_in_memory")
-def test_a_range_is_run_and_nothing_else(flywheel: Type, copy: Project) -> None:
-    result = flywheel("run", "--from", GAP, "--to", GAP)
+def test_a_range_is_run_and_nothing_else_and_what_is_up_to_date_is_left(flywheel: Type, copy: Project) -> None:
+    made = flywheel("run", "--from", GAP, "--to", GAP)
+    written = copy.path("user_labels", GAP).stat().st_mtime_ns
+    again = flywheel("run", "--from", GAP, "--to", GAP)
+    everything = flywheel("run", "--from", GAP, "--to", GAP, "--all")
 
-    assert result.exit_code == 0
-    assert [*lines_of(result, FIRST, GAP, AFTER_GAP, LAST)] == [GAP]
+    assert [result.exit_code for result in (made, again, everything)] == [0, 0, 0]
+    assert [*lines_of(made, FIRST, GAP, AFTER_GAP, LAST)] == [GAP]
+    assert "1 interval up to date, 2024-01-29 - 2024-02-11: nothing to run" in again.stdout
+    assert [*lines_of(everything, FIRST, GAP, AFTER_GAP, LAST)] == [GAP]
+    assert copy.path("user_labels", GAP).stat().st_mtime_ns > written
+
+
+@pytest.mark.usefixtures("record_in_memory")
+def test_intervals_after_the_data_are_counted_with_how_to_ask_for_them(
+    flywheel: Type, copy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Flywheel, "now", lambda _: datetime(2024, 8, 1, tzinfo=UTC))
+    expected = (
+        "no data: 9 intervals from 2024-03-25 on have no sessions and will be made when data return. "
+        "To make them now: flywheel run --to 2024-07-15"
+    )
+
+    assert expected in " ".join(flywheel("status").stdout.split())
+    assert [*lines_of(flywheel("status"), LAST, "2024-03-11", "2024-03-25")] == [LAST, "2024-03-11"]
+    asked = flywheel("run", "--from", "2024-03-11", "--to", "2024-07-15")
+    assert asked.exit_code == 0, asked.stdout
+    assert "2024-03-11 - 2024-07-28 (10 empty intervals)" in asked.stdout
 
 
 def mistake(result: Result) -> str:
@@ -213,7 +242,7 @@ def test_the_status_of_every_interval_is_told(flywheel: Type, copy: Project) -> 
         FIRST: ["3", "yes", "done"],
         GAP: ["0", "yes", "done"],
         AFTER_GAP: ["2", "yes", "done"],
-        LAST: ["4", "yes", "stale", "landed_sessions:", "landing", "changed"],
+        LAST: ["4", "yes", "stale", "landed_sessions:", "late.parquet", "landed"],
         "2024-03-11": ["1", "no", "open", "closes", "2024-03-25", "00:00", "UTC"],
     }
 
