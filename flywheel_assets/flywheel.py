@@ -26,7 +26,7 @@ from flywheel_assets.tables.contract import Column, Table, expand
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
 from flywheel_assets.users.spine import reserved_names
 from flywheel_assets.warehouse.engine import DuckDBEngine, Engine
-from flywheel_assets.warehouse.files import FileIdentity
+from flywheel_assets.warehouse.file_identity import FileIdentity
 from flywheel_assets.warehouse.interval_grid import hold_to_grid
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
@@ -206,7 +206,13 @@ class Flywheel:
         if made is None:
             return "it is not there"
         target = wanted(table, interval)
-        return made.stale_because(target, self.generation(table, interval)) if made.digest != target.digest else ""
+        if made.digest == target.digest:
+            return ""
+        because = made.stale_because(target, self.generation(table, interval))
+        if landed_sessions.LANDING.name in made.changed_sources(target):
+            files = self.index.changes(interval, self.landed_from(interval) or ())
+            because += f" ({files})" if files else ""
+        return because
 
 
 def _engine(settings: Settings) -> Engine:

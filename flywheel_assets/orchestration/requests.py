@@ -7,7 +7,7 @@ so replaced nothing, waits for a person or for new data."""
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from flywheel_assets.warehouse.files import FileIdentity
+from flywheel_assets.warehouse.file_identity import FileIdentity, news
 
 
 @dataclass(frozen=True)
@@ -19,27 +19,10 @@ class Request:
     because: str
 
 
-def news(
-    landed: Collection[FileIdentity], usable: Collection[FileIdentity], made_from: Collection[FileIdentity]
-) -> str:
-    """What landed for an interval since its table was made from ``made_from``, in words; empty when nothing did.
-
-    ``landed``: the files that hold sessions of the interval now; ``usable``: all files that can be used. A file that
-    vanished or can no longer be used is not news; one that was replaced is, even when no session of the interval is
-    left."""
-    paths = {path for path, *_ in made_from}
-    current = {identity[0]: identity for identity in usable}
-    new = sorted(path for path, *_ in landed if path not in paths)
-    replaced = sorted(i[0] for i in made_from if current.get(i[0], i) != i)
-    parts = [f"{_named(new)} landed"] if new else []
-    parts += [f"{_named(replaced)} changed"] if replaced else []
-    return " and ".join(parts)
-
-
 def landing_requests(
     closed: Iterable[str],
     landed: Mapping[str, Collection[FileIdentity]],
-    usable: Collection[FileIdentity],
+    usable: Mapping[str, FileIdentity],
     made_from: Mapping[str, Collection[FileIdentity]],
     fingerprints: Mapping[str, str],
     written: Mapping[str, int],
@@ -87,8 +70,3 @@ def table_requests(
 
 def _run_key(key: str, source: str, written: Mapping[str, int]) -> str:
     return f"{key}/{source}/{written.get(key, 'new')}"
-
-
-def _named(paths: list[str]) -> str:
-    rest = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-    return f"{paths[0]}{rest}"

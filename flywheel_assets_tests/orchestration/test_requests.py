@@ -6,7 +6,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flywheel_assets.orchestration.requests import FileIdentity, Request, landing_requests, news, table_requests
+from flywheel_assets.orchestration.requests import Request, landing_requests, table_requests
+from flywheel_assets.warehouse.file_identity import FileIdentity, news
 
 A, B = ("a.parquet", 10, 1), ("b.parquet", 20, 2)
 A_AGAIN = ("a.parquet", 10, 5)
@@ -23,13 +24,18 @@ def asked(
     files = [f for of_interval in landed.values() for f in of_interval] if usable is None else usable
     fingerprints = {key: repr(landed.get(key, ())) for key in closed}
     written = dict.fromkeys(made_from, 1)
-    return [r.key for r in landing_requests(closed, landed, files, made_from, fingerprints, written, unfinished)]
+    current = by_path(files)
+    return [r.key for r in landing_requests(closed, landed, current, made_from, fingerprints, written, unfinished)]
+
+
+def by_path(files: Collection[FileIdentity]) -> dict[str, FileIdentity]:
+    return {identity[0]: identity for identity in files}
 
 
 def run_key(landed: Collection[FileIdentity], made_from: Collection[FileIdentity], written: int) -> str:
     """The run key of the one request that there is for one interval."""
     (request,) = landing_requests(
-        ["01"], {"01": landed}, landed, {"01": made_from}, {"01": repr(landed)}, {"01": written}, ()
+        ["01"], {"01": landed}, by_path(landed), {"01": made_from}, {"01": repr(landed)}, {"01": written}, ()
     )
     return request.run_key
 
@@ -108,16 +114,16 @@ def test_a_file_that_came_back_as_it_was_before_its_replacement_is_asked_for_und
 
 
 def test_a_run_key_begins_with_its_interval() -> None:
-    (request,) = landing_requests(["01"], {}, [], {}, {"01": "f"}, {}, ())
+    (request,) = landing_requests(["01"], {}, {}, {}, {"01": "f"}, {}, ())
 
     assert request == Request("01", "01/f/new", "it was never made")
 
 
 def test_news_say_which_files_landed_and_which_changed() -> None:
-    assert news([A, B], [A, B], []) == "a.parquet and 1 more landed"
-    assert news([A_AGAIN], [A_AGAIN], [A]) == "a.parquet changed"
-    assert news([A_AGAIN, B], [A_AGAIN, B], [A]) == "b.parquet landed and a.parquet changed"
-    assert news([], [], [A]) == ""
+    assert news([A, B], by_path([A, B]), []) == "a.parquet and 1 more landed"
+    assert news([A_AGAIN], by_path([A_AGAIN]), [A]) == "a.parquet changed"
+    assert news([A_AGAIN, B], by_path([A_AGAIN, B]), [A]) == "b.parquet landed and a.parquet changed"
+    assert news([], {}, [A]) == ""
 
 
 def transitions(
@@ -226,7 +232,7 @@ class Schedule(RuleBasedStateMachine):
         return landing_requests(
             keys,
             {key: self.landed(key) for key in keys},
-            self.usable(),
+            by_path(self.usable()),
             {key: files for key, files in self.made_from.items() if key in keys},
             {key: repr(self.landed(key)) for key in keys},
             {key: at for (table, key), at in self.written.items() if table == "landed"},
