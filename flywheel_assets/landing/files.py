@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 
 from flywheel_assets.errors import LandingError
 
-READ = (".parquet", ".pq")
+_READ = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".7z")
+_NOT_UTF_8 = "the name is not UTF-8. Rename it"
 _NAMED = 3
 """So many of the files that are not read for one reason are named; the rest is counted."""
 
@@ -62,10 +63,10 @@ def listing(folder: Path, own: Path) -> Listing:
             continue
         for entry in entries:
             name = prefix + entry.name
-            is_parquet = entry.name.lower().endswith(READ)
             hidden = entry.name.startswith((".", "_"))
-            if not _is_utf8(entry.name):
-                found.not_read[escaped(name)] = "the name is not UTF-8. Rename it"
+            why = name_problem(entry.name)
+            if why == _NOT_UTF_8:
+                found.not_read[escaped(name)] = why
             elif _is_folder(entry):
                 target = Path(entry.path).resolve() if entry.is_symlink() else None
                 if hidden or (target or root / name) == own:
@@ -74,14 +75,10 @@ def listing(folder: Path, own: Path) -> Listing:
                     found.not_read[name] = "the link leads to a folder that it is in. Remove the link"
                 else:
                     waiting.append((f"{name}/", Path(entry.path), inside | {target} if target else inside))
-            elif is_parquet:
+            elif why is None:
                 _add(found, name, entry)
             elif not hidden:
-                found.not_read[name] = (
-                    "it is compressed. Unpack first"
-                    if entry.name.lower().endswith(_COMPRESSED)
-                    else "only .parquet and .pq files are. Convert to parquet, or move out of the landing folder"
-                )
+                found.not_read[name] = why
     found.files.sort()
     return found
 
@@ -99,6 +96,17 @@ def sentences(not_read: Mapping[str, str]) -> Iterator[str]:
     for (why, _), paths in kinds.items():
         more = f" and {len(paths) - _NAMED:,} more" if len(paths) > _NAMED else ""
         yield f"{', '.join(paths[:_NAMED])}{more} {'are' if paths[1:] else 'is'} not read: {why}"
+
+
+def name_problem(name: str) -> str | None:
+    """Why a file of that name is not read, as in :class:`Listing`; None for one that is."""
+    if not name.isascii() and escaped(name) != name:
+        return _NOT_UTF_8
+    if name.lower().endswith(_READ):
+        return None
+    if name.lower().endswith(_COMPRESSED):
+        return "it is compressed. Unpack first"
+    return "only .parquet and .pq files are. Convert to parquet, or move out of the landing folder"
 
 
 def escaped(name: str) -> str:
@@ -175,10 +183,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link in a circle, or into a folder that may not be entered
         return False
-
-
-def _is_utf8(name: str) -> bool:
-    return name.isascii() or escaped(name) == name
 
 
 def _stat(entry: os.DirEntry[str]) -> os.stat_result:

@@ -50,30 +50,29 @@ class Landing:
         stored = landing_index.load(self._index_path, self.rules.digest)
         young_ns = settled_before.timestamp() * 1e9 if settled_before else float("inf")
         listing = landing_files.listing(self.folder, self._warehouse.folder)
-        files: list[LandedFile] = []
-        new, again = [], []
+        known, new, again = [], [], []
         for stat in (s for s in listing.files if s.modified_ns < young_ns):
             file = stored.get(stat.path)
             if file is None or file.stat != stat:
                 new.append(stat)
             elif file.schema_digest:
-                files.append(file)
+                known.append(file)
             else:
                 again.append(stat)
         new.sort(key=lambda stat: stat.modified_ns)
         seen = [self._seen(stat, stored.get(stat.path)) for stat in [*new[:most], *again]]
         inspected = [self._inspected(f) for f in seen if not f.schema_digest]
-        files += [f for f in seen if f.schema_digest] + [f for f in inspected if f.problem]
-        files += map(self._with_strays_kept, self._counted([f for f in inspected if not f.problem]))
-        files.sort(key=lambda f: f.path)
-        present = {f.path: f for f in files}
-        if any(stored.get(path) != file for path, file in present.items()):
+        counted = self._counted([f for f in inspected if not f.problem])
+        looked_at = [f for f in seen if f.schema_digest] + [f for f in inspected if f.problem]
+        looked_at += map(self._with_strays_kept, counted)
+        if any(stored.get(f.path) != f for f in looked_at):
+            present = {f.path: f for f in looked_at}
             try:
                 landing_index.store(self._index_path, self.rules.digest, (stored | present).values())
             except OSError as error:
                 raise self._unwritable(error) from None
         return LandingIndex(
-            tuple(files),
+            tuple(sorted(known + looked_at, key=lambda f: f.path)),
             young=tuple(s.path for s in listing.files if s.modified_ns >= young_ns),
             unread=tuple(s.path for s in new[most:]) if most is not None else (),
             not_read=listing.not_read,
@@ -85,6 +84,10 @@ class Landing:
 
     def look_at(self, name: str) -> LandedFile:
         """One file of the folder as the index would have it; nothing is written."""
+        why = landing_files.name_problem(name)
+        if why:
+            shown = landing_files.escaped(name)
+            return LandedFile(shown, 0, 0, problem=next(landing_files.sentences({shown: why})))
         file = self._inspected(self._seen(landing_files.stat(self.folder, name), None))
         return file if file.problem else self._counted([file])[0]
 
