@@ -18,7 +18,7 @@ from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.clock_errors import isolated_ends
 from flywheel_assets.landing.column_names import column_names
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.landing.index import LandingIndex
+from flywheel_assets.landing.index import FileIdentity, LandingIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorers
@@ -28,7 +28,6 @@ from flywheel_assets.tables.contract import Column, Table, expand
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
 from flywheel_assets.users.spine import SPINE, reserved_names
 from flywheel_assets.warehouse.engine import DuckDBEngine, Engine
-from flywheel_assets.warehouse.files import FileIdentity
 from flywheel_assets.warehouse.interval_grid import hold_to_grid
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse

@@ -23,7 +23,7 @@ def forget(key: str | None, everything: bool, yes: bool) -> None:
         if not made and not (everything and warehouse.folder.exists()):
             click.echo(f"nothing was made of {key or 'any interval'}, so there is nothing to forget")
             return
-        landed = {key for file in flywheel.index.usable for key in file.rows}
+        landed = flywheel.index.sessions()
         gone = [interval.key for interval in made if interval.key not in landed]
         what = f"everything in {warehouse.folder}" if everything else f"all tables and the report of {made[0].dates}"
         click.echo(f"This deletes {what}.")

@@ -57,8 +57,8 @@ def _verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 def landed_sessions(step: Step) -> Made:
     flywheel, interval = step.flywheel, step.interval
     landing, index = flywheel.landing, flywheel.index
-    for file in index.set_aside:
-        step.log.warning(f"set aside: {file.problem}")
+    for problem in index.set_aside:
+        step.log.warning(f"set aside: {problem}")
     missing = index.missing(flywheel.landed_from(interval) or ())
     if missing and FORGET_MISSING_TAG not in step.tags:
         raise LandingError(
@@ -85,7 +85,7 @@ def landed_sessions(step: Step) -> Made:
         "quarantined": quarantined,
         "repeated": left_out - quarantined,
         "files": len(files),
-        "files_set_aside": len(index.set_aside),
+        "files_set_aside": index.set_aside_count,
     }
     extras = {
         "fingerprint": index.fingerprint(interval),
@@ -114,10 +114,10 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
             return dg.SkipReason(str(error))
         requests = run_requests(because, wanted, replaced, unfinished(context.instance))
         new = new_requests(context.instance, requests)
-        seen = digest(repr((index.files, index.young, index.unread)))
+        seen = digest(repr((index.usable, index.problems(), index.young, index.unread)))
         if seen != context.cursor:
-            for file in index.set_aside:
-                context.log.warning(f"set aside: {file.problem}")
+            for problem in index.set_aside:
+                context.log.warning(f"set aside: {problem}")
         return dg.SensorResult(
             run_requests=new,
             skip_reason=None if new else "; ".join(_seen(index) + waiting(requests)),
@@ -152,16 +152,16 @@ def _seen(index: LandingIndex) -> list[str]:
     parts = [f"{len(index.usable):,} files, nothing new"]
     parts += [f"{len(index.young)} still being written: {index.young[0]}"] if index.young else []
     parts += [f"{len(index.unread):,} left for the next tick"] if index.unread else []
-    return parts + [f"set aside: {file.problem}" for file in index.set_aside]
+    return parts + [f"set aside: {problem}" for problem in index.set_aside]
 
 
 def _observation(index: LandingIndex) -> dg.AssetObservation:
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "files": len(index.files),
         "rows": sum(sum(file.rows.values()) for file in index.files),
-        "files_set_aside": len(index.set_aside),
+        "files_set_aside": index.set_aside_count,
         "files_waiting": len(index.young) + len(index.unread),
     }
-    if index.set_aside:
-        metadata["set_aside"] = "; ".join(file.problem or "" for file in index.set_aside)
+    if index.set_aside_count:
+        metadata["set_aside"] = "; ".join(index.set_aside)
     return dg.AssetObservation("landing", metadata=metadata)

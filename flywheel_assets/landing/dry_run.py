@@ -34,7 +34,7 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
     there = landing.at(path.absolute().parent.resolve())
     file = there.look_at(path.name)
     columns = {} if not file.schema_digest else parquet_schema(path)
-    damaged = None if file.problem else damage(path)
+    damaged = None if file.problem else damage(there.folder, path.name)
     if damaged:
         file = replace(file, rows={}, problem=damaged)
     if file.problem:

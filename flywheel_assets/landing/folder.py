@@ -19,6 +19,7 @@ from flywheel_assets.errors import LandingError, SettingsError
 from flywheel_assets.intervals import QUARTER_HOUR_SECONDS
 from flywheel_assets.landing import files as landing_files
 from flywheel_assets.landing import index as landing_index
+from flywheel_assets.landing.files import FileStat
 from flywheel_assets.landing.index import LandedFile, LandingIndex
 from flywheel_assets.landing.rows import canonical, canonical_types, session_start, strays
 from flywheel_assets.landing.rules import LandingRules, mixed_columns
@@ -42,27 +43,39 @@ class Landing:
 
         ``settled_before``: files modified since are left out as young. ``most``: of new and changed files no more than
         so many are read, the oldest first, and the rest is left for the next time. A file without a readable footer is
-        tried each time: permission to read it may be given without a change to it."""
-        stored = {f.identity: f for f in landing_index.load(self._index_path, self.rules.digest)}
-        known = {identity: f for identity, f in stored.items() if f.schema_digest}
+        tried each time: what failed may have been the machine.
+
+        The stored index keeps what it had of files that are gone, young or unread, so that they are the same files when
+        they are back, or were only touched."""
+        stored = landing_index.load(self._index_path, self.rules.digest)
         young_ns = settled_before.timestamp() * 1e9 if settled_before else float("inf")
-        present = landing_files.present(self.folder)
-        settled = [i for i in present if i[2] < young_ns]
-        new = sorted((i for i in settled if i not in stored), key=lambda identity: identity[2])
-        again = [i for i in settled if i in stored and i not in known]
-        inspected = [self._inspected(*identity) for identity in [*new[:most], *again]]
+        listing = landing_files.listing(self.folder, self._warehouse.folder)
+        known, new, again = [], [], []
+        for stat in (s for s in listing.files if s.modified_ns < young_ns):
+            file = stored.get(stat.path)
+            if file is None or file.stat != stat:
+                new.append(stat)
+            elif file.schema_digest:
+                known.append(file)
+            else:
+                again.append(stat)
+        new.sort(key=lambda stat: stat.modified_ns)
+        seen = [self._seen(stat, stored.get(stat.path)) for stat in [*new[:most], *again]]
+        inspected = [self._inspected(f) for f in seen if not f.schema_digest]
         counted = self._counted([f for f in inspected if not f.problem])
-        files = [known[i] for i in settled if i in known] + [f for f in inspected if f.problem]
-        files += [self._with_strays_kept(file) for file in counted]
-        if stored != {f.identity: f for f in files}:
+        looked_at = [f for f in seen if f.schema_digest] + [f for f in inspected if f.problem]
+        looked_at += map(self._with_strays_kept, counted)
+        if any(stored.get(f.path) != f for f in looked_at):
+            present = {f.path: f for f in looked_at}
             try:
-                landing_index.store(self._index_path, self.rules.digest, files)
+                landing_index.store(self._index_path, self.rules.digest, (stored | present).values())
             except OSError as error:
                 raise self._unwritable(error) from None
         return LandingIndex(
-            tuple(sorted(files, key=lambda f: f.path)),
-            young=tuple(path for path, _, modified_ns in present if modified_ns >= young_ns),
-            unread=tuple(path for path, *_ in new[most:]) if most is not None else (),
+            tuple(sorted(known + looked_at, key=lambda f: f.path)),
+            young=tuple(s.path for s in listing.files if s.modified_ns >= young_ns),
+            unread=tuple(s.path for s in new[most:]) if most is not None else (),
+            not_read=listing.not_read,
         )
 
     def at(self, folder: Path) -> "Landing":
@@ -71,8 +84,11 @@ class Landing:
 
     def look_at(self, name: str) -> LandedFile:
         """One file of the folder as the index would have it; nothing is written."""
-        stat = (self.folder / name).stat()
-        file = self._inspected(name, stat.st_size, stat.st_mtime_ns)
+        why = landing_files.name_problem(name)
+        if why:
+            shown = landing_files.escaped(name)
+            return LandedFile(shown, 0, 0, problem=next(landing_files.sentences({shown: why})))
+        file = self._inspected(self._seen(landing_files.stat(self.folder, name), None))
         return file if file.problem else self._counted([file])[0]
 
     @contextmanager
@@ -83,7 +99,7 @@ class Landing:
             yield
         except self._engine.read_errors as error:
             self.verify(files)
-            damage = next(filter(None, map(landing_files.damage, self._paths(files))), None)
+            damage = next(filter(None, (landing_files.damage(self.folder, f.path) for f in files)), None)
             if damage:
                 raise LandingError(f"{damage}, in {self.folder}, then run the interval again") from None
             raise self._unwritable(error) from None
@@ -97,9 +113,12 @@ class Landing:
 
     def verify(self, files: Sequence[LandedFile]) -> None:
         """Raises LandingError when one of the files is no longer what was indexed."""
-        present = set(landing_files.present(self.folder))
         for file in files:
-            if file.identity not in present:
+            try:
+                stat = landing_files.stat(self.folder, file.path)
+            except OSError:
+                stat = None
+            if stat is None or (stat != file.stat and self._seen(stat, file).identity != file.identity):
                 raise LandingError(f"{file.path} changed while it was read; run the interval again")
 
     def read(self, files: Sequence[LandedFile]) -> ir.Table:
@@ -112,7 +131,7 @@ class Landing:
     def empty(self, index: LandingIndex) -> ir.Table:
         """No rows, with the columns of the file that landed last, or of the contract alone when none did."""
         if index.usable:
-            return self.read([max(index.usable, key=lambda f: f.precedence)]).limit(0)
+            return self.read([max((f for f in index.files if not f.problem), key=lambda f: f.precedence)]).limit(0)
         schema = canonical_types(self.rules.features)
         return self._engine.empty(schema | {FILE: "string", ROW: "int64", PRECEDENCE: "int64"})
 
@@ -134,14 +153,17 @@ class Landing:
             }
         )
 
-    def _inspected(self, path: str, size: int, modified_ns: int) -> LandedFile:
+    def _seen(self, stat: FileStat, before: LandedFile | None) -> LandedFile:
+        return LandedFile.seen(stat, landing_files.content_digest(self.folder / stat.path), before)
+
+    def _inspected(self, file: LandedFile) -> LandedFile:
         """The file with its schema judged, from its footer."""
         try:
-            schema = pq.read_schema(self.folder / path)
+            schema = pq.read_schema(self.folder / file.path)
         except (pa.ArrowException, OSError) as error:
-            return LandedFile(path, size, modified_ns, "", problem=landing_files.unreadable(path, error))
+            return replace(file, problem=landing_files.unreadable(file.path, error))
         fields = "\n".join(f"{f.name}: {f.type}" for f in schema)
-        return LandedFile(path, size, modified_ns, digest(fields), problem=self.rules.problem(path, schema))
+        return replace(file, schema_digest=digest(fields), problem=self.rules.problem(file.path, schema))
 
     def _counted(self, files: Sequence[LandedFile]) -> list[LandedFile]:
         """The files with their rows by interval; one whose ids cannot be read hides no other."""
@@ -181,7 +203,7 @@ class Landing:
             self._warehouse.quarantine(file.strays_folder, found)
         except self._engine.read_errors as error:
             self.verify([file])
-            damage = landing_files.damage(self.folder / file.path)
+            damage = landing_files.damage(self.folder, file.path)
             if damage is None:
                 raise self._unwritable(error) from None
             return replace(file, rows={}, problem=damage)

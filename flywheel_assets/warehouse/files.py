@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-FileIdentity = tuple[str, int, int]
-"""Path, size and modification time of a file: what tells it from others, and from what had its name before."""
-
 STAGING = "_staging"
 """The folder beside a folder's content in which files are written before they get their names."""
 

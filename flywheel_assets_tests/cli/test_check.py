@@ -55,6 +55,22 @@ def check(flywheel: Type, project: Project, name: str) -> Result:
     return result
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("late.csv", "late.csv is not read: only .parquet and .pq files are. Convert to parquet"),
+        ("late.parquet.gz", "late.parquet.gz is not read: it is compressed. Unpack first"),
+        (os.fsdecode(b"caf\xe9.parquet"), r"caf\xe9.parquet is not read: the name is not UTF-8. Rename it"),
+    ],
+)
+def test_a_file_that_landing_would_not_read_cannot_land(flywheel: Type, project: Project, name: str, says: str) -> None:
+    project.land("a.parquet", sessions(("ann", "2024-01-15 10", 3)))
+    (project.settings.landing_dir / "a.parquet").rename(project.settings.landing_dir / name)
+    result = check(flywheel, project, name)
+    assert result.exit_code == 1
+    assert says in words(result)
+
+
 def test_a_good_file_can_land(flywheel: Type, project: Project) -> None:
     project.land("a.parquet", sessions(("ann", "2024-01-15 10", 3), ("ann", "2024-01-29 10", 3)))
     result = check(flywheel, project, "a.parquet")

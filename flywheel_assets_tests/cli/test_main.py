@@ -160,11 +160,17 @@ def test_a_file_that_is_set_aside_is_named_and_the_others_are_run(flywheel: Type
     project = Project(folder)
     project.land("good.parquet", sessions(("ann", "2024-02-26 00", 3)))
     project.land("bad.parquet", sessions(("bob", "2024-02-26 00", 3)).drop_columns(["leads"]))
+    landing = project.settings.landing_dir
+    (landing / "spark.parquet").mkdir()
+    project.land("spark.parquet/part-0000.parquet", sessions(("cy", "2024-02-26 00", 3)))
+    (landing / "late.csv").write_text("session_id")
+    shutil.copy(landing / "good.parquet", landing / os.fsdecode(b"caf\xe9.parquet"))
 
-    assert "left out: bad.parquet has no column 'leads'" in flywheel("status").stdout
-    result = flywheel("run")
-    assert "left out: bad.parquet has no column 'leads'" in result.stdout
-    assert lines_of(result, LAST)[LAST][0] == "1"
+    for result in (flywheel("status"), flywheel("run")):
+        assert "left out: bad.parquet has no column 'leads'" in result.stdout
+        assert "left out: late.csv is not read: only .parquet and .pq files are." in result.stdout
+        assert r"left out: caf\xe9.parquet is not read: the name is not UTF-8. Rename it" in result.stdout
+    assert lines_of(result, LAST)[LAST][0] == "2"
 
 
 @pytest.mark.parametrize(

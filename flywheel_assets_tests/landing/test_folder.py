@@ -1,17 +1,24 @@
 import os
+import shutil
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flywheel_assets.errors import LandingError
+from flywheel_assets.landing.files import FileStat
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.landing.index import LandingIndex
+from flywheel_assets.landing.index import FileIdentity, LandedFile, LandingIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.users.spine import reserved_names
@@ -147,6 +154,118 @@ def test_a_replaced_file_is_read_even_when_its_size_is_the_same(landing: Landing
     assert landing.index().files[0].rows == {SECOND.key: 1}
 
 
+def test_a_file_that_is_touched_or_copied_is_the_same_and_is_not_read_again(
+    landing: Landing, land: Land, spy: SpyEngine
+) -> None:
+    land("old.parquet", FIRST.start_unix, "no time")
+    land("new.parquet", FIRST.start_unix, modified=2)
+    before = landing.index()
+    spy.forget()
+    (landing.folder / "old.parquet").touch()
+    touched = landing.index()
+    copied = shutil.copytree(landing.folder, landing.folder.with_name("copy"), copy_function=shutil.copyfile)
+    shutil.rmtree(landing.folder)
+    assert landing.at(copied).index().fingerprint(FIRST) == before.fingerprint(FIRST)
+    assert spy.files_read == []
+    assert touched.fingerprint(FIRST) == before.fingerprint(FIRST)
+    assert [f.path for f in touched.of_interval(FIRST)] == ["old.parquet", "new.parquet"], "the same one wins"
+
+
+def test_a_file_replaced_by_one_of_the_same_size_time_and_footer_is_another(
+    landing: Landing, land: Land, spy: SpyEngine
+) -> None:
+    ids = [FIRST.start_unix + n for n in range(4)]
+    path = land("a.parquet", *ids, leads=[0, 1, 3, 9])
+    before, stat, footer = landing.index(), path.stat(), pq.read_metadata(path)
+    spy.forget()
+    land("a.parquet", *ids, leads=[0, 3, 1, 9])
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stat.st_size, stat.st_mtime_ns)
+    assert pq.read_metadata(path).row_group(0).to_dict() == footer.row_group(0).to_dict()
+
+    index = landing.index()
+    assert index.fingerprint(FIRST) != before.fingerprint(FIRST)
+    assert spy.files_read == ["a.parquet"]
+    with pytest.raises(LandingError, match=r"a\.parquet changed while it was read"):
+        landing.verify(before.files)
+    path.touch()
+    landing.verify(index.files)
+
+
+def test_a_file_that_went_and_came_back_is_the_same(landing: Landing, land: Land, spy: SpyEngine) -> None:
+    path = land("a.parquet", FIRST.start_unix)
+    before, content = landing.index(), path.read_bytes()
+    path.unlink()
+    spy.forget()
+    assert landing.index().files == ()
+    path.write_bytes(content)
+    assert landing.index().fingerprint(FIRST) == before.fingerprint(FIRST)
+    assert spy.files_read == []
+
+
+def test_a_file_that_is_young_or_left_for_later_is_still_known(landing: Landing, land: Land, spy: SpyEngine) -> None:
+    path = land("a.parquet", FIRST.start_unix)
+    before = landing.index()
+    spy.forget()
+    path.touch()
+    land("b.parquet", SECOND.start_unix)
+    just_now = datetime.now(UTC) - timedelta(minutes=1)
+    assert landing.index(just_now).young == ("a.parquet",)
+    assert landing.index(most=0).unread == ("a.parquet",)
+    assert landing.index().fingerprint(FIRST) == before.fingerprint(FIRST)
+    assert spy.files_read == ["b.parquet"]
+
+
+def test_files_are_the_same_under_other_rules(landing: Landing, land: Land) -> None:
+    path = land("a.parquet", FIRST.start_unix)
+    before = landing.index()
+    path.touch()
+    weekly = Landing(landing.folder, landing._warehouse, replace(RULES, calendar=replace(CALENDAR, weeks=1)))
+    assert weekly.index().fingerprint(FIRST) == before.fingerprint(FIRST)
+
+
+def test_an_index_of_an_earlier_version_is_used_and_its_files_may_be_touched_from_then_on(
+    landing: Landing, land: Land, spy: SpyEngine
+) -> None:
+    path = land("a.parquet", FIRST.start_unix, "no time")
+    land("b.parquet", SECOND.start_unix)
+    before = landing.index()
+    stored = pq.read_table(landing._index_path)
+    pq.write_table(stored.drop_columns(["seen_modified_ns", "seen_changed_ns", "content"]), landing._index_path)
+    spy.forget()
+    landing.index()
+    path.touch()
+    assert landing.index().fingerprint(FIRST) == before.fingerprint(FIRST)
+    assert spy.files_read == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("xyz"), st.integers(1, 4), st.integers(1, 3)), min_size=1, max_size=10))
+def test_a_file_has_another_identity_when_its_content_is_another_and_only_then(
+    seen: list[tuple[str, int, int]],
+) -> None:
+    """``seen``: content, time of modification, and time passed since the last change. x and z are of one size."""
+    file, changed = None, 0
+    contents: dict[FileIdentity, str] = {}
+    for content, modified, passed in seen:
+        changed += passed
+        before, file = file, LandedFile.seen(FileStat("a", ord(content) % 2, modified, changed), content, file)
+        assert contents.setdefault(file.identity, content) == content
+        if before and before.content == content:
+            assert file.identity == before.identity
+
+
+def test_a_file_that_nobody_may_read_for_a_while_is_the_same_afterwards(landing: Landing, land: Land) -> None:
+    land("a.parquet", FIRST.start_unix)
+    before = landing.index()
+    for changed in (1, 2):
+        (landing.folder / "a.parquet").chmod(0o600 + changed)
+        denied = PermissionError(13, "Permission denied")
+        with patch("hashlib.file_digest", side_effect=denied), patch("pyarrow.parquet.read_schema", side_effect=denied):
+            refused = landing.index()
+        assert refused.set_aside == ["a.parquet cannot be opened: Permission denied; make it readable, or remove it"]
+        assert refused.rows(FIRST) == 0
+    assert landing.index().fingerprint(FIRST) == before.fingerprint(FIRST)
+
+
 def test_a_vanished_file_leaves_the_index(landing: Landing, land: Land, spy: SpyEngine) -> None:
     land("a.parquet", FIRST.start_unix)
     land("b.parquet", SECOND.start_unix)
@@ -244,8 +363,9 @@ def test_a_file_that_is_not_parquet_is_set_aside_and_named_and_the_others_go_on(
     whole = land("whole.parquet", FIRST.start_unix)
     (landing.folder / "cut.parquet").write_bytes(whole.read_bytes()[:-20])
     index = landing.index()
-    assert [f.path for f in index.set_aside] == ["broken.parquet", "cut.parquet"]
-    assert all(f.problem.startswith(f"{f.path} is not readable as parquet: ") for f in index.set_aside)
+    broken, cut = index.set_aside
+    assert broken.startswith("broken.parquet is not readable as parquet: ")
+    assert cut.startswith("cut.parquet is not readable as parquet: ")
     assert [f.path for f in index.of_interval(FIRST)] == ["whole.parquet"]
 
 
@@ -329,11 +449,107 @@ def test_a_file_with_a_column_of_our_name_in_any_case_is_set_aside_and_both_are_
     assert [f.path for f in landing.index().of_interval(FIRST)] == ["b.parquet"]
 
 
-def test_what_is_no_parquet_file_in_the_folder_is_not_looked_at(landing: Landing, land: Land) -> None:
-    (landing.folder / "README.txt").write_text("ours")
-    (landing.folder / "b.parquet").mkdir()
-    (landing.folder / "a.parquet.tmp").write_text("half")
+def paths(landing: Landing) -> list[str]:
+    return [f.path for f in landing.index().files if not f.problem]
+
+
+def test_parquet_is_read_wherever_it_is_in_the_folder(landing: Landing, land: Land) -> None:
+    for folder in ("late.parquet", "2024/january", "day=2024-01-03", "elsewhere/far"):
+        (landing.folder / folder).mkdir(parents=True)
+    (landing.folder / "elsewhere").rename(landing.folder.parent / "elsewhere")
+    (landing.folder / "linked").symlink_to(landing.folder.parent / "elsewhere")
+    (landing.folder.parent / "elsewhere" / "far" / "back").symlink_to(landing.folder)
+    names = [
+        "2024/january/a.PARQUET",
+        "b.pq",
+        "day=2024-01-03/part-0.parquet",
+        "late.parquet/part-0000.parquet",
+        "late.parquet/part-0001.parquet",
+        "linked/far/c.parquet",
+    ]
+    for name in names:
+        land(name, FIRST.start_unix)
+
+    index = landing.index()
+    assert [f.path for f in index.of_interval(FIRST)] == names
+    assert landing.read(index.of_interval(FIRST)).count().execute() == len(names)
+    assert landing.index() == index
+    assert index.set_aside == ["linked/far/back is not read: the link leads to a folder that it is in. Remove the link"]
+
+
+def test_what_is_not_read_is_named_with_the_reason(landing: Landing, land: Land) -> None:
+    for name in ("late.csv", "1.json", "2.json", "3.JSON", "4.json", "5.json", "a.parquet.tmp", "b.parquet.gz", "c"):
+        (landing.folder / name).write_text("rows")
+    os.mkfifo(landing.folder / "pipe.parquet")
+    land("good.parquet", FIRST.start_unix)
+    only = "only .parquet and .pq files are. Convert to parquet, or move out of the landing folder"
+
+    index = landing.index()
+    assert index.problems() == [
+        f"1.json, 2.json, 3.JSON and 2 more are not read: {only}",
+        f"a.parquet.tmp is not read: {only}",
+        "b.parquet.gz is not read: it is compressed. Unpack first",
+        f"c is not read: {only}",
+        f"late.csv is not read: {only}",
+        "pipe.parquet is not read: it is not a file with content. Remove it",
+    ]
+    assert index.set_aside_count == 10
+    assert paths(landing) == ["good.parquet"]
+
+
+def test_what_is_hidden_or_marks_the_end_of_a_job_is_passed_over(landing: Landing, land: Land) -> None:
+    for folder in ("late.parquet/_temporary/0", ".ipynb_checkpoints", "_delta_log"):
+        (landing.folder / folder).mkdir(parents=True)
+        land(f"{folder}/a.parquet", FIRST.start_unix)
+    for name in (".DS_Store", "_SUCCESS", "late.parquet/_SUCCESS", "late.parquet/.part-0.parquet.crc"):
+        (landing.folder / name).write_text("x")
     assert landing.index() == LandingIndex(())
+
+
+def test_a_parquet_file_is_read_whatever_its_name_begins_with(landing: Landing, land: Land) -> None:
+    land("_late.parquet", FIRST.start_unix)
+    assert paths(landing) == ["_late.parquet"]
+
+
+def test_a_warehouse_inside_of_the_landing_folder_has_not_landed(landing: Landing, land: Land, spy: SpyEngine) -> None:
+    land("a.parquet", FIRST.start_unix, "no time")
+    inside = Landing(landing.folder, Warehouse(landing.folder / "warehouse", spy), RULES)
+    inside.index()
+    assert (landing.folder / "warehouse" / "quarantine").is_dir()
+    assert paths(inside) == ["a.parquet"]
+
+
+def test_a_sub_folder_that_cannot_be_listed_is_named_and_the_others_go_on(landing: Landing, land: Land) -> None:
+    (landing.folder / "closed").mkdir()
+    land("a.parquet", FIRST.start_unix)
+    real = os.scandir
+
+    def scandir(folder: Path) -> Iterator[os.DirEntry[str]]:
+        if Path(folder).name == "closed":
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    with patch("os.scandir", scandir):
+        assert landing.index().set_aside == [
+            "closed is not read: the folder cannot be listed (Permission denied). Make it readable"
+        ]
+        assert paths(landing) == ["a.parquet"]
+
+
+def test_a_name_that_is_not_utf_8_is_escaped_and_hides_no_other(landing: Landing, land: Land) -> None:
+    land("a.parquet", FIRST.start_unix)
+    whole = landing.folder / "a.parquet"
+    for name in (b"caf\xe9.parquet", b"caf\xe9.csv"):
+        shutil.copy(whole, landing.folder / os.fsdecode(name))
+    (landing.folder / os.fsdecode(b"\xe9t\xe9")).mkdir()
+
+    index = landing.index()
+    assert [f.path for f in index.files] == ["a.parquet"]
+    assert index.set_aside == [
+        r"\xe9t\xe9 is not read: the name is not UTF-8. Rename it",
+        r"caf\xe9.csv is not read: the name is not UTF-8. Rename it",
+        r"caf\xe9.parquet is not read: the name is not UTF-8. Rename it",
+    ]
 
 
 def test_a_file_whose_name_looks_like_a_pattern_is_read_by_its_name(landing: Landing, land: Land) -> None:
@@ -367,13 +583,37 @@ def test_a_fingerprint_changes_only_for_intervals_that_are_touched(landing: Land
     before = fingerprints()
     land("b.parquet", SECOND.start_unix)
     come = fingerprints()
-    land("b.parquet", SECOND.start_unix, modified=2)
+    land("b.parquet", SECOND.start_unix + 1, modified=2)
     changed = fingerprints()
     (landing.folder / "b.parquet").unlink()
     gone = fingerprints()
     assert [a == b for a, b in zip(before, come, strict=True)] == [True, False, True]
     assert [a == b for a, b in zip(come, changed, strict=True)] == [True, False, True]
     assert gone == before
+
+
+def test_each_file_is_looked_at_once_whatever_the_number_of_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: Counter[str] = Counter()
+
+    def identity(file: LandedFile) -> FileIdentity:
+        looks["identity"] += 1
+        return file.path, file.size, file.modified_ns
+
+    def precedence(file: LandedFile) -> tuple[int, str]:
+        looks["precedence"] += 1
+        return file.modified_ns, file.path
+
+    monkeypatch.setattr(LandedFile, "identity", property(identity))
+    monkeypatch.setattr(LandedFile, "precedence", property(precedence))
+    intervals = [CALENDAR.number(n) for n in range(1, 51)]
+    files = tuple(LandedFile(f"{i.key}/{n}.parquet", 1, n, rows={i.key: 1}) for i in intervals for n in range(4))
+    index = LandingIndex(files)
+    for _ in range(3):
+        assert len({index.fingerprint(i) for i in intervals}) == 50
+        assert [index.rows(i) for i in intervals] == [4] * 50
+        assert not any(index.changes(i, [(f.path, 1, f.modified_ns) for f in index.of_interval(i)]) for i in intervals)
+    assert looks["precedence"] == len(files)
+    assert looks["identity"] <= 6 * len(files)
 
 
 def test_a_folder_that_is_not_there_is_an_error_that_says_where_it_should_be(landing: Landing, tmp_path: Path) -> None:

@@ -154,11 +154,13 @@ def test_an_exception_in_a_check_fails_the_checks_of_its_table_and_no_other(
 def test_a_file_that_is_set_aside_is_warned_of_by_name(project: Project) -> None:
     project.land("good.parquet", sessions(("ann", "2024-01-15 00", 3)))
     project.land("bad.parquet", sessions(("bob", "2024-01-15 00", 3)).drop_columns(["leads"]))
+    (project.settings.landing_dir / "late.csv").write_text("session_id")
 
     check = checks(project.materialize(FIRST, "landed_sessions"), "landed_sessions")["landed_files"]
 
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert "bad.parquet has no column 'leads'" in (check.description or "")
+    assert "late.csv is not read" in (check.description or "")
 
 
 def test_predictions_made_anew_from_other_sessions_make_the_export_of_mixed_generations(copy: Project) -> None:

@@ -161,6 +161,37 @@ def test_an_old_file_that_is_not_parquet_is_named_and_hides_no_other(after: Daem
     assert "broken.parquet" in said(after.tick())
 
 
+def test_what_is_not_read_is_named_and_hides_no_other(after: Daemon) -> None:
+    folder = after.project.settings.landing_dir
+    (folder / os.fsdecode(b"caf\xe9.parquet")).write_bytes((folder / "january.parquet").read_bytes())
+    (folder / "late.csv").write_text("session_id")
+    found = after.tick()
+    assert keys(found) == []
+    assert observed(found)[0]["files_set_aside"] == 2
+    assert r"set aside: caf\xe9.parquet is not read: the name is not UTF-8" in said(found)
+    assert "set aside: late.csv is not read" in said(after.tick())
+
+
+def test_a_landing_folder_that_was_copied_or_touched_runs_nothing(after: Daemon, clock: dict[str, datetime]) -> None:
+    after.tick()
+    for path in after.project.settings.landing_dir.iterdir():
+        os.utime(path, (1.7e9, 1.7e9))
+    assert said(after.tick()) == "2 files, nothing new"
+    assert observed(after.tick()) == []
+
+
+def test_a_file_replaced_with_its_size_and_time_kept_runs_its_interval(after: Daemon) -> None:
+    after.tick()
+    path = after.project.settings.landing_dir / "january.parquet"
+    size = path.stat().st_size
+    changed = sessions(("ann", "2024-01-15 00", 4), ("ann", "2024-01-20 08", 40), ("bob", "2024-01-28 23", 1))
+    after.project.land("january.parquet", changed)
+    assert path.stat().st_size == size
+    found = after.tick(run=False)
+    assert keys(found) == [FIRST]
+    assert found.run_requests[0].tags["flywheel/because"] == "january.parquet changed"
+
+
 def test_a_file_that_vanished_runs_nothing(after: Daemon) -> None:
     (after.project.settings.landing_dir / "january.parquet").unlink()
 

@@ -190,6 +190,7 @@ def test_names_that_differ_in_case_are_one_column(either: Engine, tmp_path: Path
 
 def test_a_file_is_read_by_its_name_whatever_that_is(either: Engine, tmp_path: Path) -> None:
     names = ["s1", "s[1]", "s?", "s*", "a b+c%20ü", "x{a,b}", "it's", "a#b", "a=b"]
+    names += ["late.parquet/part-0000", "day=2024-01-03/part-0"]
     paths = [written(tmp_path / f"{name}.parquet", {"id": [name]}) for name in names]
 
     assert rows(either, either.read(paths[1:2])) == [{"id": "s[1]"}]
