@@ -218,16 +218,21 @@ class Flywheel:
         """Why a table is not what ``wanted`` says, in words; empty when it is."""
         made = self.warehouse.generation(table.name, interval)
         if made is None:
-            return "it is not there"
+            return f"it {self._seen(table.name, interval)}"
         target = wanted(table, interval)
         if made.digest != target.digest:
             return _in_present_form(made, table).stale_because(target, self.generation(table, interval))
         for name in table.companions(self):  # a kill between the two leaves the one of before
             if self.warehouse.generation(name, interval) != made:
-                there = self.warehouse.exists(name, interval)
-                why = "was made from other tables" if there else "is not there"
-                return f"{self.warehouse.path(name, interval).name} beside it {why}"
+                return f"{self.warehouse.path(name, interval).name} beside it {self._seen(name, interval)}"
         return ""
+
+    def _seen(self, table: str, interval: Interval) -> str:
+        """What is the matter with a file that does not have the generation that it should have."""
+        if not self.warehouse.exists(table, interval):
+            return "is not there"
+        unreadable = self.warehouse.rows(table, interval) is None
+        return "cannot be read" if unreadable else "was not made from these tables"
 
 
 def _in_present_form(made: Generation, table: Table) -> Generation:
