@@ -297,7 +297,7 @@ class Flywheel:
         """Why a table is not what ``wanted`` says, in words; empty when it is. By default :meth:`target_generation`."""
         made = self.warehouse.generation(table.name, interval)
         if made is None:
-            return "it is not there"
+            return f"it {self._seen(table.name, interval)}"
         target = (wanted or self.target_generation)(table, interval)
         if made.digest != target.digest:
             news = {source.name: source.news(self, interval) for source in table.sources if source.news}
@@ -307,9 +307,7 @@ class Flywheel:
             return "; ".join(filter(None, [*news.values(), differences]))
         for name in table.companions(self):  # a kill between the two leaves the one of before
             if self.warehouse.generation(name, interval) != made:
-                there = self.warehouse.exists(name, interval)
-                why = "was made from other tables" if there else "is not there"
-                return f"{self.warehouse.path(name, interval).name} beside it {why}"
+                return f"{self.warehouse.path(name, interval).name} beside it {self._seen(name, interval)}"
         return ""
 
     def inputs(self, table: Table, interval: Interval) -> list[tuple[Table, Interval]]:
@@ -326,6 +324,13 @@ class Flywheel:
         difference: what was made from the table knows it by that digest."""
         made = self.warehouse.generation(table.name, interval) if table.present_form else None
         return made if made and _in_present_form(made, table) == wanted else wanted
+
+    def _seen(self, table: str, interval: Interval) -> str:
+        """What is the matter with a file that does not have the generation that it should have."""
+        if not self.warehouse.exists(table, interval):
+            return "is not there"
+        unreadable = self.warehouse.rows(table, interval) is None
+        return "cannot be read" if unreadable else "was not made from these tables"
 
 
 def _in_present_form(made: Generation, table: Table) -> Generation:

@@ -29,6 +29,9 @@ from flywheel_assets.registry.promotions_record import (
 from flywheel_assets.registry.shelves import ARCHIVE, CANDIDATES, champion, promotable, whole
 from flywheel_assets.warehouse.files import locked, write_whole
 
+_HIDDEN = ".promotion-"
+"""What a temporary folder in the archive begins with: file managers have hidden files there, too."""
+
 
 def objections(comparison: ModelComparison, most_flips: float) -> list[str]:
     """What speaks against a promotion, in words: what could not be compared, a metric that is worse beyond noise, and a
@@ -165,9 +168,9 @@ def _hidden(models_dir: Path) -> Path:
     """The name of a temporary folder, after deleting those that a kill left behind."""
     archive = models_dir / ARCHIVE
     archive.mkdir(exist_ok=True)
-    for leftover in archive.glob(".*"):
+    for leftover in archive.glob(f"{_HIDDEN}*"):
         shutil.rmtree(leftover)
-    return archive / f".{uuid.uuid4().hex}"
+    return archive / f"{_HIDDEN}{uuid.uuid4().hex}"
 
 
 def _carried(bundle: ModelBundle) -> list[str]:

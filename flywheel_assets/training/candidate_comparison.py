@@ -71,9 +71,9 @@ def promote_candidate(
 def latest_interval(flywheel: Flywheel) -> Interval | None:
     """The latest closed interval whose trimmed_sessions have rows; None when there is none."""
     now = flywheel.now()
-    closed = [key for key in flywheel.warehouse.keys("trimmed_sessions") if flywheel.interval(key).closed(now)]
-    intervals = (flywheel.interval(key) for key in reversed(closed))
-    return next((i for i in intervals if flywheel.warehouse.rows("trimmed_sessions", i)), None)
+    made = set(flywheel.warehouse.keys("trimmed_sessions"))  # also of intervals before a first one that was moved
+    closed = [interval for interval in flywheel.calendar if interval.key in made and interval.closed(now)]
+    return next((i for i in reversed(closed) if flywheel.warehouse.rows("trimmed_sessions", i)), None)
 
 
 def _flips(flywheel: Flywheel, interval: Interval, champion: Scorers, candidate: Scorers) -> list[Flips]:

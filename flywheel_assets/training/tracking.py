@@ -3,6 +3,7 @@ that MLFLOW_TRACKING_URI names. A candidate never depends on it: failures are re
 
 import logging
 import os
+import re
 import subprocess
 import time
 from contextlib import nullcontext, suppress
@@ -27,6 +28,7 @@ def track(candidate: Candidate, models_dir: Path, log: Log) -> str | None:
 
     The run's id; None where MLflow is not installed or its store cannot be reached; ``log`` then gets the reason."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with the password, where there is one
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     try:
@@ -44,10 +46,17 @@ def track(candidate: Candidate, models_dir: Path, log: Log) -> str | None:
             run = _logged(MlflowClient(tracking_uri=uri), candidate, None if server else store / "artefacts")
     except Exception as error:  # of SQLAlchemy, requests, MLflow or the operating system
         said = str(error).splitlines() or [""]
-        log(f"this training is not tracked: {server or store} cannot be used ({type(error).__name__}: {said[0]})")
+        why = f"{server or store} cannot be used ({type(error).__name__}: {said[0]})"
+        log(f"this training is not tracked: {_without_passwords(why)}")
         return None
-    log(f"tracked in MLflow as run {run}, in {server or store}")
+    log(f"tracked in MLflow as run {run}, in {_without_passwords(str(server or store))}")
     return run
+
+
+def _without_passwords(text: str) -> str:
+    """A text whose URIs show neither user and password nor the secrets of a query."""
+    text = re.sub(r"(?<=://)\S*@", "***@", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\")]*", r"\1***", text)
 
 
 def _logged(client: Any, candidate: Candidate, artefacts: Path | None) -> str:

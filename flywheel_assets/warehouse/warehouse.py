@@ -60,14 +60,18 @@ class Warehouse:
         return self.path(table, interval).is_file()
 
     def read(self, table: str, interval: Interval) -> ir.Table:
-        """The table's rows of the interval. Raises NotMaterializedError."""
+        """The table's rows of the interval. Raises NotMaterializedError, also for a file that cannot be read."""
+        path, named = self.path(table, interval), f"{table} of interval {interval.key} ({interval.dates})"
+        command = f"flywheel run --from {interval.key} --to {interval.key}"
         if not self.exists(table, interval):
             raise NotMaterializedError(
-                f"{table} of interval {interval.key} ({interval.dates}) has not been materialized: no file at "
-                f"{self.path(table, interval)}. Materialize that interval first: "
-                f"flywheel run --from {interval.key} --to {interval.key}"
+                f"{named} has not been materialized: no file at {path}. Materialize that interval first: {command}"
             )
-        return self.engine.read([self.path(table, interval)])
+        if self.rows(table, interval) is None:
+            raise NotMaterializedError(
+                f"{named} cannot be read: {path} is no whole parquet file. Materialize that interval again: {command}"
+            )
+        return self.engine.read([path])
 
     def keys(self, table: str) -> list[str]:
         """The keys of the intervals that the table is there for, oldest first."""
@@ -75,8 +79,11 @@ class Warehouse:
         return sorted(path.parent.name.partition("=")[2] for path in files)
 
     def rows(self, table: str, interval: Interval) -> int | None:
-        """How many rows it has, from the footer; None when it is not there."""
-        return footer(self.path(table, interval))[0] if self.exists(table, interval) else None
+        """How many rows it has, from the footer; None when it is not there or cannot be read."""
+        try:
+            return self._footer(self.path(table, interval))[0]
+        except (OSError, pa.ArrowException):
+            return None
 
     def generation(self, table: str, interval: Interval) -> Generation | None:
         """What it was made from; None when it is not there or was not written here."""

@@ -7,10 +7,9 @@ import dagster as dg
 import numpy as np
 import pytest
 
-from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.landing.assets import SYSTEM as LANDING
 from flywheel_assets.orchestration.checks import settled
-from flywheel_assets.registry.scorer import Scorer, open_scorer
+from flywheel_assets.registry.scorer import Scorer
 from flywheel_assets.sessions import session_predictions
 from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
 from flywheel_assets.tables.verdict import Verdict
@@ -176,20 +175,14 @@ def test_predictions_made_anew_from_other_sessions_make_the_export_of_mixed_gene
     assert whole.passed
 
 
-def test_transitions_between_two_models_are_warned_of(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Flywheel, "scorer", lambda flywheel, _: _of_version(flywheel, "another"))
-
-    result = copy.materialize(LAST, "user_labels", "label_transitions")
+def test_transitions_between_two_models_are_warned_of(lived: Project) -> None:
+    labels = ("session_predictions", "user_distributions", "user_labels")
+    result = lived.materialize(LAST, *labels, "label_transitions")
 
     check = checks(result, "label_transitions")["same_model_version"]
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
-    assert "another" in (check.description or "")
-
-
-def _of_version(flywheel: Any, version: str) -> Scorer:
-    scorer = open_scorer(flywheel.models, "user", flywheel.warehouse.folder)
-    scorer.version = version
-    return scorer
+    versions = {lived.rows("user_labels", key)[0]["user_model_version"] for key in (AFTER_GAP, LAST)}
+    assert all(version in (check.description or "") for version in versions)
 
 
 def test_a_failure_against_a_source_that_was_replaced_since_is_a_warning(copy: Project) -> None:

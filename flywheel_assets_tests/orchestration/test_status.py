@@ -13,7 +13,7 @@ from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import IntervalStatus, statuses
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import Project, sessions
+from flywheel_assets_tests.projects import TABLES, Project, sessions
 
 NOW = datetime(2024, 3, 20, tzinfo=UTC)
 """In the interval after the history's last."""
@@ -119,6 +119,19 @@ def test_exports_made_under_another_wish_for_the_user_export_are_stale(copy: Pro
     assert (status.state, status.why) == ("stale", "enriched_export: user export was true, is false")
 
 
+@pytest.mark.parametrize("table", [*TABLES, "user_export"])
+@pytest.mark.parametrize("content", [b"", b"PAR1 and no more"])
+def test_a_file_that_cannot_be_read_is_named_and_made_again_by_a_run(copy: Project, table: str, content: bytes) -> None:
+    path = copy.path(table, FIRST)
+    path.write_bytes(content)
+
+    status = by_key(copy)[FIRST]
+    named = f"enriched_export: {path.name} beside it" if table == "user_export" else f"{table}: it"
+    assert (status.state, status.why) == ("stale", f"{named} cannot be read")
+    assert [run.failure for run in copy.run(FIRST)] == [""]
+    assert states(copy)[FIRST] == "done"
+
+
 def test_a_user_export_that_is_gone_is_named_and_made_again_by_a_run(copy: Project) -> None:
     users = copy.path("user_export", LAST)
     users.unlink()
@@ -142,7 +155,9 @@ def test_a_kill_between_both_exports_leaves_the_interval_stale_until_a_run(
     with monkeypatch.context() as patch, suppress(SystemExit):
         patch.setattr(Warehouse, "write", killed)
         lived.run(LAST)
-    assert left_as_they_are(lived)[LAST].why == f"enriched_export: {users.name} beside it was made from other tables"
+    assert (
+        left_as_they_are(lived)[LAST].why == f"enriched_export: {users.name} beside it was not made from these tables"
+    )
 
     lived.run(LAST)
     assert left_as_they_are(lived)[LAST].why == "label_transitions: previous user_labels would change"

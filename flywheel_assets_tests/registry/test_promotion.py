@@ -460,3 +460,17 @@ def test_the_list_says_of_archived_ones_when_and_why_they_were_promoted_whatever
 def test_a_folder_that_is_not_there_is_no_list(tmp_path: Path) -> None:
     with pytest.raises(ArtefactError, match=f"there is no folder {tmp_path / 'nowhere'}; expected one with model"):
         known_bundles(tmp_path / "nowhere")
+
+
+def test_files_that_a_file_manager_leaves_in_the_folders_stop_neither_promotion_nor_rollback(
+    models: Path, a: str, first: str
+) -> None:
+    (models / "archive" / ".kept").mkdir(parents=True)
+    for folder in ("archive", "candidates", f"candidates/{a}"):
+        (models / folder / ".DS_Store").write_bytes(b"\x00\x00\x00\x01Bud1")
+
+    promote(models, a, NOW, first)
+    assert ModelBundle.open(models).version == a
+    rollback(models, NOW)
+    assert ModelBundle.open(models).version == first
+    assert {path.name for path in (models / "archive").iterdir()} == {".DS_Store", ".kept", a, first}

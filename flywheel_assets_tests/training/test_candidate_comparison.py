@@ -87,6 +87,15 @@ def test_the_latest_interval_is_the_last_closed_one_with_sessions(
     assert found == [LAST, AFTER_GAP, "2024-01-15", None]
 
 
+def test_intervals_before_a_first_interval_that_was_moved_later_are_passed_over(lived: Project) -> None:
+    same = candidate(lived, "same")
+    for first, found in ((AFTER_GAP, LAST), ("2024-03-11", None)):
+        with lived.with_settings(FLYWHEEL_FIRST_INTERVAL=first).flywheel() as flywheel:
+            interval = latest_interval(flywheel)
+            assert (interval.key if interval else None) == found
+            assert compare_bundles(flywheel, same, flywheel.models).problems == ()
+
+
 def test_a_candidate_that_labels_alike_flips_nothing_in_the_latest_interval(lived: Project) -> None:
     with lived.flywheel() as flywheel:
         found = compare_bundles(flywheel, candidate(lived, "same"), flywheel.models)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.training import tracking
 from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.tracking import track
 from flywheel_assets.users.user_model import USER_MODEL
@@ -16,7 +17,7 @@ from flywheel_assets_tests.training.test_card import FIGURES, TRAINING
 @pytest.fixture
 def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     monkeypatch.chdir(tmp_path)
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY"):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"):
         monkeypatch.delenv(name, raising=False)
     bundle = write_artefacts(tmp_path / "models" / "candidates" / "v", compiled=False)
     for name in (SESSION_MODEL.holdout, USER_MODEL.holdout, "README.md", "session_confusion.png"):
@@ -116,3 +117,36 @@ def test_a_server_that_does_not_answer_is_told_and_no_error(
 
     assert track(candidate, tmp_path / "models", said.append) is None
     assert said[0].startswith("this training is not tracked: http://127.0.0.1:9 cannot be used (MlflowException")
+
+
+SECRETS = (
+    ("https://ann:s3cret@mlflow.example/tracking", "https://***@mlflow.example/tracking"),
+    ("https://s3cret@mlflow.example", "https://***@mlflow.example"),
+    ("postgresql://ann:p@s3cret/?#@db:5432/mlflow", "postgresql://***@db:5432/mlflow"),
+    ("postgresql://db/mlflow?user=ann&password=s3cret&ssl=1", "postgresql://db/mlflow?user=ann&password=***&ssl=1"),
+    ("https://mlflow.example/?access_token=s3cret", "https://mlflow.example/?access_token=***"),
+    ("sqlite:////data/mlflow.db", "sqlite:////data/mlflow.db"),
+)
+
+
+@pytest.mark.parametrize(("server", "shown"), SECRETS)
+def test_no_password_of_the_server_is_shown_whether_it_answers_or_not(
+    candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, shown: str
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    monkeypatch.setattr("mlflow.MlflowClient", lambda tracking_uri: tracking_uri)
+    said: list[str] = []
+    monkeypatch.setattr(tracking, "_logged", lambda *_: "run1")
+    track(candidate, tmp_path / "models", said.append)
+
+    def refused(*_: object) -> str:
+        raise OSError(f"cannot connect to '{server}' as it is")
+
+    monkeypatch.setattr(tracking, "_logged", refused)
+    track(candidate, tmp_path / "models", said.append)
+
+    assert said == [
+        f"tracked in MLflow as run run1, in {shown}",
+        f"this training is not tracked: {shown} cannot be used (OSError: cannot connect to '{shown}' as it is)",
+    ]
+    assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true", "MLflow would print it at the end of a run"

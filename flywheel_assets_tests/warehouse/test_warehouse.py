@@ -122,6 +122,20 @@ def test_a_table_that_is_not_there_is_an_error_that_names_the_interval_and_the_c
     assert "flywheel run --from 2024-01-15 --to 2024-01-15" in str(error.value)
 
 
+def test_a_file_that_cannot_be_read_is_an_error_that_names_it_and_the_command(warehouse: Warehouse) -> None:
+    path = warehouse.path(TABLE, SECOND)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"")
+    assert warehouse.rows(TABLE, SECOND) is None
+    assert warehouse.generation(TABLE, SECOND) is None
+    with pytest.raises(NotMaterializedError) as error:
+        warehouse.read(TABLE, SECOND)
+    assert str(error.value) == (
+        f"user_labels of interval 2024-01-15 (2024-01-15 - 2024-01-28) cannot be read: {path} is no whole parquet "
+        "file. Materialize that interval again: flywheel run --from 2024-01-15 --to 2024-01-15"
+    )
+
+
 def test_a_table_that_was_not_written_here_has_no_generation(warehouse: Warehouse) -> None:
     path = warehouse.path(TABLE, SECOND)
     path.parent.mkdir(parents=True)
