@@ -69,7 +69,7 @@ def test_a_late_file_makes_its_interval_stale_until_it_is_run_again(copy: Projec
     copy.run(LAST)
 
     assert {key: s.state for key, s in stale.items()} == {FIRST: "done", GAP: "done", AFTER_GAP: "done", LAST: "stale"}
-    assert (stale[LAST].landed, stale[LAST].why) == (4, "landed_sessions: landing changed")
+    assert (stale[LAST].landed, stale[LAST].why) == (4, "landed_sessions: landing changed (late.parquet landed)")
     assert states(copy)[LAST] == "done"
 
 

@@ -89,7 +89,7 @@ def test_after_a_rollback_it_is_the_other_way_round(lived: Project) -> None:
 def test_a_late_file_is_left_to_a_plain_run(lived: Project) -> None:
     lived.land("late.parquet", sessions(("eve", "2024-02-26 05", 6)), minute=5)
     rescored(lived, AFTER_GAP)
-    assert states(lived)[LAST] == ("stale", "landed_sessions: landing changed")
+    assert states(lived)[LAST] == ("stale", "landed_sessions: landing changed (late.parquet landed)")
     assert len(lived.rows("session_predictions", LAST)) == 3
 
 
