@@ -30,6 +30,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
     import dagster as dg
 
     from flywheel_assets.cli.console import run_report, terminal
+    from flywheel_assets.cli.next_step import next_step
     from flywheel_assets.definitions import defs, settings
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.orchestration.jobs import INTERVAL_JOB
@@ -66,7 +67,7 @@ def run(first: str | None, last: str | None, rescore: bool, forget_missing: bool
     if rescore:
         later = "transition_causes and the history up to date with these labels"
         console.print(f"flywheel report, or history_sensor, brings {later}", highlight=False, soft_wrap=True)
-    console.print("next: flywheel report | flywheel status | flywheel explain USER | make ui", highlight=False)
+    console.print(f"next: {next_step(runs)}", highlight=False, soft_wrap=True)
     if any(run.failure for run in runs):
         sys.exit(1)
 
