@@ -88,7 +88,10 @@ def train(
             "are imitated, not whether the labels are right."
         )
     for warning in candidate.training.get("warnings", ()):
-        warn(f"under the trained user model {warning}")
+        warn(
+            f"under the trained user model, {warning}: it sees the mix alone, not how many sessions a user has. With "
+            "added_sessions = 0 in user_cluster_labels.toml, labels depend on the mix alone too"
+        )
     click.echo(f"version {candidate.bundle.version} in {candidate.bundle.directory}")
     click.echo(f"next: flywheel models compare {candidate.bundle.version}")
 

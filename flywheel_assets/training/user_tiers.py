@@ -99,7 +99,7 @@ def _labelled(users: pd.DataFrame, rule: UserTiers | list[UserCluster], orders: 
 
 def _reason(tier: dict[str, object], session_labels: Sequence[str]) -> str:
     mix = ", ".join(f"{tier[label]:.0%} {label}" for label in session_labels)
-    return f"{tier['users']:,} users and intervals, median of {tier['median_sessions']:g} sessions; {mix}"
+    return f"{tier['users']:,} users and intervals, median sessions {tier['median_sessions']:g}; {mix}"
 
 
 def _distributions(sessions: pd.DataFrame, labels: Sequence[str]) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def test_a_range_of_intervals_is_trained_on_and_the_command_that_does_it_again_i
     assert trained[0]["command"] == f"flywheel models train --from {KEYS[0]} --to {KEYS[-1]} --seed 5"
     assert (trained[0]["seed"], trained[0]["models"]) == (5, MODELS)
     assert "user model: The network does better than the better reference classifier" in output
-    assert "under the trained user model 1 user has too good a label" in output
+    assert "under the trained user model, 1 user has too good a label" in output
     assert output.endswith(f"next: flywheel models compare {ModelBundle.open(MODELS).version}\n")
 
 

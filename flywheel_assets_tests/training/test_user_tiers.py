@@ -42,9 +42,9 @@ def test_the_proposal_is_of_training_intervals_alone(tmp_path: Path) -> None:
     assert "Proposed from 3 users and intervals, k1 to k1" in text
     assert text.endswith(
         "[least_worths]\n"
-        '# 1 users and intervals, median of 4 sessions; 100% Low, 0% High\n"Passive" = 0\n'
-        '# 1 users and intervals, median of 4 sessions; 50% Low, 50% High\n"Exploring" = 0.4\n'
-        '# 1 users and intervals, median of 5 sessions; 0% Low, 100% High\n"Engaged" = 0.83\n'
+        '# 1 users and intervals, median sessions 4; 100% Low, 0% High\n"Passive" = 0\n'
+        '# 1 users and intervals, median sessions 4; 50% Low, 50% High\n"Exploring" = 0.4\n'
+        '# 1 users and intervals, median sessions 5; 0% Low, 100% High\n"Engaged" = 0.83\n'
     )
     assert found.tiers == [
         {"label": "Passive", "users": 2, "median_sessions": 6.0, "Low": 0.9375, "High": 0.0625},
