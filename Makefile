@@ -50,7 +50,7 @@ format: install
 	$(BIN)/ruff format .
 
 models: install
-	$(BIN)/flywheel models train --out models
+	$(BIN)/flywheel models train --sample --out models
 
 bench: install
 	$(BIN)/python -m benchmarks.$(WHAT) $(BENCH)

@@ -26,8 +26,9 @@ _MODELS_DIR = click.argument("directory", type=click.Path(path_type=Path, file_o
 
 @models.command()
 @click.option("--from", "first", metavar="KEY", help="Train on the labelled sessions from this interval, by first day")
-@click.option("--to", "last", metavar="KEY", help="and to this one  [default for both: as for `flywheel run`]")
+@click.option("--to", "last", metavar="KEY", help="and to this one  [default for both: all that were run]")
 @click.option("--labelled", type=click.Path(path_type=Path), help="Train on a parquet file of labelled sessions.")
+@click.option("--sample", is_flag=True, help="Train on simulated sessions, to see what training does.")
 @click.option("--users", type=click.IntRange(100), default=20_000, show_default=True, help="Simulated users.")
 @click.option("--intervals", type=click.IntRange(2), default=6, show_default=True, help="Simulated intervals.")
 @click.option("--seed", type=click.IntRange(0), default=2024, show_default=True, help="Same seed, same version.")
@@ -42,6 +43,7 @@ def train(
     first: str | None,
     last: str | None,
     labelled: Path | None,
+    sample: bool,
     users: int,
     intervals: int,
     seed: int,
@@ -49,14 +51,13 @@ def train(
 ) -> None:
     """Train both models and write them to candidates/VERSION in the models folder; those in use stay as they are.
 
-    On your own data: a range of intervals that were run (--from, --to), or a file (--labelled). Without either, on
-    simulated sessions (--users, --intervals)."""
-    ranged = first is not None or last is not None
-    if sum([ranged, labelled is not None, out is not None]) > 1:
-        raise click.UsageError("expected only one: --from and --to, or --labelled, or --out (for simulated sessions)")
-    drawn = [name for name in ("users", "intervals") if context.get_parameter_source(name) != _DEFAULT]
-    if drawn and (ranged or labelled):
-        raise click.UsageError(f"--{drawn[0]} is for simulated sessions; leave it out with --from, --to or --labelled")
+    On the landed sessions and their labels, of all intervals that were run or of a range (--from, --to); or on a file
+    (--labelled); or on simulated sessions (--sample, with --users, --intervals and --out)."""
+    if sum([first is not None or last is not None, labelled is not None, sample]) > 1:
+        raise click.UsageError("expected only one: --from and --to, or --labelled, or --sample")
+    drawn = [name for name in ("users", "intervals", "out") if context.get_parameter_source(name) != _DEFAULT]
+    if drawn and not sample:
+        raise click.UsageError(f"--{drawn[0]} is for simulated sessions: add --sample, or leave it out")
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
     from flywheel_assets.simulation.labelled_sample import sample_source
@@ -69,13 +70,14 @@ def train(
             out, sample_source(WORLD, users, intervals, seed, "--out models"), seed, _progress()
         )
         click.echo(f"version {bundle.version} in {out}; its figures: {out / 'README.md'}")
+        click.echo(f"next: flywheel models verify {out}, then set FLYWHEEL_MODELS_DIR to it")
         return
     settings, warn = Settings.read(), partial(click.echo, err=True)
-    if ranged or labelled:
+    if sample:
+        source = sample_source(WORLD, users, intervals, seed)
+    else:
         with Flywheel.open(settings) as flywheel:
             source = file_source(flywheel, labelled, warn) if labelled else range_source(flywheel, first, last, warn)
-    else:
-        source = sample_source(WORLD, users, intervals, seed)
     candidate, _ = train_and_track(settings.models_dir, source, seed, _progress())
     for name, figures in candidate.figures.items():
         click.echo(f"{name} model: {worth(figures)}")
@@ -85,7 +87,13 @@ def train(
             f"The labels of {clustered} were made from clusters: agreement with them measures how well the clusters "
             "are imitated, not whether the labels are right."
         )
+    for warning in candidate.training.get("warnings", ()):
+        warn(
+            f"under the trained user model, {warning}: it sees the mix alone, not how many sessions a user has. With "
+            "added_sessions = 0 in user_cluster_labels.toml, labels depend on the mix alone too"
+        )
     click.echo(f"version {candidate.bundle.version} in {candidate.bundle.directory}")
+    click.echo(f"next: flywheel models compare {candidate.bundle.version}")
 
 
 _DEFAULT = click.core.ParameterSource.DEFAULT
@@ -149,7 +157,10 @@ def verify(directory: Path | None) -> None:
 
     findings = findings_of(_models_dir(directory))
     terminal().print(table(("verdict", "what", "found"), [(f.verdict, f.subject, f.detail) for f in findings]))
-    sys.exit(1 if any(finding.verdict == "failed" for finding in findings) else 0)
+    if any(finding.verdict == "failed" for finding in findings):
+        click.echo("next: put right what failed, then flywheel models verify again")
+        sys.exit(1)
+    click.echo("next: flywheel run" + (f", with FLYWHEEL_MODELS_DIR={directory}" if directory else ""))
 
 
 def _models_dir(directory: Path | None) -> Path:

@@ -39,6 +39,7 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
 
     from flywheel_assets.cli.console import run_report, terminal
     from flywheel_assets.cli.interruption import EXIT_CODE, until_interrupted
+    from flywheel_assets.cli.next_step import next_step
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.history.assets import csv_copies_are_stale
     from flywheel_assets.orchestration.home import dagster_home
@@ -70,7 +71,7 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
     if len(runs) < len(needed):
         console.print(f"stopped: {len(needed) - len(runs)} of {len(needed)} intervals are left: flywheel run")
         sys.exit(EXIT_CODE)
-    console.print("next: flywheel report | flywheel status | flywheel explain USER | make ui", highlight=False)
+    console.print(f"next: {next_step(made)}", highlight=False, soft_wrap=True)
     if any(run.failure or run.waits for run in runs):
         sys.exit(1)
 

@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from flywheel_assets.intervals import Interval
     from flywheel_assets.orchestration.runs import CheckLine
 
+_NEXT = "next: flywheel segments propose"
+
 
 @click.group()
 def segments() -> None:
-    """Fit clusters of sessions, assign sessions to them, and show them."""
+    """Fit clusters of sessions, assign sessions to them, show them, and propose their labels."""
 
 
 @segments.command()
@@ -57,6 +59,7 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
             raise SegmentsError(f"the fit failed; the previous one stays in use: {done.failure}")
         _assign(instance, later, done.checks)
     _show()
+    click.echo(_NEXT)
 
 
 @segments.command()
@@ -82,12 +85,55 @@ def assign(first: str | None, last: str | None) -> None:
         end_abandoned_runs(instance)
         _assign(instance, intervals, ())
     click.echo(f"clusters of {len(intervals)} intervals by segments {version}")
+    click.echo("next: flywheel segments show")
 
 
 @segments.command()
 def show() -> None:
     """Show the clusters in use, what each is like, why there are this many, and what else was tried."""
     _show()
+    click.echo(_NEXT)
+
+
+@segments.command()
+def propose() -> None:
+    """Propose a quality label for each cluster in segment_labels.toml, and show which labels users would get.
+
+    A file that is there stays as it is and is shown. Training is not needed."""
+    from rich.text import Text
+
+    from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.errors import LabelError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.ranges import materialized_intervals
+    from flywheel_assets.segments.files import segments_in_use
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.own_labels import OwnLabels
+    from flywheel_assets.training.session_labels import labels_from_segments
+    from flywheel_assets.training.user_labels_for_training import labels_from_worths
+
+    console, warnings = terminal(), list[str]()
+    with Flywheel.open(Settings.read()) as flywheel:
+        fitted = segments_in_use(flywheel.warehouse)
+        intervals = materialized_intervals(flywheel, fitted.first_interval, fitted.last_interval)
+        sessions = labels_from_segments(flywheel, intervals)
+        own = OwnLabels(flywheel.settings.labels_dir).sessions() is not None
+        try:
+            users = labels_from_worths(flywheel, sessions, warnings.append, write=False)
+        except LabelError as error:
+            users, unlabelled = None, str(error)
+    console.print(table([*sessions.tiers[0]], [[*line.values()] for line in sessions.tiers], "Clusters of sessions"))
+    if users:
+        title = "Users, per interval, with the mean shares of their sessions' labels"
+        console.print(Text(), table([*users.tiers[0]], [[*line.values()] for line in users.tiers], title))
+    for warning in warnings:
+        console.print("[yellow]look at this:[/]", Text(warning))
+    click.echo(f"the labels of clusters: {sessions.file}; edit it, or delete it for a new proposal")
+    if not users:
+        click.echo(f"users have no labels yet: {unlabelled}")
+    if own:
+        click.echo("sessions have labels of your own too: training uses those, and not these")
+    click.echo("next: flywheel models train")
 
 
 def _show() -> None:

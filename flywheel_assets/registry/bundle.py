@@ -233,5 +233,5 @@ def listed(names: Iterable[str]) -> str:
 def _ways_out(directory: Path) -> str:
     return (
         "copy there what is missing, set FLYWHEEL_MODELS_DIR to the folder that has it, or type: "
-        f"flywheel models train --out {directory}"
+        f"flywheel models train --sample --out {directory}"
     )

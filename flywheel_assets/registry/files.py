@@ -14,7 +14,7 @@ def check_folder(directory: Path) -> None:
     if not directory.is_dir():
         raise ArtefactError(
             f"there is no folder {directory}; expected one with model artefacts: set FLYWHEEL_MODELS_DIR to it, or "
-            f"make it: flywheel models train --out {directory}"
+            f"make it: flywheel models train --sample --out {directory}"
         )
 
 

@@ -72,13 +72,17 @@ def whole(directory: Path) -> ModelBundle:
 
 @dataclass(frozen=True)
 class Known:
-    """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive, ``models`` the version of
-    each of its models, ``since`` when it became the champion and ``why``: for the champion the reason of its last
-    promotion or rollback, for others of their last promotion. An incomplete one has only a ``problem``."""
+    """A bundle as `flywheel models list` has it: ``place`` is champion, candidate or archive; ``models`` the version of
+    each of its models, ``accuracies`` theirs on the intervals that validated them; ``trained`` when that was, None
+    where the manifest does not say, as of an adopted bundle. ``since`` is when it became the champion and ``why``: for
+    the champion the reason of its last promotion or rollback, for others of their last promotion. An incomplete one
+    has only a ``problem``."""
 
     version: str
     place: str
     models: Mapping[str, str] = field(default_factory=dict)
+    accuracies: Mapping[str, float] = field(default_factory=dict)
+    trained: str | None = None
     since: str | None = None
     why: str = ""
     problem: str = ""
@@ -98,8 +102,16 @@ def known_bundles(models_dir: Path) -> list[Known]:
         except ArtefactError as error:
             return Known("-" if directory == models_dir else directory.name, place, problem=str(error))
         change = (last if place == "champion" else promotions).get(bundle.version)
-        since, why = (change.at[:16].replace("T", " "), change.why) if change else (None, "")
-        return Known(bundle.version, place, bundle.versions, since, why)
+        figures, trained = bundle.training.get("figures") or {}, bundle.training.get("trained_at")
+        return Known(
+            bundle.version,
+            place,
+            bundle.versions,
+            {name: float(values["accuracy"]) for name, values in figures.items() if "accuracy" in values},
+            _minutes(trained) if trained else None,
+            _minutes(change.at) if change else None,
+            change.why if change else "",
+        )
 
     now = known(models_dir, "champion")
     others = [
@@ -121,6 +133,11 @@ def bundle_with(models_dir: Path, versions: Mapping[str, str]) -> ModelBundle:
                 return ModelBundle.open(directory)
     wanted = " and ".join(f"{name} model {version}" for name, version in versions.items())
     raise ArtefactError(f"no bundle in {models_dir} or {archive} has {wanted}")
+
+
+def _minutes(at: str) -> str:
+    """A time in ISO form to the minute: ``2024-03-20 00:00``."""
+    return at[:16].replace("T", " ")
 
 
 def _written(directory: Path) -> float:

@@ -26,7 +26,7 @@ TRIM_QUANTILE = Decimal(SETTINGS["FLYWHEEL_TRIM_QUANTILE"][0])
 
 def sample_source(world: World, users: int, intervals: int, seed: int, out: str = "") -> Source:
     """What `flywheel models train` learns from without data of a team's own. ``out``: its option, none for ''."""
-    command = f"flywheel models train {out} --users {users} --intervals {intervals}".replace("  ", " ")
+    command = f"flywheel models train --sample {out} --users {users} --intervals {intervals}".replace("  ", " ")
     return Source(labelled_sample(world, users, intervals, seed), command, partial(sections, world, seed))
 
 

@@ -16,7 +16,6 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.jobs import TRAINING_JOB
 from flywheel_assets.orchestration.metadata import column_schema, materialized, records
 from flywheel_assets.orchestration.system import System
-from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets.registry.promotion import objections
 from flywheel_assets.registry.shelves import candidate
 from flywheel_assets.tables.contract import Column, Table, arrow_schema
@@ -46,8 +45,8 @@ SYSTEM = System("training")
 class LabelledRange(dg.Config):
     """The intervals whose sessions are labelled."""
 
-    first: str = Field("", description="Key of the first, as in 2024-01-15; the first with data if empty.")
-    last: str = Field("", description="Key of the last; the last closed one if empty.")
+    first: str = Field("", description="Key of the first, as in 2024-01-15; the first that was run if empty.")
+    last: str = Field("", description="Key of the last; the last that was run if empty.")
 
 
 class ComparisonConfig(dg.Config):
@@ -60,7 +59,7 @@ class ComparisonConfig(dg.Config):
 def session_labels(
     context: dg.AssetExecutionContext, config: LabelledRange, flywheel: dg.ResourceParam[Flywheel]
 ) -> dg.MaterializeResult[None]:
-    intervals = intervals_to_run(flywheel, config.first or None, config.last or None, flywheel.now())
+    intervals = sessions.intervals_to_label(flywheel, config.first or None, config.last or None)
     return _written(flywheel, sessions.TABLE, sessions.session_labels(flywheel, intervals, context.log.warning))
 
 

@@ -4,6 +4,7 @@ Two simultaneous trainings end in separate folders; if both give the same versio
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.holdout import user_shares
 from flywheel_assets.registry.originals import Originals
 from flywheel_assets.registry.shelves import CANDIDATES
+from flywheel_assets.tables.labels import share_column
 from flywheel_assets.training.candidate_files import shelved, staged, writable, write_bundle, write_holdout
 from flywheel_assets.training.candidate_models import ModelFigures, TrainedModel, train_model
+from flywheel_assets.training.mix_tiers import reversals
 from flywheel_assets.training.network import Log
 from flywheel_assets.training.network_grid import GRID, Grid, Task, with_stopping
 from flywheel_assets.training.trainable import check_trainable
@@ -45,13 +48,15 @@ def train_candidate(
     log: Log,
     grid: Grid = GRID,
     sections: Sections = lambda trained: (),
+    now: datetime | None = None,
 ) -> Candidate:
     """Fits every model on the training intervals of ``data`` and writes the bundle, with its card, pictures and
     holdout. Rows without a label count only in the shares of users, in the baseline and in the holdout. The same data
     and seed give the same version on the same machine; one that is there already stays.
 
-    ``command`` is what a person types to do it again, ``log`` gets a line per epoch and step. Raises TrainingError for
-    data that cannot be learnt from and for a folder that cannot be written to; nothing is left behind then."""
+    ``command`` is what a person types to do it again, ``log`` gets a line per epoch and step, ``now`` is noted in the
+    manifest. Raises TrainingError for data that cannot be learnt from and for a folder that cannot be written to;
+    nothing is left behind then."""
     folder = writable(models_dir / CANDIDATES)
     for one in data.models.values():  # the labels of all, before the first is fitted
         rows = one.rows
@@ -61,6 +66,7 @@ def train_candidate(
         check_trainable(one.spec.rows, fitted, one.spec.label, one.order, () if one.spec.shares_of else one.features)
 
     trained: dict[str, TrainedModel] = {}
+    warnings: list[str] = []
     for name, one in data.models.items():
         rows = one.rows
         if one.spec.shares_of is not None:
@@ -72,9 +78,13 @@ def train_candidate(
         task = Task(one.spec, one.order, one.features)
         model, figures = train_model(task, fitted, one.outcome_features, grid, seed, log)
         trained[name] = TrainedModel(task, model, figures, rows, fitted)
+        if one.spec.shares_of is not None:
+            mixes = rows[[share_column(label) for label in data[one.spec.shares_of].order]].to_numpy(np.float64)
+            warnings += filter(None, [reversals(predicted_labels(model, rows), one.order, mixes)])
 
     training = {
         "command": command,
+        "trained_at": now.isoformat(timespec="seconds") if now else None,
         "seed": seed,
         "source": data.source,
         "intervals": list(data.intervals),
@@ -82,6 +92,7 @@ def train_candidate(
             {key for one in trained.values() for key in _validation(one.fitted)["interval_start"]}
         ),
         "fingerprint": data.fingerprint,
+        "warnings": warnings,
         "rows": _sizes(trained.values()),
         "figures": {name: _in_manifest(one.figures) for name, one in trained.items()},
     }

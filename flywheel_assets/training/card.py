@@ -43,6 +43,7 @@ def candidate_card(
         f"    {training['command']}",
         "## Data and method",
         _data(training),
+        *(f"Look at this: {warning}." for warning in training.get("warnings", ())),
         METHOD,
         CLASS_WEIGHTS,
         markdown_table(["rows", "count"], [[name, f"{count:,}"] for name, count in training["rows"].items()]),

@@ -8,6 +8,7 @@ import pyarrow as pa
 from flywheel_assets.errors import LabelError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
+from flywheel_assets.ranges import intervals_between, materialized_intervals
 from flywheel_assets.segments import cluster_centers
 from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.segments import Segments
@@ -37,6 +38,14 @@ TABLE = Table(
         Column("session_quality_label", "string", "The label to learn, null where nobody labelled."),
     ),
 )
+
+
+def intervals_to_label(flywheel: Flywheel, first: str | None, last: str | None) -> list[Interval]:
+    """The intervals of a range of keys: by default from the first to the last that has trimmed_sessions.
+
+    Raises SettingsError for a key that is no interval, NotMaterializedError when no interval was run."""
+    made = materialized_intervals(flywheel, first, last)
+    return intervals_between(flywheel, first or made[0].key, last or made[-1].key)
 
 
 def session_labels(flywheel: Flywheel, intervals: list[Interval], warn: Warn) -> Labels:

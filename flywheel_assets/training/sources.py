@@ -3,11 +3,11 @@ with its record in MLflow. Knows nothing of Dagster."""
 
 import shlex
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.promotion import install
 from flywheel_assets.sessions.session_model import SESSION_MODEL
@@ -15,7 +15,7 @@ from flywheel_assets.training.candidates import Candidate, Sections, train_candi
 from flywheel_assets.training.labels import Labels, Warn, log_warning
 from flywheel_assets.training.labels_file import labels_of_file
 from flywheel_assets.training.network import Log
-from flywheel_assets.training.session_labels import session_labels
+from flywheel_assets.training.session_labels import intervals_to_label, session_labels
 from flywheel_assets.training.tracking import track
 from flywheel_assets.training.training_data import TrainingData, training_data
 from flywheel_assets.training.user_labels_for_training import user_labels
@@ -35,12 +35,12 @@ class Source:
 
 
 def range_source(flywheel: Flywheel, first: str | None, last: str | None, warn: Warn = log_warning) -> Source:
-    """The labelled sessions of the intervals from key ``first`` to key ``last``, by default from the first with data to
-    the last closed one. ``warn`` gets what is wrong with labels that could not be used.
+    """The labelled sessions of the intervals from key ``first`` to key ``last``, by default from the first to the last
+    that was run. ``warn`` gets what is wrong with labels that could not be used.
 
     Raises LabelError where labels are missing or don't fit, NotMaterializedError for an interval that was not run, and
-    SettingsError for a key that is no closed interval."""
-    sessions = session_labels(flywheel, intervals_to_run(flywheel, first, last, flywheel.now()), warn)
+    SettingsError for a key that is no interval."""
+    sessions = session_labels(flywheel, intervals_to_label(flywheel, first, last), warn)
     data = _joined(flywheel, sessions, user_labels(flywheel, sessions, warn))
     return Source(data, f"flywheel models train --from {data.intervals[0]} --to {data.intervals[-1]}")
 
@@ -54,8 +54,8 @@ def file_source(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> Sou
 
 def train_and_track(models_dir: Path, source: Source, seed: int, log: Log) -> tuple[Candidate, str | None]:
     """The candidate, and the MLflow run that records it, if it is tracked."""
-    command = f"{source.command} --seed {seed}"
-    candidate = train_candidate(models_dir, source.data, command, seed, log, sections=source.sections)
+    command, now = f"{source.command} --seed {seed}", datetime.now(UTC)
+    candidate = train_candidate(models_dir, source.data, command, seed, log, sections=source.sections, now=now)
     return candidate, track(candidate, models_dir, log)
 
 
@@ -63,8 +63,8 @@ def train_models_folder(directory: Path, source: Source, seed: int, log: Log) ->
     """A bundle in ``directory`` itself, in place of the one there; no candidate, and not tracked."""
     directory.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
-        command = f"{source.command} --seed {seed}"
-        candidate = train_candidate(Path(folder), source.data, command, seed, log, sections=source.sections)
+        command, now = f"{source.command} --seed {seed}", datetime.now(UTC)
+        candidate = train_candidate(Path(folder), source.data, command, seed, log, sections=source.sections, now=now)
         return install(candidate.bundle, directory)
 
 

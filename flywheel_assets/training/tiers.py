@@ -1,6 +1,6 @@
 """Tiers proposed for clusters of sessions: ordered by outcome, by depth where outcomes do not differ, then cut."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import sqrt
@@ -90,17 +90,23 @@ def even_cut(sizes: Sequence[int], tiers: int) -> list[int]:
     >>> even_cut([50, 10, 30, 20, 5], 3)
     [0, 1, 1, 2, 2]
     """
+    return least_cost_cut(len(sizes), tiers, lambda start, end: sum(sizes[start:end]) ** 2)
+
+
+def least_cost_cut(count: int, tiers: int, cost: Callable[[int, int], float]) -> list[int]:
+    """The tier, from 0, of each of ``count`` things in their order, at least as many as tiers: neighbours together,
+    every tier with one at least, and the least sum of ``cost(start, end)`` over the tiers."""
 
     @cache
-    def best(start: int, left: int) -> tuple[int, tuple[int, ...]]:
+    def best(start: int, left: int) -> tuple[float, tuple[int, ...]]:
         if left == 1:
-            return sum(sizes[start:]) ** 2, (len(sizes),)
-        ends = range(start + 1, len(sizes) - left + 2)
+            return cost(start, count), (count,)
+        ends = range(start + 1, count - left + 2)
         rest = ((end, best(end, left - 1)) for end in ends)
-        return min((sum(sizes[start:end]) ** 2 + cost, (end, *later)) for end, (cost, later) in rest)
+        return min((cost(start, end) + later_cost, (end, *later)) for end, (later_cost, later) in rest)
 
     ends = best(0, tiers)[1]
-    return [sum(position >= end for end in ends) for position in range(len(sizes))]
+    return [sum(position >= end for end in ends) for position in range(count)]
 
 
 def _steps(outcomes: Sequence[ClusterOutcome]) -> list[list[ClusterOutcome]]:

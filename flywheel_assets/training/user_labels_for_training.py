@@ -7,18 +7,18 @@ from flywheel_assets.errors import LabelError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.tables.columns import USER_ID
 from flywheel_assets.tables.contract import Column, Table
-from flywheel_assets.training import session_labels, user_clusters
+from flywheel_assets.training import session_labels, user_tiers
 from flywheel_assets.training.labels import Labels, Warn, order_in_use, order_of_tiers
 from flywheel_assets.training.own_labels import OwnLabels
 from flywheel_assets.training.session_labels import INTERVAL_START
-from flywheel_assets.training.tier_files import USER_CLUSTER_LABELS
 from flywheel_assets.training.training_data import training_intervals
+from flywheel_assets.training.user_tier_file import USER_CLUSTER_LABELS
 from flywheel_assets.users.user_model import USER_MODEL
 
 TABLE = Table(
     "user_labels_for_training",
     "user and interval",
-    "Labelled users to train on: a team's own labels, else those of the nearest mix of session labels.",
+    "Labelled users to train on: a team's own labels, else those that the worth of their sessions gives.",
     (session_labels.TABLE,),
     (USER_ID, INTERVAL_START, Column("user_flywheel_label", "string", "The label to learn.")),
 )
@@ -26,11 +26,11 @@ TABLE = Table(
 
 def user_labels(flywheel: Flywheel, sessions: Labels, warn: Warn) -> Labels:
     """The users and intervals of ``sessions`` with their ``user_flywheel_label``: a team's own where there are
-    any, else those of the mixes of their sessions' labels. Raises LabelError."""
+    any, else those that the worth of their sessions gives. Raises LabelError."""
     own = OwnLabels(flywheel.settings.labels_dir).users()
     if own is not None:
         return own_user_labels(flywheel, sessions.rows, own, warn)
-    return labels_from_mixes(flywheel, sessions)
+    return labels_from_worths(flywheel, sessions, warn)
 
 
 def own_user_labels(flywheel: Flywheel, sessions: pd.DataFrame, labels: pd.DataFrame, warn: Warn) -> Labels:
@@ -52,16 +52,20 @@ def own_user_labels(flywheel: Flywheel, sessions: pd.DataFrame, labels: pd.DataF
     return Labels(rows, order, f"a team's own labels of {known:,} users")
 
 
-def labels_from_mixes(flywheel: Flywheel, sessions: Labels) -> Labels:
-    """The users and intervals of labelled sessions, labelled by the nearest mix of those sessions' labels.
+def labels_from_worths(flywheel: Flywheel, sessions: Labels, warn: Warn, write: bool = True) -> Labels:
+    """The users and intervals of labelled sessions, labelled by what those sessions are worth. A
+    proposal is kept in its file unless ``write`` is false.
 
-    Raises LabelError where the mixes cannot be told apart and for a file of tiers that doesn't fit."""
+    ``warn`` is told where a better label goes to a worse mix. Raises LabelError where users cannot be told apart and
+    for a file of tiers that doesn't fit."""
     path, order = flywheel.settings.labels_dir / USER_CLUSTER_LABELS, order_of_tiers(flywheel, USER_MODEL)
     rows = sessions.rows.dropna(subset=["session_quality_label"])
     training = training_intervals(sorted(rows["interval_start"].unique()))
-    found = user_clusters.user_labels(rows, training, (sessions.order, order), sessions.labelled_by, path)
-    source = f"{len(found.clusters)} clusters of mixes of session labels, by {path.name}"
-    return Labels(found.rows, order, source, path.name, found.tiers(), path)
+    found = user_tiers.user_labels(rows, training, (sessions.order, order), sessions.labelled_by, path, write)
+    for warning in found.warnings:
+        warn(f"{path.name}: {warning}")
+    source = f"{len(found.tiers)} tiers by the worth of session labels, by {path.name}"
+    return Labels(found.rows, order, source, path.name, found.tiers, path)
 
 
 def in_intervals(labels: pd.DataFrame, visits: pd.DataFrame) -> pd.DataFrame:

@@ -54,6 +54,34 @@ def test_a_fit_gives_its_intervals_and_all_later_ones_their_clusters_and_is_show
     shown = flywheel("show")
     assert shown.exit_code == 0
     assert "not of this fit" not in shown.stdout
+    assert result.stdout.endswith("next: flywheel segments propose\n")
+
+
+def test_after_a_fit_labels_are_proposed_and_shown_without_a_training(typed_in: Project) -> None:
+    flywheel("fit", "--from", FIRST, "--to", THIRD, "--clusters", "3")
+    path = typed_in.settings.labels_dir / "segment_labels.toml"
+    result = flywheel("propose")
+
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^ *3 +High Quality +\d+ .* very many leads", result.stdout, re.MULTILINE)
+    assert re.search(r"^Passive +\d+ ", result.stdout, re.MULTILINE)
+    assert re.search(r"^Highly Engaged +\d+ ", result.stdout, re.MULTILINE)
+    assert f"the labels of clusters: {path}" in result.stdout
+    assert result.stdout.endswith("next: flywheel models train\n")
+    assert [file.name for file in path.parent.iterdir()] == [path.name], "users are labelled by training"
+
+    path.write_text(path.read_text().replace('3 = "High Quality"', '3 = "Medium Quality"'))
+    edited = path.read_bytes()
+    assert re.search(r"^ *3 +Medium Quality ", flywheel("propose").stdout, re.MULTILINE)
+    assert path.read_bytes() == edited
+
+
+def test_a_proposal_from_one_interval_says_why_users_have_none_yet(typed_in: Project) -> None:
+    flywheel("fit", "--from", SECOND, "--to", SECOND, "--clusters", "3")
+    result = flywheel("propose")
+
+    assert result.exit_code == 0, result.output
+    assert f"users have no labels yet: labelled sessions are in one interval, {SECOND}; expected two" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -61,6 +89,7 @@ def test_a_fit_gives_its_intervals_and_all_later_ones_their_clusters_and_is_show
     [
         (("show",), "there are no segments, no file at"),
         (("assign",), "there are no segments, no file at"),
+        (("propose",), "there are no segments, no file at"),
         (("fit", "--from", "2024-01-16"), "no interval starts on 2024-01-16; the nearest is 2024-01-15"),
         (("fit", "--from", THIRD, "--to", FIRST), "there is no interval: the first comes after the last"),
         (

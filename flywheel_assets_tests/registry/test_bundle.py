@@ -73,7 +73,9 @@ def test_a_bundle_without_baseline_has_none(tmp_path: Path) -> None:
 def test_a_missing_artefact_is_named_with_what_to_do(models_dir: Path, name: str) -> None:
     (models_dir / name).unlink()
 
-    with pytest.raises(ArtefactError, match=f"lacks {name}; copy there what is missing.*flywheel models train --out"):
+    with pytest.raises(
+        ArtefactError, match=f"lacks {name}; copy there what is missing.*flywheel models train --sample --out"
+    ):
         ModelBundle.open(models_dir)
 
 

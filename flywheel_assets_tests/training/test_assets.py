@@ -36,12 +36,16 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was trained on, a line a training."""
     calls: list[dict[str, Any]] = []
 
-    def train(models_dir: Path, data: TrainingData, command: str, seed: int, log: Any, sections: Any) -> Any:
+    def train(models_dir: Path, data: TrainingData, command: str, seed: int, log: Any, sections: Any, now: Any) -> Any:
         calls.append({"models": models_dir, "data": data, "command": command, "seed": seed})
         log("session_quality_model: epoch 1 of at most 40, log loss 0.9, on users set aside 0.8")
         log("session_quality_model, hidden layers none: validation log loss 0.8")
         bundle = ModelBundle.open(MODELS)
-        return Candidate(bundle, {"session": FIGURES, "user": FIGURES}, {"command": command})
+        return Candidate(
+            bundle,
+            {"session": FIGURES, "user": FIGURES},
+            {"command": command, "warnings": ["1 user has too good a label"]},
+        )
 
     monkeypatch.setattr(training, "train_candidate", train)
     monkeypatch.setattr(training, "track", lambda candidate, models_dir, log: "run")
@@ -55,7 +59,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
     monkeypatch.setattr(training, "user_labels", lambda *_: None)
     labels = None if name == "session_labels" else (None, "labels")
     monkeypatch.setattr(training, name, lambda flywheel, *arguments: (calls.append(arguments[:-1]), labels)[1])
-    monkeypatch.setattr(training, "intervals_to_run", lambda flywheel, first, last, now: (first, last))
+    monkeypatch.setattr(training, "intervals_to_label", lambda flywheel, first, last: (first, last))
     return calls
 
 
@@ -75,12 +79,23 @@ def test_a_range_of_intervals_is_trained_on_and_the_command_that_does_it_again_i
     assert trained[0]["command"] == f"flywheel models train --from {KEYS[0]} --to {KEYS[-1]} --seed 5"
     assert (trained[0]["seed"], trained[0]["models"]) == (5, MODELS)
     assert "user model: The network does better than the better reference classifier" in output
+    assert "under the trained user model, 1 user has too good a label" in output
+    assert output.endswith(f"next: flywheel models compare {ModelBundle.open(MODELS).version}\n")
+
+
+def test_without_an_option_it_is_all_that_was_run(
+    project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ranges = asked(monkeypatch, "session_labels")
+    typed()
+
+    assert ranges == [((None, None),)]
 
 
 def test_where_it_is_no_terminal_a_network_is_a_line_and_epochs_are_none(
     project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    output = typed("--users", "100", "--intervals", "3")
+    output = typed("--sample", "--users", "100", "--intervals", "3")
     assert "hidden layers none: validation log loss 0.8" in output
     assert "epoch" not in output
 
@@ -108,8 +123,10 @@ def test_a_file_is_trained_on(project: Project, trained: list[dict[str, Any]], m
     assert trained[0]["command"] == "flywheel models train --labelled 'my sessions.parquet' --seed 2024"
 
 
-def test_without_a_source_it_is_the_sample_split_by_time(trained: list[dict[str, Any]], project: Project) -> None:
-    typed("--users", "100", "--intervals", "3")
+def test_the_sample_is_trained_on_only_when_asked_for_and_split_by_time(
+    trained: list[dict[str, Any]], project: Project
+) -> None:
+    typed("--sample", "--users", "100", "--intervals", "3")
     data = trained[0]["data"]
 
     assert data.source == "the truth of the sample"
@@ -117,15 +134,16 @@ def test_without_a_source_it_is_the_sample_split_by_time(trained: list[dict[str,
     assert set(data["session"].rows.loc[data["session"].rows["part"] == "validation", "interval_start"]) == {
         data.intervals[-1]
     }
-    assert trained[0]["command"] == "flywheel models train --users 100 --intervals 3 --seed 2024"
+    assert trained[0]["command"] == "flywheel models train --sample --users 100 --intervals 3 --seed 2024"
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--from", KEYS[0], "--labelled", "a.parquet"), "expected only one: --from and --to, or --labelled, or --out"),
-        (("--to", KEYS[0], "--out", "models"), "expected only one: --from and --to, or --labelled, or --out"),
-        (("--to", KEYS[0], "--users", "200"), "--users is for simulated sessions"),
+        (("--from", KEYS[0], "--labelled", "a.parquet"), "expected only one: --from and --to, or --labelled"),
+        (("--to", KEYS[0], "--sample"), "expected only one: --from and --to, or --labelled, or --sample"),
+        (("--to", KEYS[0], "--users", "200"), "--users is for simulated sessions: add --sample"),
+        (("--out", "models"), "--out is for simulated sessions: add --sample"),
     ],
 )
 def test_sources_that_exclude_each_other_are_refused(arguments: tuple[str, ...], said: str) -> None:

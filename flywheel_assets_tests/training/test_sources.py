@@ -181,7 +181,7 @@ def test_sessions_that_nobody_labelled_are_labelled_by_their_clusters_and_users_
     }
     assert data["session"].outcome_features == ("leads",)
     assert data.from_clusters == ("sessions", "users")
-    assert data.source.endswith("users: 2 clusters of mixes of session labels, by user_cluster_labels.toml")
+    assert data.source.endswith("users: 2 tiers by the worth of session labels, by user_cluster_labels.toml")
     assert sorted(path.name for path in copy.settings.labels_dir.iterdir()) == [
         "segment_labels.toml",
         "user_cluster_labels.toml",
@@ -201,9 +201,7 @@ def test_mixes_of_sessions_that_stand_for_something_else_now_are_an_error_until_
     labelled(copy)
     tiers, mixes = (copy.settings.labels_dir / name for name in ("segment_labels.toml", "user_cluster_labels.toml"))
     tiers.write_text(tiers.read_text().replace('2 = "High Quality"', '2 = "Medium Quality"'))
-    with pytest.raises(
-        LabelError, match=r"user_cluster_labels\.toml has mixes of sessions labelled by segments \w+ as"
-    ):
+    with pytest.raises(LabelError, match=r"user_cluster_labels\.toml is for sessions labelled by segments \w+ as"):
         labelled(copy)
 
     mixes.unlink()
@@ -217,7 +215,8 @@ def test_own_labels_of_sessions_go_with_mixes_for_users(copy: Project) -> None:
     assert (LAST, "cy") not in set(zip(data["user"].rows.interval_start, data["user"].rows.user_id, strict=True)), (
         "no label to mix"
     )
-    assert set(data["user"].rows.user_flywheel_label[data["user"].rows.user_id == "ann"]) == {"Highly Engaged"}
+    labels = data["user"].rows.set_index(["user_id", "interval_start"]).user_flywheel_label
+    assert labels["ann"].to_dict() == {FIRST: "Highly Engaged", AFTER_GAP: "Exploring", LAST: "Exploring"}, "two, one"
     assert data["session"].outcome_features == ()
 
 

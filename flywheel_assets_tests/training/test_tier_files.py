@@ -1,19 +1,12 @@
-"""The two small files that people edit: what is proposed can be read, what is wrong is named."""
+"""`segment_labels.toml`, which people edit: what is proposed can be read, what is wrong is named."""
 
 import pytest
 
 from flywheel_assets.errors import LabelError
-from flywheel_assets.training.tier_files import (
-    UserCluster,
-    segment_labels_in,
-    segment_text,
-    user_cluster_text,
-    user_clusters_in,
-)
+from flywheel_assets.training.tier_files import segment_labels_in, segment_text
 from flywheel_assets.training.tiers import ClusterOutcome, propose
 
 ORDER = ("Low", "High")
-USERS = ("Passive", "Engaged")
 
 PROPOSALS = propose(
     (
@@ -90,38 +83,3 @@ def test_what_does_not_fit_is_named(text: str, says: str) -> None:
 def test_the_same_clusters_of_another_fit_may_be_vouched_for() -> None:
     with pytest.raises(LabelError, match='if the labels still hold, write segments_version = "v2" into it'):
         read(TEXT, version="v2")
-
-
-CLUSTERS = [
-    UserCluster(1, "Passive", {"Low": 0.9, "High": 0.1}),
-    UserCluster(2, "Engaged", {"Low": 0.25, "High": 0.75}),
-]
-USER_TEXT = user_cluster_text(CLUSTERS, (70, 30), (1.1, 1.75), (ORDER, USERS), "100 users", "people")
-
-
-def test_clusters_of_users_are_read_as_they_were_made() -> None:
-    assert user_clusters_in(USER_TEXT, "u.toml", (ORDER, USERS), "people") == CLUSTERS
-    assert "# 70 users and intervals, mean quality 1.10\n" in USER_TEXT
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (USER_TEXT.replace('"Engaged"', '"Fan"'), "u.toml has the label Fan; expected one of Passive, Engaged"),
-        (
-            USER_TEXT.replace('"Low" =', '"Meagre" ='),
-            "mix of cluster 1 lacks Low and has Meagre; the session labels are",
-        ),
-        (USER_TEXT.replace("mix", "shares"), "no tables .clusters.1."),
-        (USER_TEXT.replace("[clusters.1]", "[clusters.one]"), "no tables .clusters.1."),
-        ("", "no tables .clusters.1."),
-        ("[", "u.toml is not TOML"),
-        (
-            USER_TEXT.replace('"people"', '"segments v1"'),
-            "mixes of sessions labelled by segments v1; they are now .* people",
-        ),
-    ],
-)
-def test_what_does_not_fit_of_users_is_named(text: str, says: str) -> None:
-    with pytest.raises(LabelError, match=says):
-        user_clusters_in(text, "u.toml", (ORDER, USERS), "people")

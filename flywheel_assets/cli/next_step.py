@@ -1,0 +1,31 @@
+"""The step that fits after a run, from what it saw."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from flywheel_assets.tables.label_verdicts import DRIFT_FROM_BASELINE
+
+if TYPE_CHECKING:
+    from flywheel_assets.orchestration.runs import IntervalRun
+
+USUAL = "flywheel report | flywheel status | flywheel explain USER | flywheel ui"
+
+
+def next_step(runs: "Sequence[IntervalRun]") -> str:
+    """After a failure the command that says why. Where the session labels of all intervals with users drift from the
+    training baseline, beyond the limit of major drift, the models in use do not fit these sessions: the first step to
+    models of one's own. Else what there is to look at."""
+    if any(run.failure for run in runs):
+        return "flywheel status, which says what failed and why; then flywheel run again"
+    with_users = [run for run in runs if run.number("user_labels", "rows")]
+    if with_users and all(map(_drifts, with_users)):
+        return (
+            f"flywheel segments fit. Session labels drift from the training data of the models in all "
+            f"{len(with_users)} intervals: the models do not fit these sessions. Otherwise {USUAL}"
+        )
+    return USUAL
+
+
+def _drifts(run: "IntervalRun") -> bool:
+    drift = ("session_predictions", DRIFT_FROM_BASELINE.name, "failed")
+    return any((check.table, check.check, check.state) == drift for check in run.checks)
