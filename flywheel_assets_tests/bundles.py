@@ -82,8 +82,20 @@ def write_artefacts(
     orders = {SESSION_MODEL: session_labels, USER_MODEL: user_labels}
     bundle = vouched(directory, orders, with_baseline)
     if compiled:
-        compile_bundle(bundle)
+        bundle = compile_bundle(bundle)
     return bundle
+
+
+def with_other_weights(compiled: Path) -> None:
+    """Turns the weights of a compiled scorer round, and leaves all that it says of itself."""
+    import onnx
+    from onnx import numpy_helper
+
+    model = onnx.load(compiled)
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith("network/"):
+            tensor.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(tensor), tensor.name))
+    onnx.save(model, compiled)
 
 
 def vouched(directory: Path, orders: Mapping[ModelSpec, Sequence[str]], with_baseline: bool = True) -> ModelBundle:

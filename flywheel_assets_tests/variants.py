@@ -40,11 +40,12 @@ def write_variant(
         _renamed(shipped["user"], directory, f"{mark} user", {}),
         features=share_features([names.get(label, label) for label in shipped["session"].order]),
     )
-    bundle = write_manifest(directory, [session, user], libraries={})
+    infos = []
     for info, scale in ((session, session_scale), (user, user_scale)):
         content = _scaled(info.files, scale, json.dumps(scorer_metadata(info)))
         (directory / info.files.compiled).write_bytes(content)
-    return bundle
+        infos.append(replace(info, compiled=digest(content)))
+    return write_manifest(directory, infos, libraries={})
 
 
 def write_candidate(models_dir: Path, mark: str, **differences: float) -> ModelBundle:

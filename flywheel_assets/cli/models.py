@@ -112,9 +112,12 @@ def compile_models(directory: Path | None) -> None:
     """Compile the artefacts in DIRECTORY into the ONNX files that score."""
     from flywheel_assets.registry.bundle import ModelBundle
     from flywheel_assets.registry.compilation import compile_bundle
+    from flywheel_assets.registry.promotion import champion_locked
 
-    for path in compile_bundle(ModelBundle.open(_models_dir(directory))):
-        click.echo(path)
+    with champion_locked(_models_dir(directory)):  # it writes the manifest, as a promotion does
+        bundle = compile_bundle(ModelBundle.open(_models_dir(directory)))
+    for info in bundle.models.values():
+        click.echo(bundle.directory / info.files.compiled)
 
 
 @models.command()

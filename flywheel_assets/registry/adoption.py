@@ -69,11 +69,10 @@ def adopt(
     infos = [originals.info(spec, order, digests) for spec, (originals, order) in models.items()]
     bundle = write_manifest(directory, infos, libraries=library_versions())
     try:
-        compile_bundle(bundle)
+        return compile_bundle(bundle)
     except Exception:
         (directory / MANIFEST).unlink()  # or the next try would find the folder adopted
         raise
-    return bundle
 
 
 def check_probabilities(path: Path, model: Originals) -> None:

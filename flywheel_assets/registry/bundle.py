@@ -28,7 +28,7 @@ class ModelInfo:
     ``version`` is 12 hex digits of a digest of weights, configuration, scaler and labels; ``features`` the scaler's, in
     its order, with the ``minimums`` of its training data; ``labels`` in the order of the model's outputs; ``order`` the
     same labels from worst to best; ``digests`` the SHA-256 of its three artefacts. ``baseline`` is None for an adopted
-    model.
+    model. ``compiled`` is the SHA-256 of the scorer compiled from them, None where the manifest has none.
     """
 
     spec: ModelSpec
@@ -39,6 +39,7 @@ class ModelInfo:
     order: tuple[str, ...]
     digests: Mapping[str, str] = field(default_factory=dict)
     baseline: Baseline | None = None
+    compiled: str | None = None
 
     @property
     def files(self) -> ModelFiles:
@@ -56,6 +57,7 @@ class ModelInfo:
             tuple(value["order"]),
             {name: str(value["files"][name]) for name in spec.files.originals},
             None if value["baseline"] is None else Baseline.from_json(value["baseline"]),
+            value.get("compiled"),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -67,6 +69,7 @@ class ModelInfo:
             "labels": self.labels,
             "order": self.order,
             "files": dict(self.digests),
+            "compiled": self.compiled,
             "baseline": None if self.baseline is None else asdict(self.baseline),
         }
 

@@ -8,25 +8,25 @@ import json
 import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
-from flywheel_assets.registry.files import MANIFEST
+from flywheel_assets.registry.bundle import ModelBundle, ModelInfo, write_manifest
+from flywheel_assets.registry.files import MANIFEST, digest
 from flywheel_assets.registry.originals import Originals
-from flywheel_assets.warehouse.files import write_whole
+from flywheel_assets.warehouse.files import write_all
 
 
-def compile_bundle(bundle: ModelBundle) -> list[Path]:
-    """The compiled scorer of each model, written beside the artefacts."""
-    paths = []
-    for info in bundle.models.values():
-        paths.append(bundle.directory / info.files.compiled)
-        write_whole(paths[-1], compile_model(bundle.directory, info))
-    return paths
+def compile_bundle(bundle: ModelBundle) -> ModelBundle:
+    """Compiles each model beside its artefacts, and writes the digests into the manifest. Returns the bundle with them."""
+    contents = {name: compile_model(bundle.directory, info) for name, info in bundle.models.items()}
+    write_all({bundle.directory / bundle[name].files.compiled: content for name, content in contents.items()})
+    models = [replace(info, compiled=digest(contents[name])) for name, info in bundle.models.items()]
+    return write_manifest(bundle.directory, models, libraries=bundle.libraries, training=bundle.training or None)
 
 
 def compile_model(directory: Path, info: ModelInfo) -> bytes:

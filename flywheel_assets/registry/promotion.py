@@ -72,7 +72,7 @@ def promote(
 
     Raises ArtefactError, and leaves the champion as it is, when the bundle is missing or incomplete, when the champion
     has changed meanwhile, and while another change is unfinished."""
-    with _locked(models_dir):
+    with champion_locked(models_dir):
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
         if begun and (begun.action, begun.version) != ("promote", version):
@@ -100,7 +100,7 @@ def rollback(models_dir: Path, now: datetime, why: str = "") -> Promotion:
     that was begun is undone.
 
     Raises ArtefactError, and leaves the champion as it is, when the earlier one is missing or incomplete."""
-    with _locked(models_dir):
+    with champion_locked(models_dir):
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
         if begun and begun.action == "rollback":
@@ -181,7 +181,7 @@ def _carried(bundle: ModelBundle) -> list[str]:
 
 
 @contextmanager
-def _locked(models_dir: Path) -> Iterator[None]:
+def champion_locked(models_dir: Path) -> Iterator[None]:
     """Lets one process at a time change the champion; others wait."""
     if not models_dir.is_dir():
         raise ArtefactError(f"{models_dir} is not there; set FLYWHEEL_MODELS_DIR to the folder with the models")

@@ -1,5 +1,7 @@
 """Scoring: raw features in, labels and probabilities out, by a compiled scorer and ONNX Runtime alone."""
 
+from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import pyarrow as pa
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
 from flywheel_assets.registry.compilation import compile_model, scorer_metadata
+from flywheel_assets.registry.files import digest
 from flywheel_assets.tables.labels import probability_column
-from flywheel_assets.warehouse.files import write_whole
+from flywheel_assets.warehouse.files import write_all, write_whole
 
 
 class Scorer:
@@ -105,28 +108,43 @@ class Scorers:
 
 
 def open_scorer(bundle: ModelBundle, model: str, fallback_dir: Path) -> Scorer:
-    """Opens the compiled file beside the artefacts, else the one in ``fallback_dir``. When both are missing, stale or
-    broken, compiles again and keeps the file: beside the artefacts, or in ``fallback_dir`` where that is read-only."""
+    """Opens the compiled file beside the artefacts if the manifest vouches for it, else the one that was compiled again
+    in ``fallback_dir``. When both are missing, stale, broken or altered, compiles again and keeps the file: beside the
+    artefacts where it is the manifest's, else, or where that is read-only, in ``fallback_dir`` with its digest.
+
+    Where the manifest has no digest, as those of earlier versions, and the model cannot be compiled, because that needs
+    TensorFlow, the file beside the artefacts is used as it is."""
     info = bundle[model]
-    for directory in (bundle.directory, fallback_dir):
-        scorer = compiled_scorer(directory, info)
-        if scorer:
-            return scorer
-    content = compile_model(bundle.directory, info)
+    present = compiled_scorer(bundle.directory, info)
+    if present and info.compiled:
+        return present
+    kept, kept_digest = fallback_dir / info.files.compiled, fallback_dir / f"{info.files.compiled}.sha256"
+    if kept_digest.is_file():
+        again = compiled_scorer(fallback_dir, replace(info, compiled=kept_digest.read_text().strip()))
+        if again:
+            return again
     try:
-        write_whole(bundle.directory / info.files.compiled, content)
-    except OSError:
-        fallback_dir.mkdir(parents=True, exist_ok=True)
-        write_whole(fallback_dir / info.files.compiled, content)
+        content = compile_model(bundle.directory, info)
+    except ArtefactError:
+        if present:
+            return present
+        raise
+    if digest(content) == info.compiled:
+        with suppress(OSError):
+            write_whole(bundle.directory / info.files.compiled, content)
+            return Scorer(info, content)
+    write_all({kept: content, kept_digest: digest(content).encode()})
     return Scorer(info, content)
 
 
 def compiled_scorer(directory: Path, info: ModelInfo) -> Scorer | None:
-    """The scorer compiled in ``directory``; None when it is missing, broken, or stale: made of other artefacts."""
+    """The scorer compiled in ``directory``; None when it is missing, broken, not the one whose digest ``info`` has, or
+    stale: made of other artefacts."""
     path = directory / info.files.compiled
-    if not path.is_file():
+    content = path.read_bytes() if path.is_file() else b""
+    if not content or info.compiled not in (None, digest(content)):
         return None
-    scorer = Scorer(info, path.read_bytes())
+    scorer = Scorer(info, content)
     try:
         metadata = scorer.session.get_modelmeta().custom_metadata_map
     except Exception:  # ONNX Runtime has an exception class of its own for each kind of broken file

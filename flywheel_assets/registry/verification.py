@@ -64,7 +64,7 @@ def _scorer(directory: Path, info: ModelInfo) -> list[Finding]:
     try:
         scorer = compiled_scorer(directory, info)
         if scorer is None:
-            detail = f"missing, broken or stale; type: flywheel models compile {directory}"
+            detail = f"missing, broken, stale or not the one of the manifest; type: flywheel models compile {directory}"
             return [Finding(compiled, "failed", detail)]
         originals = Originals.open(directory, info.files, info.digests)
     except ArtefactError as error:

@@ -39,8 +39,7 @@ def write_bundle(
         digests = digests_of(staging, spec.files.originals)
         saved = Originals.open(staging, spec.files, digests)
         infos.append(saved.info(spec, order, digests, drift_baseline(one.model, one.validation, order)))
-    bundle = write_manifest(staging, infos, libraries=library_versions(), training=training)
-    compile_bundle(bundle)
+    bundle = compile_bundle(write_manifest(staging, infos, libraries=library_versions(), training=training))
     for name, one in trained.items():
         network, title = one.figures.network, f"{name} model"
         confusion = confusion_picture(f"{title}: confusion", network.evaluation)

@@ -60,7 +60,8 @@ def test_large_values_are_told_apart_where_single_precision_cannot(model: Origin
 
 
 def test_a_compiled_scorer_says_what_it_was_made_of(models_dir: Path) -> None:
-    paths = compile_bundle(ModelBundle.open(models_dir))
+    bundle = compile_bundle(ModelBundle.open(models_dir))
+    paths = [models_dir / info.files.compiled for info in bundle.models.values()]
 
     assert [path.name for path in paths] == [SESSION_MODEL.files.compiled, USER_MODEL.files.compiled]
     metadata = onnxruntime.InferenceSession(paths[0]).get_modelmeta().custom_metadata_map

@@ -1,3 +1,4 @@
+import json
 import pickle
 import subprocess
 import sys
@@ -10,10 +11,12 @@ import pytest
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry import scorer as scoring
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
+from flywheel_assets.registry.compilation import compile_bundle
+from flywheel_assets.registry.files import MANIFEST
 from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.users.user_model import USER_MODEL
-from flywheel_assets_tests.bundles import SESSION_LABELS, random_features, write_artefacts
+from flywheel_assets_tests.bundles import SESSION_LABELS, random_features, with_other_weights, write_artefacts
 
 LABEL, VERSION = "session_quality_label", "session_model_version"
 PROBABILITIES = ["probability_high_quality", "probability_low_quality", "probability_medium_quality"]
@@ -138,7 +141,7 @@ def test_a_fresh_compiled_scorer_is_not_compiled_again(models_dir: Path, compila
     assert compilations.files == []
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "of another model"])
+@pytest.mark.parametrize("damage", ["missing", "truncated", "of another model", "with other weights"])
 def test_a_missing_or_stale_compiled_scorer_is_compiled_again_once(
     models_dir: Path, tmp_path: Path, compilations: Compilations, damage: str
 ) -> None:
@@ -148,6 +151,8 @@ def test_a_missing_or_stale_compiled_scorer_is_compiled_again_once(
         path.unlink()
     elif damage == "truncated":
         path.write_bytes(fresh[:200])
+    elif damage == "with other weights":
+        with_other_weights(path)
     else:
         path.write_bytes(
             (write_artefacts(tmp_path / "other", seed=2).directory / SESSION_MODEL.files.compiled).read_bytes()
@@ -177,4 +182,51 @@ def test_where_the_models_folder_is_read_only_the_compiled_scorer_is_kept_elsewh
     for _ in range(2):
         open_scorer(bundle, "user", tmp_path / "fallback").score(random_features(3, columns=3))
     assert compilations.files == [USER_MODEL.files.compiled]
-    assert [path.name for path in (tmp_path / "fallback").iterdir()] == [USER_MODEL.files.compiled]
+    kept = tmp_path / "fallback" / USER_MODEL.files.compiled
+    assert {path.name for path in kept.parent.iterdir()} == {kept.name, f"{kept.name}.sha256"}
+
+    fresh = kept.read_bytes()
+    with_other_weights(kept)
+    open_scorer(bundle, "user", tmp_path / "fallback")
+    assert (len(compilations.files), kept.read_bytes()) == (2, fresh)
+
+
+def from_before_digests(models_dir: Path) -> ModelBundle:
+    """The bundle with a manifest of a version that had no digests of compiled scorers."""
+    manifest = json.loads((models_dir / MANIFEST).read_text())
+    for model in manifest["models"].values():
+        del model["compiled"]
+    (models_dir / MANIFEST).write_text(json.dumps(manifest))
+    return ModelBundle.open(models_dir)
+
+
+def test_a_compiled_scorer_that_no_manifest_vouches_for_is_compiled_again_beside_the_warehouse(
+    models_dir: Path, tmp_path: Path, compilations: Compilations
+) -> None:
+    bundle, path = from_before_digests(models_dir), models_dir / SESSION_MODEL.files.compiled
+    fresh = path.read_bytes()
+    with_other_weights(path)
+    for _ in range(2):
+        open_scorer(bundle, "session", tmp_path / "fallback")
+    assert compilations.files == [SESSION_MODEL.files.compiled]
+    assert (tmp_path / "fallback" / SESSION_MODEL.files.compiled).read_bytes() == fresh
+
+    compile_bundle(bundle)
+    assert open_scorer(ModelBundle.open(models_dir), "session", tmp_path / "none").labels
+    assert len(compilations.files) == 1, "compiling by hand writes the digests into the manifest"
+
+
+@pytest.mark.parametrize("vouched_for", [True, False])
+def test_without_tensorflow_only_a_compiled_scorer_from_before_digests_is_taken_as_it_is(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, vouched_for: bool
+) -> None:
+    bundle = ModelBundle.open(models_dir) if vouched_for else from_before_digests(models_dir)
+    with_other_weights(models_dir / SESSION_MODEL.files.compiled)
+    for name in ("keras", "tensorflow"):
+        monkeypatch.setitem(sys.modules, name, None)
+
+    if vouched_for:
+        with pytest.raises(ArtefactError, match=r"compiling models needs TensorFlow .* pip install"):
+            open_scorer(bundle, "session", tmp_path / "fallback")
+    else:
+        assert open_scorer(bundle, "session", tmp_path / "fallback").labels == bundle["session"].labels

@@ -2,16 +2,15 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from click.testing import CliRunner
-from onnx import numpy_helper
 
 from flywheel_assets.cli.main import main
-from flywheel_assets.registry.files import MANIFEST
+from flywheel_assets.registry.files import MANIFEST, digest
 from flywheel_assets.registry.verification import Finding, extreme_input, random_input, verify
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.users.user_model import USER_MODEL
+from flywheel_assets_tests.bundles import with_other_weights
 
 
 def verdicts(findings: list[Finding]) -> dict[str, str]:
@@ -58,12 +57,18 @@ def test_a_missing_or_broken_compiled_scorer_fails_with_what_to_type(models_dir:
 
 
 def test_a_compiled_scorer_with_other_weights_fails(models_dir: Path) -> None:
+    with_other_weights(models_dir / SESSION_MODEL.files.compiled)
+
+    found = verdicts(verify(models_dir))
+    assert found[SESSION_MODEL.files.compiled] == "failed"
+    assert found[f"{USER_MODEL.files.compiled}, random input"] == "ok"
+
+
+def test_a_compiled_scorer_with_other_weights_that_the_manifest_vouches_for_fails_too(models_dir: Path) -> None:
     path = models_dir / SESSION_MODEL.files.compiled
-    model = onnx.load(path)
-    for tensor in model.graph.initializer:
-        if tensor.name.startswith("network/"):
-            tensor.CopyFrom(numpy_helper.from_array(-numpy_helper.to_array(tensor), tensor.name))
-    onnx.save(model, path)
+    manifest, before = (models_dir / MANIFEST).read_text(), digest(path.read_bytes())
+    with_other_weights(path)
+    (models_dir / MANIFEST).write_text(manifest.replace(before, digest(path.read_bytes())))
 
     found = verdicts(verify(models_dir))
     assert found[f"{SESSION_MODEL.files.compiled}, random input"] == "failed"

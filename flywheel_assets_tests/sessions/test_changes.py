@@ -13,6 +13,7 @@ import pytest
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.compilation import scorer_metadata
+from flywheel_assets.registry.files import digest
 from flywheel_assets.sessions.changes import SCHEMA, history
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.users.spine import SPINE
@@ -148,6 +149,8 @@ def reversed_models(tmp_path: Path) -> Path:
     network = onnx.load(folder / SESSION_MODEL.files.compiled)
     onnx.helper.set_model_props(network, scorer_metadata(bundle["session"]))
     onnx.save(network, folder / SESSION_MODEL.files.compiled)
+    session["compiled"] = digest((folder / SESSION_MODEL.files.compiled).read_bytes())
+    manifest.write_text(json.dumps(value))
     return folder
 
 
