@@ -9,7 +9,18 @@ import click
 if TYPE_CHECKING:
     from flywheel_assets.orchestration.runs import IntervalRun
 
-RUN_COLUMNS = ("interval", "sessions", "quarantined", "trimmed", "users", "seconds", "passed", "warned", "failed")
+RUN_COLUMNS = (
+    "interval",
+    "sessions",
+    "quarantined",
+    "repeated",
+    "trimmed",
+    "users",
+    "seconds",
+    "passed",
+    "warned",
+    "failed",
+)
 
 
 @click.command()
@@ -78,6 +89,7 @@ def run_line(run: "IntervalRun") -> tuple[object, ...]:
         run.interval.dates,
         run.number("landed_sessions", "rows"),
         run.number("landed_sessions", "quarantined"),
+        run.number("landed_sessions", "repeated"),
         run.number("trimmed_sessions", "trimmed"),
         run.number("user_labels", "rows"),
         run.seconds,

@@ -22,14 +22,15 @@ _SCHEMA = pa.schema(
         ("interval_start", pa.string()),
         ("rows", pa.int64()),
         ("problem", pa.string()),
+        ("stray_reason", pa.string()),
     ]
 )
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file as it was when it was indexed. ``rows`` counts sessions by interval key, None for rows of no interval;
-    ``problem`` says why the whole file is set aside, None for one that is used."""
+    """A file as it was when it was indexed. ``rows`` counts sessions by interval key, None for rows of no interval,
+    which ``strays`` counts by reason; ``problem`` says why the whole file is set aside, None for one that is used."""
 
     path: str
     size: int
@@ -37,6 +38,7 @@ class LandedFile:
     schema_digest: str
     rows: Mapping[str | None, int] = field(default_factory=dict)
     problem: str | None = None
+    strays: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def identity(self) -> FileIdentity:
@@ -89,12 +91,11 @@ class LandingIndex:
 
     def problems(self) -> list[str]:
         """What landed and is in no interval, in words: files set aside, and rows that belong to none."""
-        strays = [(f, f.rows.get(None, 0)) for f in self.files]
         return [f.problem for f in self.files if f.problem] + [
-            f"{f.path} has {rows:,} rows of no interval (no id, no time in it, before the first, after the last), kept "
-            f"in quarantine/{f.strays_folder}"
-            for f, rows in strays
-            if rows
+            f"{f.path} has {f.rows[None]:,} rows of no interval, kept in quarantine/{f.strays_folder}: "
+            + ", ".join(f"{reason} ({rows:,})" for reason, rows in sorted(f.strays.items(), key=_rare_last))
+            for f in self.files
+            if f.rows.get(None)
         ]
 
     @property
@@ -104,6 +105,11 @@ class LandingIndex:
     def first_key(self) -> str | None:
         """The key of the first interval with data; None when nothing landed."""
         return min((key for f in self.files for key in f.rows if key), default=None)
+
+
+def _rare_last(reason_and_rows: tuple[str, int]) -> tuple[int, str]:
+    reason, rows = reason_and_rows
+    return -rows, reason
 
 
 def identities(files: Iterable[LandedFile]) -> list[FileIdentity]:
@@ -123,20 +129,27 @@ def load(path: Path, rules: str) -> list[LandedFile]:
     for row in table.to_pylist():
         identity = row["path"], row["size"], row["modified_ns"]
         file = files.get(row["path"], LandedFile(*identity, row["schema_digest"], {}, row["problem"]))
-        counted = {row["interval_start"]: row["rows"]} if row["rows"] else {}
-        files[row["path"]] = replace(file, rows={**file.rows, **counted})
+        key, reason, rows = row["interval_start"], row["stray_reason"], row["rows"]
+        counted = {key: file.rows.get(key, 0) + rows} if rows else {}
+        strays = {reason: rows} if reason else {}
+        files[row["path"]] = replace(file, rows={**file.rows, **counted}, strays={**file.strays, **strays})
     return list(files.values())
 
 
 def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
     """Write an index, whole or not at all."""
     records = [
-        (*f.identity, f.schema_digest, key, rows, f.problem)
-        for f in files
-        for key, rows in (f.rows or {None: 0}).items()
+        (*f.identity, f.schema_digest, key, rows, f.problem, reason) for f in files for key, reason, rows in _counts(f)
     ]
     lines = [dict(zip(_SCHEMA.names, record, strict=True)) for record in records]
     table = pa.Table.from_pylist(lines, _SCHEMA).replace_schema_metadata({_RULES_KEY: rules.encode()})
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
     write_whole(path, content.getvalue().to_pybytes())
+
+
+def _counts(file: LandedFile) -> list[tuple[str | None, str | None, int]]:
+    """Its rows by interval key, or by the reason why they have none; one line with 0 for a file without rows."""
+    counts: list[tuple[str | None, str | None, int]] = [(key, None, rows) for key, rows in file.rows.items() if key]
+    counts += [(None, reason, rows) for reason, rows in file.strays.items()]
+    return counts or [(None, None, 0)]
