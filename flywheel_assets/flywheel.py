@@ -117,6 +117,7 @@ class Flywheel:
             session.features,
             tuple(reserved_names(session.labels, user.labels)),
             column_names(self.settings.columns_file, ("session_id", "user_id", *session.features)),
+            self.settings.session_time_column,
         )
         return Landing(self.settings.landing_dir, self.warehouse, rules)
 

@@ -74,8 +74,7 @@ class Calendar:
         """The interval with that number. Raises LookupError outside 1 .. count."""
         if not 1 <= number <= self.count:
             raise LookupError(f"there is no interval {number}: they run from 1 to {self.count}")
-        first_day = self.first_day + timedelta(days=(number - 1) * self.days)
-        next_day = first_day + timedelta(days=self.days)
+        first_day, next_day = self._first_day(number), self._first_day(number + 1)
         return Interval(
             number, first_day, next_day - timedelta(days=1), self._midnight(first_day), self._midnight(next_day)
         )
@@ -94,12 +93,16 @@ class Calendar:
 
     def at(self, unix: int) -> Interval | None:
         """The interval that an instant, in Unix seconds, falls into; None before the first and after the last."""
-        day = datetime.fromtimestamp(unix, self._zone).date()
-        number = (day - self.first_day).days // self.days + 1
-        # Where clocks go back just after midnight (St John's, until 2011), an instant of a new day has the old date.
-        if 0 <= number < self.count and unix >= self.number(number + 1).start_unix:
-            number += 1
+        number = self._number_at(unix)
         return self.number(number) if 1 <= number <= self.count else None
+
+    def first_day_at(self, unix: int) -> date:
+        """The first day of the interval that an instant would fall into if the intervals had no first and no last."""
+        return self._first_day(self._number_at(unix))
+
+    def day_at(self, unix: int) -> date:
+        """The day of an instant in the interval timezone."""
+        return datetime.fromtimestamp(unix, self._zone).date()
 
     def previous(self, interval: Interval) -> Interval | None:
         """The interval before, None for the first."""
@@ -115,6 +118,15 @@ class Calendar:
         if current is not None:
             return self.previous(current)
         return None if now < self.number(1).start else self.number(self.count)
+
+    def _number_at(self, unix: int) -> int:
+        number = (self.day_at(unix) - self.first_day).days // self.days + 1
+        # Where clocks go back just after midnight (St John's, until 2011), an instant of a new day has the old date.
+        next_start = self._midnight(self._first_day(number + 1))
+        return number + (unix >= next_start.timestamp())
+
+    def _first_day(self, number: int) -> date:
+        return self.first_day + timedelta(days=(number - 1) * self.days)
 
     def _midnight(self, day: date) -> datetime:
         return datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)

@@ -31,6 +31,7 @@ SETTINGS = {
     "FLYWHEEL_INTERVAL_TIMEZONE": ("UTC", "the timezone whose midnights bound the intervals"),
     "FLYWHEEL_REPORTING_TIMEZONE": ("America/Phoenix", "the timezone of the wall clock in `timestamp_mst`"),
     "FLYWHEEL_SESSION_ID_PATTERN": ("", "a regular expression whose one group is the Unix time in a session id"),
+    "FLYWHEEL_SESSION_TIME_COLUMN": ("", "the column that holds a session's start, where session ids hold none"),
     "FLYWHEEL_TRIM_QUANTILE": ("0.999", "sessions above this quantile of any feature are trimmed; 1 trims none"),
     "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "the file that maps your column names to ours, if there is one"),
     "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
@@ -65,6 +66,7 @@ class Settings:
     calendar: Calendar
     reporting_timezone: str
     session_id_pattern: str | None
+    session_time_column: str | None
     trim_quantile: Decimal
     columns_file: Path
     user_export: bool
@@ -101,6 +103,11 @@ class Settings:
             raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}, before FLYWHEEL_FIRST_INTERVAL, {first_day}")
         if last_day.year > LAST_YEAR:
             raise SettingsError(f"FLYWHEEL_LAST_INTERVAL is {last_day}; expected a day in {LAST_YEAR} or before")
+        if get["FLYWHEEL_SESSION_ID_PATTERN"] and get["FLYWHEEL_SESSION_TIME_COLUMN"]:
+            raise SettingsError(
+                "FLYWHEEL_SESSION_ID_PATTERN and FLYWHEEL_SESSION_TIME_COLUMN are both set; expected one of them, the "
+                "place of a session's start: unset the other"
+            )
         return cls(
             landing_dir=_path(folder, get["FLYWHEEL_LANDING_DIR"]),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
@@ -114,6 +121,7 @@ class Settings:
             ),
             reporting_timezone=_timezone("FLYWHEEL_REPORTING_TIMEZONE", get["FLYWHEEL_REPORTING_TIMEZONE"]),
             session_id_pattern=_pattern("FLYWHEEL_SESSION_ID_PATTERN", get["FLYWHEEL_SESSION_ID_PATTERN"]),
+            session_time_column=get["FLYWHEEL_SESSION_TIME_COLUMN"] or None,
             trim_quantile=_quantile("FLYWHEEL_TRIM_QUANTILE", get["FLYWHEEL_TRIM_QUANTILE"]),
             columns_file=_path(folder, get["FLYWHEEL_COLUMNS_FILE"]),
             user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),

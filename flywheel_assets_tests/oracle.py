@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from math import ceil
+from fractions import Fraction
+from math import ceil, floor
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -80,15 +81,18 @@ def landed(files: Sequence[pd.DataFrame], features: Sequence[str]) -> pd.DataFra
 
 
 def trimmed(sessions: pd.DataFrame, features: Sequence[str], quantile: float) -> pd.DataFrame:
-    """Without the sessions above a feature's quantile; all of too few, and not by a feature that is nearly constant."""
+    """Without the sessions above a feature's quantile; all of too few, and not by a feature whose value just below the
+    quantile is its least."""
     if len(sessions) < ceil(round(1 / (1 - quantile), 6)):
         return sessions
     outlier = np.zeros(len(sessions), bool)
     for feature in features:
         values = sessions[feature].to_numpy("float64")
-        threshold = np.quantile(values, quantile)
-        if threshold != values.min():
-            outlier |= values > threshold
+        ordered = sorted(values)
+        rank = (len(values) - 1) * Fraction(str(quantile))
+        below, above = ordered[floor(rank)], ordered[ceil(rank)]
+        if below > ordered[0]:
+            outlier |= values > below + float(rank - floor(rank)) * (above - below)
     return sessions[~outlier]
 
 

@@ -228,7 +228,7 @@ def test_rows_without_an_id_or_a_time_are_kept_in_quarantine_with_the_reason(pro
         ("\t", "user_id is null or empty"),
         ("0 digits", no_time),
         ("11 digits", no_time),
-        ("16 digits", no_time),
+        ("16 digits", "session_id ends in microseconds: set FLYWHEEL_SESSION_ID_PATTERN=([0-9]{10})[0-9]{6}[^0-9]*$"),
         ("9 digits", no_time),
         ("no id", "session_id is null or empty"),
         ("null", "session_id is null or empty"),

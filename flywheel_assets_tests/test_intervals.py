@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -42,6 +43,14 @@ def test_an_interval_holds_its_start_and_not_its_end() -> None:
         CALENDAR.at(t).number for t in (second.start_unix - 1, second.start_unix, second.end_unix - 1, second.end_unix)
     ]
     assert numbers == [1, 2, 2, 3]
+
+
+@given(CALENDARS, st.integers(unix(2002, 1, 1), unix(2040, 1, 1)))
+def test_a_first_day_before_the_first_interval_is_of_the_same_grid(calendar: Calendar, instant: int) -> None:
+    day = calendar.first_day_at(instant)
+    longer = replace(calendar, first_day=min(day, calendar.first_day), last_day=max(day, calendar.last_day))
+    assert longer.at(instant).first_day == day
+    assert (day - calendar.first_day).days % calendar.days == 0
 
 
 def test_an_interval_closes_at_exactly_its_end() -> None:

@@ -20,6 +20,7 @@ DEFAULTS = {
     "FLYWHEEL_INTERVAL_TIMEZONE": "UTC",
     "FLYWHEEL_REPORTING_TIMEZONE": "America/Phoenix",
     "FLYWHEEL_SESSION_ID_PATTERN": "",
+    "FLYWHEEL_SESSION_TIME_COLUMN": "",
     "FLYWHEEL_TRIM_QUANTILE": "0.999",
     "FLYWHEEL_COLUMNS_FILE": "columns.toml",
     "FLYWHEEL_USER_EXPORT": "true",
@@ -53,6 +54,7 @@ def test_unset_settings_have_their_defaults(tmp_path: Path) -> None:
         calendar=Calendar(date(2024, 1, 1), date(2034, 1, 1), 2, "UTC"),
         reporting_timezone="America/Phoenix",
         session_id_pattern=None,
+        session_time_column=None,
         trim_quantile=Decimal("0.999"),
         columns_file=tmp_path / "columns.toml",
         user_export=True,
@@ -98,6 +100,7 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
         calendar=Calendar(date(2016, 3, 14), date(2017, 3, 14), 1, "America/New_York"),
         reporting_timezone="America/Denver",
         session_id_pattern=r"-(\d{10})$",
+        session_time_column=None,
         trim_quantile=Decimal("0.99"),
         columns_file=tmp_path / "names.toml",
         user_export=False,
@@ -223,6 +226,12 @@ def test_the_file_of_the_working_folder_and_the_environment_of_the_process_are_r
     assert (settings.calendar.weeks, settings.threads) == (3, 7)
     assert settings.landing_dir == tmp_path / "data/landing"
     assert "FLYWHEEL_INTERVAL_WEEKS" not in os.environ, "and the file does not leak into it"
+
+
+def test_a_start_is_in_a_column_or_in_the_id(tmp_path: Path) -> None:
+    assert read(tmp_path, SESSION_TIME_COLUMN=" started at ").session_time_column == "started at"
+    with pytest.raises(SettingsError, match=r"SESSION_ID_PATTERN and FLYWHEEL_SESSION_TIME_COLUMN are both set"):
+        read(tmp_path, SESSION_TIME_COLUMN="started_at", SESSION_ID_PATTERN=r"-(\d{10})$")
 
 
 def test_a_file_of_settings_that_is_not_utf_8_is_one_sentence_that_names_it(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flywheel_assets.landing.dry_run import DryRun
 from flywheel_assets.orchestration.runs import CheckLine
 from flywheel_assets.tables.labels import probability_column, share_column
 
@@ -78,22 +79,21 @@ def changes_report(notes: Sequence[Mapping[str, Any]]) -> RenderableType:
 
 
 def dry_run_report(
-    columns: Sequence[tuple[str, str, str]],
-    intervals: Sequence[tuple[str, int]],
-    quarantined: Mapping[str, int],
-    may_repeat: bool,
-    problem: str | None,
+    found: DryRun, columns: Sequence[tuple[str, str, str]], intervals: Sequence[tuple[str, int]]
 ) -> RenderableType:
     """What landing would make of a file: its columns (name, type, our name), rows by interval and by reason."""
     parts: list[RenderableType] = [table(("column", "type", "read as"), columns, "Columns"), Text()]
-    if problem:
-        return Group(*parts, Text(f"the whole file would be set aside: {problem}", style="red"))
-    parts += [table(("interval", "rows"), intervals, "Rows by interval"), Text()]
-    if quarantined:
-        parts += [table(("reason", "rows"), list(quarantined.items()), "Would be quarantined"), Text()]
-    if may_repeat:
-        parts += [Text("some sessions occur more than once: the last row of each would be kept"), Text()]
-    return Group(*parts, Text("can land: it has every column that the models need", style="green"))
+    if not found.file.problem:
+        parts += [table(("interval", "rows"), intervals, "Rows by interval"), Text()]
+    if found.quarantined:
+        parts += [table(("reason", "rows"), list(found.quarantined.items()), "Would be quarantined"), Text()]
+    if found.days:
+        parts += [Text(f"first session {found.days[0]}, last session {found.days[1]}")]
+    if found.repeated:
+        parts += [Text(f"{found.repeated:,} repeated rows: the last row of each session would be kept")]
+    parts += [Text(advice, style="yellow") for advice in found.advice]
+    can = "can land: it has every column that the models need"
+    return Group(*parts, Text(found.objection or can, style="red" if found.objection else "green"))
 
 
 def explanation_report(

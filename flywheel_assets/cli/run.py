@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from flywheel_assets.orchestration.runs import IntervalRun
     from flywheel_assets.tables.contract import Table
 
-RUN_COLUMNS = ("interval", "sessions", "quarantined", "trimmed", "users", "seconds", "passed", "warned", "failed")
+RUN_COLUMNS = (
+    "interval",
+    "sessions",
+    "quarantined",
+    "repeated",
+    "trimmed",
+    "users",
+    "seconds",
+    "passed",
+    "warned",
+    "failed",
+)
 
 MOST_REASONS = 12
 """Lines that say what is to be made and why; the rest is counted."""
@@ -162,6 +173,7 @@ def _line(runs: Sequence["IntervalRun"]) -> tuple[object, ...]:
         span([run.interval for run in runs], "empty "),
         first.number("landed_sessions", "rows"),
         first.number("landed_sessions", "quarantined"),
+        first.number("landed_sessions", "repeated"),
         first.number("trimmed_sessions", "trimmed"),
         first.number("user_labels", "rows"),
         sum(run.seconds for run in runs),

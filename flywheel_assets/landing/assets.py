@@ -67,7 +67,7 @@ def landed_sessions(step: Step) -> Made:
         )
     files = index.of_interval(interval)
     rows = landing.read(files) if files else landing.empty(index)
-    started = landed_rows.started(rows, flywheel.settings.session_id_pattern)
+    started = landed_rows.started(rows, landing.rules.session_id_pattern, landing.rules.time_column)
     of_interval = started if index.only(interval) else landed_rows.of_interval(started, interval)
     valid = landed_rows.valid_rows(of_interval, flywheel.minimums)
     with landing.unchanged(files):

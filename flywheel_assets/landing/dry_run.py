@@ -1,29 +1,59 @@
 """A dry run of landing: what would become of one file. Writes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 
 from flywheel_assets.errors import LandingError
+from flywheel_assets.intervals import Calendar
 from flywheel_assets.landing.files import damage
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import LandedFile
 from flywheel_assets.landing.landed_sessions import repeat_figures
-from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, started, strays
+from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, started, strays, valid_rows
+from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
+
+CLOCK_ERRORS = 0.001
+"""No setting is proposed for the sake of the earliest and the latest sessions up to this share: their clocks may be
+wrong."""
+
+_DEFAULT_LENGTH = timedelta(days=3650)
+"""Intervals end ten years after the first unless a setting says otherwise."""
 
 
 @dataclass(frozen=True)
 class DryRun:
     """``columns``: name and Arrow type, as in the file. ``file``: as the index would have it, with its rows by interval
-    or the problem that sets it aside. ``quarantined``: rows by reason. ``may_repeat``: a session may be there twice."""
+    or the problem that sets it aside. ``rows``: all; ``sessions``: those that would land; ``repeated``: rows that would
+    be left out for a later one of their session; ``quarantined``: the others, by reason. ``days``: of the first and the
+    last session that has a time, in an interval or not. ``advice``: settings that would let more rows land."""
 
     columns: Mapping[str, str]
     file: LandedFile
-    quarantined: Mapping[str, int]
-    may_repeat: bool
+    rows: int = 0
+    sessions: int = 0
+    repeated: int = 0
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    days: tuple[date, date] | None = None
+    advice: tuple[str, ...] = ()
+
+    @property
+    def objection(self) -> str:
+        """Why the file should not land as it is: it is set aside, or fewer than half of its rows would land. Empty for
+        one that can land."""
+        if self.file.problem:
+            return f"the whole file would be set aside: {self.file.problem}"
+        if self.rows == 0:
+            return "nothing would land: the file has no rows"
+        if (self.sessions + self.repeated) * 2 < self.rows:
+            return f"{'little' if self.sessions else 'nothing'} would land: {self.sessions:,} of {self.rows:,} rows"
+        return ""
 
 
 def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str, float]) -> DryRun:
@@ -38,20 +68,84 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
     if damaged:
         file = replace(file, rows={}, problem=damaged)
     if file.problem:
-        return DryRun(columns, file, {}, False)
+        return DryRun(columns, file)
     rules = landing.rules
+    how = rules.session_id_pattern, rules.time_column
     rows = there.read([file])
-    placed = started(rows, rules.session_id_pattern)
-    placed = placed.filter(placed.timestamp_unix.notnull())
+    placed = started(rows, *how)
     calendar = rules.calendar
     inside = placed.filter(
         placed.timestamp_unix >= calendar.number(1).start_unix,
         placed.timestamp_unix < calendar.number(calendar.count).end_unix,
     )
-    reasons = _by_reason(engine, strays(rows, calendar, rules.session_id_pattern))
-    reasons |= _by_reason(engine, invalid_rows(inside, minimums))
-    figures = engine.collect(rows.aggregate(**repeat_figures(rows))).to_pylist()[0]
-    return DryRun(columns, file, reasons, figures["rows"] != figures["ids"])
+    valid = valid_rows(inside, minimums)
+    landed = _row(engine, valid.aggregate(**repeat_figures(valid)))
+    reasons = _by_reason(engine, strays(rows, calendar, *how)) | _by_reason(engine, invalid_rows(inside, minimums))
+    starts = _starts(engine, placed)
+    return DryRun(
+        columns,
+        file,
+        rows=sum(file.rows.values()),
+        sessions=landed["ids"],
+        repeated=landed["rows"] - landed["ids"],
+        quarantined=reasons,
+        days=(calendar.day_at(starts.first), calendar.day_at(starts.last)) if starts else None,
+        advice=(*_column_advice(file, columns, rules, starts), *(_interval_advice(calendar, starts) if starts else ())),
+    )
+
+
+@dataclass(frozen=True)
+class _Starts:
+    """Unix seconds: of the first session and the last, and the same without the share that may be clock errors."""
+
+    count: int
+    first: int
+    earliest: int
+    latest: int
+    last: int
+
+
+def _starts(engine: Engine, placed: ir.Table) -> _Starts | None:
+    """None where no row has a time."""
+    start = placed.timestamp_unix
+    row = _row(engine, placed.aggregate(count=start.count(), first=start.min(), last=start.max()))
+    if not row["count"]:
+        return None
+    timed, few = placed.select("timestamp_unix").filter(start.notnull()), int(row["count"] * CLOCK_ERRORS)
+    earliest, latest = (
+        _row(engine, timed.order_by(order("timestamp_unix")).limit(1, offset=few))["timestamp_unix"]
+        for order in (ibis.asc, ibis.desc)
+    )
+    return _Starts(earliest=earliest, latest=latest, **row)
+
+
+def _column_advice(
+    file: LandedFile, columns: Mapping[str, str], rules: LandingRules, starts: _Starts | None
+) -> list[str]:
+    """The column to take times from, where ids have none and a column is of timestamps."""
+    times = [name for name, dtype in columns.items() if dtype.startswith("timestamp")]
+    timed = starts.count if starts else 0
+    if rules.time_column or not times or timed * 2 >= sum(file.rows.values()):
+        return []
+    return [f"to take the start of a session from a column, set FLYWHEEL_SESSION_TIME_COLUMN={times[0]}"]
+
+
+def _interval_advice(calendar: Calendar, starts: _Starts) -> list[str]:
+    """The first and the last interval to set, where sessions lie before or after."""
+    first_day, last_day = calendar.first_day_at(starts.earliest), calendar.day_at(starts.latest)
+    end = calendar.number(calendar.count).last_day
+    advice = []
+    if first_day < calendar.first_day:
+        advice.append(f"to land the sessions before {calendar.first_day}, set FLYWHEEL_FIRST_INTERVAL={first_day}")
+        end = min(end, first_day + _DEFAULT_LENGTH)
+    if end < last_day:
+        advice.append(f"to land the sessions after {end}, set FLYWHEEL_LAST_INTERVAL={last_day}")
+    return advice
+
+
+def _row(engine: Engine, expression: ir.Table) -> dict[str, Any]:
+    (row,) = engine.collect(expression).to_pylist()
+    return row
 
 
 def _by_reason(engine: Engine, rows: ir.Table) -> dict[str, int]:

@@ -21,7 +21,7 @@ from flywheel_assets.landing import files as landing_files
 from flywheel_assets.landing import index as landing_index
 from flywheel_assets.landing.files import FileStat
 from flywheel_assets.landing.index import LandedFile, LandingIndex
-from flywheel_assets.landing.rows import canonical, canonical_types, session_start, strays
+from flywheel_assets.landing.rows import QUARANTINE_REASON, canonical, canonical_types, started, stray_reason, strays
 from flywheel_assets.landing.rules import LandingRules, mixed_columns
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
@@ -133,6 +133,8 @@ class Landing:
         if index.usable:
             return self.read([max((f for f in index.files if not f.problem), key=lambda f: f.precedence)]).limit(0)
         schema = canonical_types(self.rules.features)
+        if self.rules.time_column:
+            schema.setdefault(self.rules.time_column, "timestamp('UTC')")
         return self._engine.empty(schema | {FILE: "string", ROW: "int64", PRECEDENCE: "int64"})
 
     def _paths(self, files: Sequence[LandedFile]) -> list[Path]:
@@ -181,14 +183,23 @@ class Landing:
     def _counts(self, files: Sequence[LandedFile]) -> list[LandedFile]:
         """Quarter hours are counted, few in a file, because an interval in a zone with daylight saving is not so many
         seconds."""
+        rules = self.rules
         rows = self._named(self._engine.read_landed(self._paths(files)))
-        ids = rows.select(FILE, session_id=rows.session_id.cast("string"))
-        quarters = session_start(ids.session_id, self.rules.session_id_pattern) // QUARTER_HOUR_SECONDS
-        counted = ids.group_by(ids[FILE], quarter=quarters.cast("int64")).aggregate(rows=ids.count())
+        rows = rows.mutate(session_id=rows.session_id.cast("string"))
+        rows = started(rows, rules.session_id_pattern, rules.time_column)
+        reason = stray_reason(rows, rules.calendar, rules.session_id_pattern, rules.time_column)
+        quarter = (rows.timestamp_unix // QUARTER_HOUR_SECONDS).cast("int64")
+        counted = rows.group_by(rows[FILE], reason.name(QUARANTINE_REASON), quarter=quarter).aggregate(
+            rows=rows.count()
+        )
         by_file: dict[str, dict[str | None, int]] = defaultdict(lambda: defaultdict(int))
+        by_reason: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
         for row in self._engine.collect(counted).to_pylist():
             by_file[row[FILE]][self._key(row["quarter"])] += row["rows"]
-        return [replace(f, rows=dict(by_file[str(self.folder / f.path)])) for f in files]
+            if row[QUARANTINE_REASON]:
+                by_reason[row[FILE]][row[QUARANTINE_REASON]] += row["rows"]
+        named = zip(files, map(str, self._paths(files)), strict=True)
+        return [replace(f, rows=dict(by_file[path]), strays=dict(by_reason[path])) for f, path in named]
 
     def _key(self, quarter: int | None) -> str | None:
         interval = None if quarter is None else self.rules.calendar.at(quarter * QUARTER_HOUR_SECONDS)
@@ -198,7 +209,8 @@ class Landing:
         """Keep a new file's rows of no interval in place of those of the file that it replaces. Those of a file that
         vanished stay: they may be the last copy. A file whose rows cannot be read is set aside."""
         rows = self.read([file]).drop(PRECEDENCE) if file.rows.get(None) else None
-        found = None if rows is None else strays(rows, self.rules.calendar, self.rules.session_id_pattern)
+        rules = self.rules
+        found = None if rows is None else strays(rows, rules.calendar, rules.session_id_pattern, rules.time_column)
         try:
             self._warehouse.quarantine(file.strays_folder, found)
         except self._engine.read_errors as error:

@@ -28,6 +28,7 @@ _SCHEMA = pa.schema(
         ("interval_start", pa.string()),
         ("rows", pa.int64()),
         ("problem", pa.string()),
+        ("stray_reason", pa.string()),
         ("seen_modified_ns", pa.int64()),
         ("seen_changed_ns", pa.int64()),
         ("content", pa.string()),
@@ -41,7 +42,8 @@ class LandedFile:
     same, whatever happens to the times on disk; those are in ``stat`` as they were seen last, None where an earlier
     version wrote the index or other rules did. ``content`` is a digest of all its bytes, empty where it could not be
     read. ``schema_digest`` is empty until its schema was read. ``rows`` counts sessions by interval key, None for rows
-    of no interval; ``problem`` says why the whole file is set aside, None for one that is used."""
+    of no interval, which ``strays`` counts by reason; ``problem`` says why the whole file is set aside, None for one
+    that is used."""
 
     path: str
     size: int
@@ -49,6 +51,7 @@ class LandedFile:
     schema_digest: str = ""
     rows: Mapping[str | None, int] = field(default_factory=dict)
     problem: str | None = None
+    strays: Mapping[str, int] = field(default_factory=dict)
     stat: FileStat | None = None
     content: str = ""
 
@@ -60,7 +63,7 @@ class LandedFile:
         its time, or an older one, is of the time when it came."""
         if before and before.size == stat.size:
             if not content:  # nobody may read it now; when somebody may, it is likely what it was
-                return replace(before, stat=stat, schema_digest="", rows={}, problem=None)
+                return replace(before, stat=stat, schema_digest="", rows={}, strays={}, problem=None)
             without_digest = before.stat == stat or before.modified_ns == stat.modified_ns
             if content == before.content if before.content else without_digest:
                 return replace(before, stat=stat, content=content)
@@ -153,12 +156,11 @@ class LandingIndex:
 
     def problems(self) -> list[str]:
         """What landed and is in no interval, in words: files set aside, and rows that belong to none."""
-        strays = [(f, f.rows.get(None, 0)) for f in self.files]
         return self.set_aside + [
-            f"{f.path} has {rows:,} rows of no interval (no id, no time in it, before the first, after the last), kept "
-            f"in quarantine/{f.strays_folder}"
-            for f, rows in strays
-            if rows
+            f"{f.path} has {f.rows[None]:,} rows of no interval, kept in quarantine/{f.strays_folder}: "
+            + ", ".join(f"{reason} ({rows:,})" for reason, rows in sorted(f.strays.items(), key=_rare_last))
+            for f in self.files
+            if f.rows.get(None)
         ]
 
     @cached_property
@@ -169,6 +171,11 @@ class LandingIndex:
     def sessions(self) -> dict[str, int]:
         """Sessions landed per key of an interval, before any is found invalid or landed twice."""
         return {key: sum(f.rows[key] for f in files) for key, files in self._of_intervals.items()}
+
+
+def _rare_last(reason_and_rows: tuple[str, int]) -> tuple[int, str]:
+    reason, rows = reason_and_rows
+    return -rows, reason
 
 
 def identities(files: Iterable[LandedFile]) -> list[FileIdentity]:
@@ -193,24 +200,36 @@ def load(path: Path, rules: str) -> dict[str, LandedFile]:
         table = table.append_column(missing, pa.nulls(len(table)))
     files: dict[str, LandedFile] = {}
     rows_of: dict[str, dict[str | None, int]] = defaultdict(dict)
+    strays_of: dict[str, dict[str, int]] = defaultdict(dict)
     columns = (table[name].to_pylist() for name in _SCHEMA.names)
-    for name, size, modified, schema, key, rows, problem, *times, content in zip(*columns, strict=True):
+    for name, size, modified, schema, key, rows, problem, reason, *times, content in zip(*columns, strict=True):
         if rows:
-            rows_of[name][key] = rows
+            rows_of[name][key] = rows_of[name].get(key, 0) + rows
+        if reason:
+            strays_of[name][reason] = rows
         if not same_rules:
             files[name] = LandedFile(name, size, modified, content=content or "")
         elif name not in files:
-            stat = FileStat(name, size, *times) if None not in times else None
-            files[name] = LandedFile(name, size, modified, schema, rows_of[name], problem, stat, content or "")
+            stat, found = FileStat(name, size, *times) if None not in times else None, (rows_of[name], problem)
+            files[name] = LandedFile(name, size, modified, schema, *found, strays_of[name], stat, content or "")
     return files
 
 
 def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
     """Write an index, whole or not at all."""
     records = [
-        (*f.identity, f.schema_digest, key, rows, f.problem, *(f.stat[2:] if f.stat else (None, None)), f.content)
+        (
+            *f.identity,
+            f.schema_digest,
+            key,
+            rows,
+            f.problem,
+            reason,
+            *(f.stat[2:] if f.stat else (None, None)),
+            f.content,
+        )
         for f in files
-        for key, rows in (f.rows or {None: 0}).items()
+        for counted in _counts(f)
     ]
     columns = zip(*records, strict=True) if records else [()] * len(_SCHEMA)
     arrays = [pa.array(values, column.type) for values, column in zip(columns, _SCHEMA, strict=True)]
@@ -218,3 +237,11 @@ def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
     write_whole(path, content.getvalue().to_pybytes())
+
+
+def _counts(file: LandedFile) -> list[tuple[str | None, int, str | None, str | None]]:
+    """Interval key, rows, the file's problem, and the reason of rows that have no interval; one line with 0 for a file
+    without rows."""
+    counts = [(key, rows, None) for key, rows in file.rows.items() if key]
+    counts += [(None, rows, reason) for reason, rows in file.strays.items()]
+    return [(key, rows, file.problem, reason) for key, rows, reason in counts or [(None, 0, None)]]

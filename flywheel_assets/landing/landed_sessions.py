@@ -55,11 +55,13 @@ LANDING = Table(
 
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    time_column = flywheel.settings.session_time_column
     return {
         "interval": f"{interval.start:%Y-%m-%dT%H:%MZ} to {interval.end:%Y-%m-%dT%H:%MZ}",
         "features": ", ".join(_feature(name, minimum) for name, minimum in flywheel.minimums.items()),
         "session id pattern": flywheel.settings.session_id_pattern or "default",
         "column names": ", ".join(f"{t} is {o}" for t, o in flywheel.landing.rules.names.items()) or "ours",
+        **({"session time column": time_column} if time_column else {}),
     }
 
 

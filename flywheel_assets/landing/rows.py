@@ -11,7 +11,38 @@ from flywheel_assets.warehouse.engine import PRECEDENCE
 
 QUARANTINE_REASON = "reason"
 
+_NO_ID = "session_id is null or empty"
+
 _LAST_DIGITS = r"([0-9]+)[^0-9]*$"
+
+_ISO_TIME = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3]):[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?"
+    r"(?:Z|[+-][0-9]{2}(?::[0-9]{2})?)?$"
+)
+_UNIX_TIME = "^(?:[0-9]{10}|[0-9]{13}|[0-9]{16}|[0-9]{19})(?:[.][0-9]*)?$"
+
+_UNITS, _DIGITS = (1, 10**3, 10**6, 10**9), (10, 13, 16, 19)
+"""Seconds, milliseconds, microseconds and nanoseconds. From 2001 to 2286 their Unix times differ in digits."""
+
+_TIMELESS_IDS = (
+    (
+        "[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|^[0-9a-fA-F]{32}$",
+        "session_id is a UUID, which holds no time: set FLYWHEEL_SESSION_TIME_COLUMN",
+    ),
+    (
+        "[0-9]{4}-[01][0-9]-[0-3][0-9]|[0-9]{8}T[0-9]{4}",
+        "session_id holds a time in ISO form and no Unix time: set FLYWHEEL_SESSION_TIME_COLUMN",
+    ),
+    (
+        "(?:^|[^0-9])[0-9]{16}[^0-9]*$",
+        "session_id ends in microseconds: set FLYWHEEL_SESSION_ID_PATTERN=([0-9]{10})[0-9]{6}[^0-9]*$",
+    ),
+    (
+        "(?:^|[^0-9])[0-9]{19}[^0-9]*$",
+        "session_id ends in nanoseconds: set FLYWHEEL_SESSION_ID_PATTERN=([0-9]{10})[0-9]{9}[^0-9]*$",
+    ),
+)
+"""Forms of ids without a Unix time of 10 or 13 digits, and what to say of a row that has one."""
 
 _LARGEST = 3.4028234e38
 """The largest number in 32 bits, which is what a network computes in."""
@@ -27,6 +58,25 @@ def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.Integer
     return seconds.cast("int64")
 
 
+def instant(column: ir.Value) -> ir.IntegerValue:
+    """Unix seconds of a time, int64, rounded down: of a timestamp (UTC where it has no zone), of a Unix time whose unit
+    its number of digits tells (10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds), or of a text with either,
+    the timestamp in ISO form. Null for anything else, and before 1970 or after 2286."""
+    if isinstance(column, ir.TimestampValue):
+        time = column.truncate("s").epoch_seconds().cast("int64")
+        return ibis.cases(((time >= 0) & (time < 10**10), time))
+    if isinstance(column, ir.IntegerValue):  # by its digits, since engines divide in floats
+        digits = column.cast("string")
+        return ibis.cases(((column > 0) & digits.length().isin(_DIGITS), digits.left(10).cast("int64")))
+    if not isinstance(column, ir.FloatingValue):
+        text = column.cast("string").strip()
+        digits = text.re_search(_UNIX_TIME).ifelse(text.left(10), ibis.null("string"))
+        time = text.re_search(_ISO_TIME).ifelse(text, ibis.null("string")).try_cast("timestamp('UTC')")
+        return ibis.cases((digits.notnull(), digits.cast("int64")), else_=instant(time))
+    seconds = [((column >= 1e9 * unit) & (column < 1e10 * unit), (column / unit).floor()) for unit in _UNITS]
+    return ibis.cases(*seconds).cast("int64")
+
+
 def canonical_types(features: Sequence[str]) -> dict[str, str]:
     """The dtypes of the columns that every landed file has, in our tables."""
     return {"session_id": "string", "user_id": "string", **dict.fromkeys(features, "float64")}
@@ -39,9 +89,11 @@ def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
     return rows.cast({name: to for name, to in casts.items() if rows[name].type() != dt.dtype(to)})
 
 
-def started(rows: ir.Table, pattern: str | None) -> ir.Table:
-    """The rows with ``timestamp_unix`` added."""
-    return rows.mutate(timestamp_unix=session_start(rows.session_id, pattern))
+def started(rows: ir.Table, pattern: str | None, time_column: str | None) -> ir.Table:
+    """The rows with ``timestamp_unix`` added: the :func:`instant` in the time column where one is named, else the
+    :func:`session_start` in the id."""
+    start = instant(rows[time_column]) if time_column else session_start(rows.session_id, pattern)
+    return rows.mutate(timestamp_unix=start)
 
 
 def of_interval(rows: ir.Table, interval: Interval) -> ir.Table:
@@ -68,23 +120,39 @@ def invalid_rows(rows: ir.Table, minimums: Mapping[str, float]) -> ir.Table:
     return judged.filter(judged[QUARANTINE_REASON].notnull()).drop(PRECEDENCE)
 
 
-def strays(rows: ir.Table, calendar: Calendar, pattern: str | None) -> ir.Table:
-    """The rows that belong to no interval, with the ``reason``."""
-    start = session_start(rows.session_id, pattern)
-    reason = ibis.cases(
-        (_is_blank(rows.session_id), "session_id is null or empty"),
-        (start.isnull(), "session_id ends in no Unix time of 10 or 13 digits"),
-        (start < calendar.number(1).start_unix, "before the first interval"),
-        (start >= calendar.number(calendar.count).end_unix, "after the last interval"),
+def stray_reason(rows: ir.Table, calendar: Calendar, pattern: str | None, time_column: str | None) -> ir.StringValue:
+    """Why a row that is :func:`started` belongs to no interval, as a string; null for a row of an interval."""
+    start, session_id = rows.timestamp_unix, rows.session_id
+    first, end = calendar.number(1).start_unix, calendar.number(calendar.count).end_unix
+    timeless = [(_is_blank(session_id), _NO_ID)]
+    if time_column:
+        timeless, otherwise = [], f"{time_column} is null or holds no time"
+    elif pattern:
+        otherwise = "FLYWHEEL_SESSION_ID_PATTERN finds no Unix time of 10 or 13 digits in session_id"
+    else:
+        timeless += [(session_id.re_search(form), reason) for form, reason in _TIMELESS_IDS]
+        otherwise = "session_id ends in no Unix time of 10 or 13 digits"
+    # Rows of an interval come first: an engine judges what follows for those alone that are left.
+    return ibis.cases(
+        ((start >= first) & (start < end), ibis.null("string")),
+        (start < first, "before the first interval"),
+        (start >= end, "after the last interval"),
+        *timeless,
+        else_=otherwise,
     )
-    judged = rows.mutate(reason.name(QUARANTINE_REASON))
-    return judged.filter(judged[QUARANTINE_REASON].notnull())
+
+
+def strays(rows: ir.Table, calendar: Calendar, pattern: str | None, time_column: str | None) -> ir.Table:
+    """The rows that belong to no interval, with the ``reason``."""
+    placed = started(rows, pattern, time_column)
+    judged = placed.mutate(stray_reason(placed, calendar, pattern, time_column).name(QUARANTINE_REASON))
+    return judged.filter(judged[QUARANTINE_REASON].notnull()).drop("timestamp_unix")
 
 
 def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.BooleanValue, str]]:
     """What can be wrong with a row, never null, with the reason in words."""
     reasons: list[tuple[ir.BooleanValue, str]] = [
-        (_is_blank(rows.session_id), "session_id is null or empty"),
+        (_is_blank(rows.session_id), _NO_ID),
         (_is_blank(rows.user_id), "user_id is null or empty"),
     ]
     for name, minimum in minimums.items():

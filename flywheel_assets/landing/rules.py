@@ -18,13 +18,15 @@ _WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "file_index", "_ra
 @dataclass(frozen=True)
 class LandingRules:
     """The features that a file must have, the column names that it may not have, and how its sessions find their
-    interval. ``names``: what a team calls columns of ours, theirs to ours."""
+    interval: by the column ``time_column`` where one is named, else by the id. ``names``: what a team calls columns of
+    ours, theirs to ours."""
 
     calendar: Calendar
     session_id_pattern: str | None
     features: tuple[str, ...]
     reserved: tuple[str, ...]
     names: Mapping[str, str] = field(default_factory=dict)
+    time_column: str | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -34,46 +36,56 @@ class LandingRules:
     @property
     def needed(self) -> tuple[str, ...]:
         """The columns that a file must have, as we call them."""
-        return ("session_id", "user_id", *self.features)
+        return ("session_id", "user_id", *self.features, *([self.time_column] if self.time_column else []))
 
     def problem(self, path: str, schema: pa.Schema) -> str | None:
-        """Why a file cannot be used, naming it and the column; None for one that can."""
-        return next(self._problems(path, schema), None)
+        """Everything that keeps a file from being used, naming it and the columns; None for one that can be used."""
+        problems = list(self._problems(schema))
+        return f"{path} {'; it also '.join(problems)}" if problems else None
 
-    def _problems(self, path: str, schema: pa.Schema) -> Iterator[str]:
+    def _problems(self, schema: pa.Schema) -> Iterator[str]:
         named = [(self.names.get(f.name, f.name), f) for f in schema]
         ours = [name for name, _ in named]
         missing = [name for name in self.needed if name not in ours]
         if missing:
-            yield self._missing(path, missing, schema.names)
+            yield self._missing(missing, schema.names)
         lower = [name.lower() for name in ours]
         repeated = [f.name for name, f in named if lower.count(name.lower()) > 1]
         if repeated:
-            yield f"{path} has columns {', '.join(map(repr, repeated))}, the same to us: rename or drop one"
+            yield f"has columns {', '.join(map(repr, repeated))}, the same to us: rename or drop one"
         for name, column in named:
-            if name in ("session_id", "user_id") and not _is_id(column.type):
-                yield f"{path} has {column.type} in column {column.name!r}; expected a text or a whole number"
-            if name in self.features and not _is_number(column.type):
-                yield f"{path} has {column.type} in column {column.name!r}; expected a number"
+            expected = ""
+            if name in ("session_id", "user_id"):
+                expected = _not_an_id(column.type)
+            elif name in self.features:
+                expected = _not_a_feature(column.type)
+            elif name == self.time_column and not _is_time(column.type):
+                expected = "expected a timestamp, a Unix time or a text (FLYWHEEL_SESSION_TIME_COLUMN names it)"
             if _is_too_wide(column.type):
-                yield f"{path} has {column.type} in column {column.name!r}; expected at most 38 digits: cast it"
+                expected = "expected at most 38 digits: cast it"
+            if expected:
+                yield f"has {column.type} in column {column.name!r}; {expected}"
         reserved = {name.lower(): name for name in (*self.reserved, *_WORKING_COLUMNS)}
-        for name in ours:
-            if name.lower() in reserved:
-                our = reserved[name.lower()]
-                yield f"{path} has a column {name!r}, which would collide with our {our!r}: rename it"
+        colliding = {name: reserved[name.lower()] for name in ours if name.lower() in reserved}
+        if len(colliding) == 1:
+            ((name, our),) = colliding.items()
+            yield f"has a column {name!r}, which would collide with our {our!r}: rename it"
+        elif colliding:
+            theirs, taken = (", ".join(map(repr, names)) for names in (colliding, colliding.values()))
+            yield f"has columns {theirs}, which would collide with our {taken}: rename them"
 
-    def _missing(self, path: str, names: list[str], found: list[str]) -> str:
+    def _missing(self, names: list[str], found: list[str]) -> str:
         theirs = {our: their for their, our in self.names.items()}
         called = [
             repr(name)
             + (f", which columns.toml calls {theirs[name]!r}" if name in theirs else "")
-            + ("" if len(names) > 1 else " (the models need it)")
+            + (", which FLYWHEEL_SESSION_TIME_COLUMN names" if name == self.time_column else "")
+            + ("" if len(names) > 1 or name == self.time_column else " (the models need it)")
             + nearest(theirs.get(name, name), found)
             for name in names
         ]
         need = " (the models need them)" if len(names) > 1 else ""
-        return f"{path} has no column {', '.join(called)}{need}; found: {', '.join(found)}"
+        return f"has no column {', '.join(called)}{need}; found: {', '.join(found)}"
 
 
 def mixed_columns(schemas: Iterable[pa.Schema]) -> list[str]:
@@ -111,11 +123,30 @@ def _kind(dtype: pa.DataType) -> str:
     return str(dtype)
 
 
-def _is_id(dtype: pa.DataType) -> bool:
-    """A float is none: pandas makes one of whole numbers with a gap, and every id of every file would become 1.0."""
-    if pa.types.is_dictionary(dtype):
-        dtype = dtype.value_type
-    return pa.types.is_integer(dtype) or _kind(dtype) == "text"
+def _not_an_id(dtype: pa.DataType) -> str:
+    """What is expected in place of the type; empty for a text or a whole number. A float is no id: every id of every
+    file would become 1.0, and above 2^53 two ids one."""
+    expected = "expected a text or a whole number"
+    if pa.types.is_floating(dtype):
+        return f"{expected}: pandas makes floats of whole numbers with a gap; write .astype('Int64') of that column"
+    return "" if pa.types.is_integer(_values(dtype)) or _kind(dtype) == "text" else expected
+
+
+def _not_a_feature(dtype: pa.DataType) -> str:
+    """What is expected in place of the type; empty for a number."""
+    if pa.types.is_null(dtype):
+        return "expected a number in each row, and every row is null: write 0 where there is nothing to count"
+    if pa.types.is_boolean(dtype):
+        return "expected a number: write 1 for true and 0 for false"
+    return "" if _is_number(dtype) else "expected a number"
+
+
+def _is_time(dtype: pa.DataType) -> bool:
+    return pa.types.is_timestamp(dtype) or _is_number(dtype) or _kind(dtype) == "text"
+
+
+def _values(dtype: pa.DataType) -> pa.DataType:
+    return dtype.value_type if pa.types.is_dictionary(dtype) else dtype
 
 
 def _is_too_wide(dtype: pa.DataType) -> bool:
@@ -125,6 +156,5 @@ def _is_too_wide(dtype: pa.DataType) -> bool:
 
 
 def _is_number(dtype: pa.DataType) -> bool:
-    if pa.types.is_dictionary(dtype):
-        dtype = dtype.value_type
+    dtype = _values(dtype)
     return pa.types.is_integer(dtype) or pa.types.is_floating(dtype) or pa.types.is_decimal(dtype)

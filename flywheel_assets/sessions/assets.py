@@ -34,13 +34,13 @@ def _trimming_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 def trimmed_sessions(step: Step) -> Made:
     flywheel, sessions = step.flywheel, step.read(landed_sessions.TABLE)
     features, quantile = flywheel.models["session"].features, flywheel.settings.trim_quantile
-    counted = repeating(flywheel.row(repetition_figures(sessions, features)), features)
-    figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, counted))
-    limits = trimmed.thresholds(figures, features)
-    small = trimmed.too_small(figures["sessions"], quantile)
+    count = flywheel.figures(sessions, {"sessions": sessions.count()})["sessions"]
+    figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, count))
+    limits = trimmed.thresholds(figures, features, quantile, count)
+    small = trimmed.too_small(count, quantile)
     kept = sessions if small else trimmed.trimmed_sessions(sessions, limits)
     removed = None if small else flywheel.row(trimmed.ledger_aggregates(sessions, limits))
-    ledger = trimmed.ledger(figures["sessions"], limits, removed)
+    ledger = trimmed.ledger(count, limits, removed)
     written = step.write(kept, {trimmed.LEDGER: ledger.to_json()})
     numbers = {
         "trimmed": ledger.sessions_removed,

@@ -52,5 +52,6 @@ def _trimmed(sessions: pa.Table) -> pa.Table:
         return sessions
     engine = ibis.duckdb.connect()
     table = ibis.memtable(sessions)
-    figures = engine.to_pyarrow(threshold_aggregates(table, FEATURES, TRIM_QUANTILE)).to_pylist()[0]
-    return engine.to_pyarrow(trimmed_sessions(table, thresholds(figures, FEATURES)))
+    aggregates = threshold_aggregates(table, FEATURES, TRIM_QUANTILE, sessions.num_rows)
+    figures = engine.to_pyarrow(aggregates).to_pylist()[0]
+    return engine.to_pyarrow(trimmed_sessions(table, thresholds(figures, FEATURES, TRIM_QUANTILE, sessions.num_rows)))

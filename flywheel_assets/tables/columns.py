@@ -2,7 +2,7 @@
 
 from flywheel_assets.tables.contract import Column
 
-SESSION_ID = Column("session_id", "string", "The session; its last run of digits is the Unix time of its start.")
+SESSION_ID = Column("session_id", "string", "The session; ends in the Unix time of its start, or a column holds that.")
 USER_ID = Column("user_id", "string", "The user.")
 FEATURE = Column("<feature>", "float64", "A feature of the session model, as landed.")
 OTHERS = Column("*", "any", "Every other landed column, as it is.")

@@ -26,10 +26,12 @@ def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, 
     Raises LabelError for a file that cannot be read, lacks a column, has no row to learn from, labels a session
     twice or a user differently within an interval, and for a label that no order knows."""
     features = flywheel.models["session"].features
-    table = _read(flywheel, path, ("session_id", "user_id", *features, "session_quality_label"))
+    rules = flywheel.landing.rules
+    table = _read(flywheel, path, (*rules.needed, "session_quality_label"))
     label_columns = [c for c in ("session_quality_label", "user_flywheel_label") if c in table.columns]
     texts = dict.fromkeys(("session_id", "user_id", *label_columns), "string")
-    typed = landed.started(landed.canonical(table, features).cast(texts), flywheel.settings.session_id_pattern)
+    typed = landed.canonical(table, features).cast(texts)
+    typed = landed.started(typed, rules.session_id_pattern, rules.time_column)
     valid = landed.valid_rows(typed, flywheel.minimums)
     kept = valid.filter(valid.timestamp_unix.notnull())
     sessions = flywheel.engine.collect(

@@ -78,18 +78,59 @@ def test_a_good_file_can_land(flywheel: Type, project: Project) -> None:
     assert result.exit_code == 0
     assert re.search(r"^2024-01-15 - 2024-01-28 +1$", result.stdout, re.MULTILINE)
     assert re.search(r"^2024-01-29 - 2024-02-11, open +1$", result.stdout, re.MULTILINE)
+    assert "first session 2024-01-15, last session 2024-01-29" in result.stdout
     assert "can land: it has every column that the models need" in result.stdout
     assert "quarantined" not in result.stdout
 
 
+DIRTY = [{"session_id": "no time", "user_id": "u"}, {"session_id": "u.1705395600", "user_id": "u", "leads": -1.0}]
+
+
 def test_a_dirty_file_can_land_and_says_what_would_be_quarantined(flywheel: Type, project: Project) -> None:
-    rows = [{"session_id": "no time", "user_id": "u"}, {"session_id": "u.1705395600", "user_id": "u", "leads": -1.0}]
-    project.land("a.parquet", sessions(*rows))
+    good = [("ann", "2024-01-15 10", 3), ("bob", "2024-01-15 10", 3), ("bob", "2024-01-15 10", 4)]
+    project.land("a.parquet", sessions(*DIRTY, *good))
     result = check(flywheel, project, "a.parquet")
 
     assert result.exit_code == 0
+    assert "1 repeated rows: the last row of each session would be kept" in result.stdout
     assert re.search(r"^session_id ends in no Unix time of 10 or 13 digits +1$", result.stdout, re.MULTILINE)
     assert re.search(r"^leads is negative +1$", result.stdout, re.MULTILINE)
+
+
+def test_a_file_of_which_little_would_land_is_exit_1_with_what_to_set(flywheel: Type, project: Project) -> None:
+    project.land("a.parquet", sessions(*DIRTY, *[("ann", f"2023-05-{day} 10", 3) for day in (10, 11)]))
+    result = check(flywheel, project, "a.parquet")
+
+    assert result.exit_code == 1
+    assert "first session 2023-05-10, last session 2024-01-16" in result.stdout
+    assert "to land the sessions before 2024-01-01, set FLYWHEEL_FIRST_INTERVAL=2023-05-08" in result.stdout
+    assert "nothing would land: 0 of 4 rows" in result.stdout
+    assert "can land" not in result.stdout
+
+
+def test_sessions_with_ids_that_hold_no_time_run_by_their_time_column(
+    flywheel: Type, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = ["123e4567-e89b-12d3-a456-426614174000", "00000000-e89b-12d3-a456-426614174000"]
+    table = sessions(*({"session_id": one, "user_id": "ann"} for one in ids))
+    at = pa.array([datetime(2024, 1, 16, 10, tzinfo=UTC), datetime(2024, 1, 17, tzinfo=UTC)])
+    project.land("a.parquet", table.append_column("started", at))
+    refused = check(flywheel, project, "a.parquet")
+
+    assert refused.exit_code == 1
+    assert "session_id is a UUID, which holds no time: set FLYWHEEL_SESSION_TIME_COLUMN" in words(refused)
+    assert "to take the start of a session from a column, set FLYWHEEL_SESSION_TIME_COLUMN=started" in words(refused)
+    monkeypatch.setenv("FLYWHEEL_SESSION_TIME_COLUMN", "started")
+    checked = check(flywheel, project, "a.parquet")
+    assert checked.exit_code == 0
+    assert re.search(r"^started +timestamp\[us, tz=UTC\] +start of the session *$", checked.stdout, re.MULTILINE)
+    assert flywheel("run").exit_code == 0
+    exported = project.table("enriched_export", KEY)
+    assert sorted(exported["session_id"].to_pylist()) == sorted(ids)
+    assert sorted(exported["timestamp_utc"].to_pylist()) == at.to_pylist()
+    assert "started" in exported.column_names
+    monkeypatch.delenv("FLYWHEEL_SESSION_TIME_COLUMN")
+    assert "session time column was started, is unset" in words(flywheel("status"))
 
 
 def test_a_file_that_cannot_land_is_exit_1_with_the_reason(flywheel: Type, project: Project) -> None:

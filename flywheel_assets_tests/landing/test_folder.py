@@ -19,6 +19,7 @@ from flywheel_assets.errors import LandingError
 from flywheel_assets.landing.files import FileStat
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import FileIdentity, LandedFile, LandingIndex
+from flywheel_assets.landing.rows import started
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.users.spine import reserved_names
@@ -328,6 +329,13 @@ def test_rows_of_no_interval_are_quarantined_by_file_with_the_reason(landing: La
         ("g", "after the last interval"),
     ]
     assert [row[ROW] for row in found] == [1, 2, 3, 4, 6], "and where in the file"
+    told = [
+        f"a.parquet has 5 rows of no interval, kept in quarantine/file={digest('a.parquet')}: "
+        "session_id is null or empty (2), after the last interval (1), before the first interval (1), "
+        "session_id ends in no Unix time of 10 or 13 digits (1)"
+    ]
+    assert index.problems() == told
+    assert landing.index().problems() == told, "and when the index is read again"
     assert quarantined(landing, "b.parquet") is None
 
 
@@ -380,18 +388,21 @@ def test_a_file_without_a_column_that_is_needed_is_set_aside(landing: Landing, l
 
 
 @pytest.mark.parametrize(
-    ("values", "dtype"),
+    ("values", "says"),
     [
-        (pa.array(["1"]), "string"),
-        (pa.array([True]), "bool"),
-        (pa.array(["1"]).dictionary_encode(), "dictionary<values=string, indices=int32, ordered=0>"),
+        (pa.array(["1"]), "string in column 'leads'; expected a number"),
+        (pa.array([True]), "bool in column 'leads'; expected a number: write 1 for true and 0 for false"),
+        (
+            pa.array(["1"]).dictionary_encode(),
+            "dictionary<values=string, indices=int32, ordered=0> in column 'leads'; expected a number",
+        ),
     ],
 )
 def test_a_file_with_a_feature_that_is_no_number_is_set_aside(
-    landing: Landing, land: Land, values: pa.Array, dtype: str
+    landing: Landing, land: Land, values: pa.Array, says: str
 ) -> None:
     land("a.parquet", FIRST.start_unix, leads=values)
-    assert problem(landing, "a.parquet") == f"a.parquet has {dtype} in column 'leads'; expected a number"
+    assert problem(landing, "a.parquet") == f"a.parquet has {says}"
 
 
 @pytest.mark.parametrize("column", ["session_id", "user_id"])
@@ -623,6 +634,75 @@ def test_a_folder_that_is_not_there_is_an_error_that_says_where_it_should_be(lan
     landing.folder.write_text("a file")
     with pytest.raises(LandingError, match="no landing folder"):
         landing.index()
+
+
+BY_COLUMN = replace(RULES, time_column="at")
+
+
+def test_a_time_column_decides_the_interval_and_the_id_does_not(landing: Landing, land: Land) -> None:
+    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    at = pa.array([FIRST.start, SECOND.start, None, FIRST.start], pa.timestamp("us", "UTC"))
+    land("a.parquet", THIRD.start_unix, "x", "y", None, at=at)
+    index = by_column.index()
+
+    assert index.files[0].rows == {FIRST.key: 2, SECOND.key: 1, None: 1}
+    assert [(row["session_id"], row["reason"]) for row in quarantined(landing, "a.parquet")] == [
+        ("y", "at is null or holds no time")
+    ]
+    assert list(by_column.empty(index).columns)[:4] == ["session_id", "user_id", "leads", "at"]
+
+
+def test_time_columns_of_several_types_are_one(landing: Landing, land: Land) -> None:
+    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    start = FIRST.start
+    land("a.parquet", "a", at=pa.array([start], pa.timestamp("ms")))
+    land("b.parquet", "b", at=pa.array([start], pa.timestamp("ns", "UTC")))
+    land("c.parquet", "c", at=[FIRST.start_unix * 1000])
+    land("d.parquet", "d", at=[start.isoformat()])
+    index = by_column.index()
+
+    assert index.problems() == []
+    assert [file.rows for file in index.files] == [{FIRST.key: 1}] * 4
+    rows = started(by_column.read(index.of_interval(FIRST)), None, "at")
+    assert [row["timestamp_unix"] for row in records(landing._engine, rows)] == [FIRST.start_unix] * 4
+
+
+def test_without_files_the_empty_table_has_the_time_column(landing: Landing) -> None:
+    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    assert records(landing._engine, started(by_column.empty(by_column.index()), None, "at")) == []
+
+
+def test_a_file_without_the_time_column_or_with_one_that_holds_no_time_is_set_aside(
+    landing: Landing, land: Land
+) -> None:
+    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    land("a.parquet", FIRST.start_unix, At=[1])
+    land("b.parquet", FIRST.start_unix, at=[True])
+    assert by_column.index().problems() == [
+        "a.parquet has no column 'at', which FLYWHEEL_SESSION_TIME_COLUMN names (nearest: 'At'); found: session_id, "
+        "user_id, leads, At",
+        "b.parquet has bool in column 'at'; expected a timestamp, a Unix time or a text (FLYWHEEL_SESSION_TIME_COLUMN "
+        "names it)",
+    ]
+
+
+def test_everything_that_speaks_against_a_file_is_said_at_once(landing: Landing, land: Land) -> None:
+    land("a.parquet", FIRST.start_unix, leads=["1"], interval=[1], Reason=["x"], _row=[1])
+    assert problem(landing, "a.parquet") == (
+        "a.parquet has string in column 'leads'; expected a number; it also has columns 'interval', 'Reason', '_row', "
+        "which would collide with our 'Interval', 'reason', '_row': rename them"
+    )
+
+
+def test_floats_of_ids_booleans_and_columns_without_values_are_explained(landing: Landing, land: Land) -> None:
+    land("a.parquet", FIRST.start_unix, user_id=[1.0])
+    land("b.parquet", FIRST.start_unix, leads=pa.array([None], pa.null()))
+    assert landing.index().problems() == [
+        "a.parquet has double in column 'user_id'; expected a text or a whole number: pandas makes floats of whole "
+        "numbers with a gap; write .astype('Int64') of that column",
+        "b.parquet has null in column 'leads'; expected a number in each row, and every row is null: write 0 where "
+        "there is nothing to count",
+    ]
 
 
 def test_when_nothing_landed_the_empty_table_has_the_contracts_columns(landing: Landing) -> None:

@@ -120,7 +120,7 @@ def test_ids_that_landed_as_numbers_become_strings_and_other_columns_stay(engine
 def test_an_interval_has_the_sessions_from_its_start_to_before_its_end(engine: DuckDBEngine) -> None:
     instants = [SECOND.start_unix - 1, SECOND.start_unix, SECOND.end_unix - 1, SECOND.end_unix]
     rows = frame({"session_id": "string"}, [[f"u.{t}"] for t in instants] + [["u"], [None]])
-    found = records(engine, valid.of_interval(valid.started(rows, None), SECOND), "timestamp_unix")
+    found = records(engine, valid.of_interval(valid.started(rows, None, None), SECOND), "timestamp_unix")
     assert [row["timestamp_unix"] for row in found] == [SECOND.start_unix, SECOND.end_unix - 1]
 
 

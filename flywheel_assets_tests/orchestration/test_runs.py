@@ -120,7 +120,7 @@ def test_an_interval_that_fails_is_reported_and_the_rest_go_on(project: Project)
     broken, whole = project.run(AFTER_GAP, FIRST)
 
     assert "user_labels of interval 2024-01-29" in broken.failure
-    assert run_lines([broken])[0][1:5] == (1, 0, 0, 1)
+    assert run_lines([broken])[0][1:6] == (1, 0, 0, 0, 1)
     assert whole.failure == ""
 
 
@@ -129,7 +129,7 @@ def test_what_a_failed_run_did_not_reach_has_no_numbers(tmp_path: Path) -> None:
     (run,) = project.run(FIRST)
 
     assert "there is no folder" in run.failure
-    assert run_lines([run])[0][1:5] == (None, None, None, None)
+    assert run_lines([run])[0][1:6] == (None,) * 5
     assert run.checks == ()
 
 
@@ -156,5 +156,5 @@ def test_a_late_file_reaches_the_tables_when_its_interval_runs_again(copy: Proje
 
     landed = {row["user_id"]: row["pageviews"] for row in copy.rows("landed_sessions", LAST)}
     assert landed == {"ann": 50, "cy": 4, "dan": 12, "eve": 6}
-    assert run_lines([run])[0][1:5] == (4, 0, 0, 4)
+    assert run_lines([run])[0][1:6] == (4, 0, 1, 0, 4)
     assert pq.read_metadata(copy.path("enriched_export", LAST)).num_rows == 4

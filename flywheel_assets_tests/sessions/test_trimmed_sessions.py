@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 import ibis.expr.types as ir
 import numpy as np
@@ -24,8 +25,9 @@ def sessions(*rows: tuple[str, int, float]) -> ir.Table:
 
 
 def limits(engine: DuckDBEngine, table: ir.Table, features: Sequence[str], quantile: Decimal) -> tuple[Threshold, ...]:
-    (figures,) = records(engine, trimmed.threshold_aggregates(table, features, quantile))
-    return trimmed.thresholds(figures, features)
+    count = engine.collect(table).num_rows
+    (figures,) = records(engine, trimmed.threshold_aggregates(table, features, quantile, count))
+    return trimmed.thresholds(figures, features, quantile, count)
 
 
 def ledger(engine: DuckDBEngine, table: ir.Table, found: tuple[Threshold, ...]) -> Ledger:
@@ -56,13 +58,31 @@ def test_a_feature_whose_threshold_is_its_minimum_is_not_trimmed_by(engine: Duck
     assert ledger(engine, table, (rare, common)).removed == {"pageviews": 0, "score": 1}
 
 
-@pytest.mark.parametrize(("with_leads", "guarded"), [(1, True), (2, False)])
-def test_a_signal_is_rare_when_fewer_than_a_thousandth_have_it(
-    engine: DuckDBEngine, with_leads: int, guarded: bool
+@pytest.mark.parametrize("feature", FEATURES)
+@pytest.mark.parametrize(
+    ("count", "with_signal", "guarded"),
+    [(1001, 1, True), (1001, 2, False), (10_000, 9, True), (10_000, 10, True), (10_000, 11, False)],
+)
+def test_sessions_with_a_signal_that_about_a_thousandth_have_all_stay(
+    engine: DuckDBEngine, count: int, with_signal: int, guarded: bool, feature: str
 ) -> None:
-    leads = [(f"s{n}", "u", int(n < with_leads), 0.0) for n in range(1001)]
-    (limit,) = limits(engine, frame(SESSIONS, leads), ["pageviews"], QUANTILE)
-    assert limit.guarded == guarded
+    has = [int(n < with_signal) for n in range(count)]
+    table = frame(SESSIONS, [(f"s{n}", "u", signal, float(signal)) for n, signal in enumerate(has)])
+    found = limits(engine, table, [feature], QUANTILE)
+    assert [limit.guarded for limit in found] == [guarded]
+    assert len(kept(engine, table, found)) == count
+
+
+@pytest.mark.parametrize("value", [0.29, 0.58, 1e-9, 123456.7])
+def test_a_feature_with_one_value_removes_no_session(engine: DuckDBEngine, value: float) -> None:
+    table = sessions(*[("u", 0, value)] * 1035)
+    assert len(kept(engine, table, limits(engine, table, ["score"], QUANTILE))) == 1035
+
+
+@pytest.mark.parametrize("quantile", ["0.99", "0.999"])
+def test_sessions_at_the_cap_of_a_feature_stay(engine: DuckDBEngine, quantile: str) -> None:
+    table = sessions(*(("u", 0, 0.58 if n < 131 else n / 10_000) for n in range(1035)))
+    assert len(kept(engine, table, limits(engine, table, ["score"], Decimal(quantile)))) == 1035
 
 
 def test_columns_are_unchanged(engine: DuckDBEngine) -> None:
@@ -106,33 +126,23 @@ def test_of_1001_different_sessions_exactly_one_goes(engine: DuckDBEngine) -> No
     assert set(kept(engine, table, found)) == {f"s{n}" for n in range(1000)}
 
 
-@given(
-    st.lists(st.integers(-1000, 10**9), min_size=1, max_size=60),
-    st.sampled_from(["0.5", "0.9", "0.99", "0.999", "1"]),
-)
-def test_a_threshold_is_the_linearly_interpolated_quantile(
+VALUES = st.lists(st.integers(-(10**6), 10**9) | st.integers(0, 3), min_size=1, max_size=200)
+
+
+@given(VALUES, st.sampled_from(["0.3337", "0.5", "0.9", "0.99", "0.999", "1"]))
+def test_a_threshold_is_the_linearly_interpolated_quantile_and_never_below_a_tie(
     engine: DuckDBEngine, values: list[int], quantile: str
 ) -> None:
     table = sessions(*(("u", value, value / 7) for value in values))
+    exact = np.quantile([Fraction(value) for value in values], Fraction(quantile), method="linear")
+    below = sorted(values)[int((len(values) - 1) * Fraction(quantile))]
     whole, real = limits(engine, table, FEATURES, Decimal(quantile))
-    assert whole.threshold == pytest.approx(np.quantile(values, float(quantile), method="linear"), rel=1e-12)
-    assert real.threshold == pytest.approx(np.quantile(np.divide(values, 7), float(quantile)), rel=1e-12)
     assert (whole.minimum, real.minimum) == (min(values), min(values) / 7)
-
-
-@given(
-    st.lists(st.integers(-(10**6), 10**6) | st.integers(0, 3), max_size=200),
-    st.sampled_from(["0.5", "0.9", "0.99", "0.999", "0.3337", "1"]),
-)
-def test_a_threshold_from_counts_is_the_engines_quantile_to_the_last_bit(
-    engine: DuckDBEngine, values: list[int], quantile: str
-) -> None:
-    table = sessions(*(("u", value, value / 7) for value in values))
-    read, counted = (
-        records(engine, trimmed.threshold_aggregates(table, FEATURES, Decimal(quantile), names))
-        for names in ([], FEATURES)
-    )
-    assert read == counted
+    assert whole.guarded == real.guarded == (below == min(values))
+    if not whole.guarded:
+        assert whole.threshold == pytest.approx(float(exact), rel=1e-12)
+        assert real.threshold == pytest.approx(float(exact) / 7, rel=1e-12)
+        assert (whole.threshold >= below, real.threshold >= below / 7) == (True, True)
 
 
 def test_an_interval_without_sessions_has_no_thresholds_and_an_empty_ledger(engine: DuckDBEngine) -> None:

@@ -378,13 +378,49 @@ def test_on_when_sessions_started(agree: Agree, tmp_path: Path, pattern: str | N
     assert any(row["start"] is not None for row in agree(starts))
 
 
+def test_on_the_instants_of_a_time_column_of_any_type(agree: Agree, tmp_path: Path) -> None:
+    moments = [wall_clock("2024-01-15 10:00:59.999999"), wall_clock("1969-12-31 23:59:59"), None]
+    numbers = [1705312859, 1705312859999, 1705312859999999, 1705312859999999999, 999_999_999, -1, 0, None]
+    texts = ["2024-01-15T10:00:59.999Z", "2024-01-15 12:00+02:00", " 1705312859999 ", "1705312859\n", "2024-01-15", "x"]
+    texts += ["2024-02-30 10:00:00", "2024-01-15 10:00:00.123456789+00", "17053128590", "2024-01-15 24:00", "", None]
+    columns = {
+        **{unit: pa.array(moments).cast(pa.timestamp(unit), safe=False) for unit in ("s", "ms", "us", "ns")},
+        "zoned": pa.array(moments, pa.timestamp("us", "America/New_York")),
+        "int32": pa.array([1705312859, 7, None], pa.int32()),
+        "int64": numbers,
+        "uint64": pa.array([n if n is None or n >= 0 else None for n in numbers[:3]], pa.uint64()),
+        "float": [1705312859.999, 1705312859999.5, float("nan"), float("inf"), 1e300, -1.0, None],
+        "decimal": pa.array([Decimal("1705312859.99"), Decimal("1.00"), None], pa.decimal128(20, 2)),
+        "text": texts,
+    }
+    for name, values in columns.items():
+        path = written(tmp_path / f"{name}.parquet", {"at": values})
+
+        def starts(engine: Engine, path: Path = path) -> ir.Table:
+            table = engine.read([path])
+            return table.select(start=landed_rows.instant(table["at"]))
+
+        assert 1705312859 in {row["start"] for row in agree(starts)}, name
+
+
+def test_on_why_a_row_belongs_to_no_interval(agree: Agree, tmp_path: Path) -> None:
+    ids = session_ids(np.random.default_rng(2), 300, 0, 2**31)
+    ids += ["123e4567-e89b-12d3-a456-426614174000", "u.2024-01-15T10:00:00", "u.1705312859999999", "\t"]
+    path = written(tmp_path / "a.parquet", {"session_id": ids})
+
+    def strays(engine: Engine) -> ir.Table:
+        return landed_rows.strays(engine.read([path]), CALENDAR, None, None)
+
+    assert len({row["reason"] for row in agree(strays)}) == 7
+
+
 def test_on_which_rows_are_valid_and_which_row_of_a_session_stays(agree: Agree, tmp_path: Path) -> None:
     paths = landing(tmp_path)
     features = ("leads", "score")
 
     def split(engine: Engine) -> tuple[ir.Table, ir.Table]:
         rows = landed_rows.canonical(engine.read_landed(paths), features)
-        found = landed_rows.of_interval(landed_rows.started(rows, None), SECOND)
+        found = landed_rows.of_interval(landed_rows.started(rows, None, None), SECOND)
         minimums = dict.fromkeys(features, 0.0)
         return landed_rows.valid_rows(found, minimums), landed_rows.invalid_rows(found, minimums)
 
@@ -401,27 +437,23 @@ def test_on_which_rows_are_valid_and_which_row_of_a_session_stays(agree: Agree, 
     assert len(agree(lambda engine: split(engine)[0])) > len(agree(landed))
 
 
-def test_on_thresholds_the_ledger_and_what_is_trimmed(
-    agree: Agree, engine: DuckDBEngine, spark: SparkEngine, tmp_path: Path
-) -> None:
+def test_on_thresholds_the_ledger_and_what_is_trimmed(agree: Agree, tmp_path: Path) -> None:
     random = np.random.default_rng(2)
     count = 3000
     columns = {
         "user_id": [f"u{n}" for n in random.integers(0, 800, count)],
         "views": np.floor(random.lognormal(2, 1.5, count)).astype("int64"),
         "seconds": random.lognormal(3, 1, count),
-        "leads": (random.random(count) < 0.0005).astype("int64"),
+        "leads": (np.arange(count) < 3).astype("int64"),
+        "share": np.minimum(random.random(count), 0.58),
     }
     path = written(tmp_path / "a.parquet", columns)
-    features = ("views", "seconds", "leads")
+    features, quantile = ("views", "seconds", "leads", "share"), Decimal("0.999")
 
-    figures = [
-        one.collect(trimmed_sessions.threshold_aggregates(one.read([path]), features, Decimal("0.999"))).to_pylist()[0]
-        for one in (engine, spark)
-    ]
-    assert figures[1] == pytest.approx(figures[0], rel=1e-12)
-    limits = trimmed_sessions.thresholds(figures[0], features)
-    assert [limit.guarded for limit in limits] == [False, False, True]
+    (figures,) = agree(lambda one: trimmed_sessions.threshold_aggregates(one.read([path]), features, quantile, count))
+    limits = trimmed_sessions.thresholds(figures, features, quantile, count)
+    assert [limit.guarded for limit in limits] == [False, False, True, False]
+    assert limits[3].threshold == 0.58
     (ledger,) = agree(lambda one: trimmed_sessions.ledger_aggregates(one.read([path]), limits))
     assert ledger["sessions_removed"] > 0
     kept = agree(lambda one: trimmed_sessions.trimmed_sessions(one.read([path]), limits))
