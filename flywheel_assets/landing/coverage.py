@@ -161,7 +161,7 @@ def _sessions_by_day(flywheel: "Flywheel", interval: Interval) -> SessionsByDay 
 @lru_cache(maxsize=4096)
 def _counted(path: Path, state: tuple[int, int, int], start_unix: int, days: int) -> tuple[int, ...]:
     """Kept per state of the file: a page, a forecast and six later checks ask for the same. Reads one column, without
-    an engine: 0.1 seconds per 10 M sessions, where a query costs as much to compile for a few rows. Days are 24 hours:
+    an engine: 0.3 seconds per 10 M sessions, where a query costs as much to compile for a few rows. Days are 24 hours:
     clocks that change within the interval shift the rest of them by an hour."""
     counts = np.zeros(days, dtype=np.int64)
     with pq.ParquetFile(path) as file:
