@@ -22,13 +22,22 @@ SESSION_ORDER = ("Low", "High")
 
 Labels = Mapping[str, str]
 
-FOUR: Sequence[Labels] = (
+FEW: Sequence[Labels] = (
     {"ann": "Passive", "bob": "Engaged", "cy": "Passive", "dan": "Engaged"},
     {"ann": "Engaged", "bob": "Engaged", "cy": "Passive", "eve": "Passive"},
     {"ann": "Highly Engaged", "bob": "Passive", "eve": "Passive"},
     {"ann": "Highly Engaged", "bob": "Engaged", "dan": "Engaged", "fay": "Passive"},
 )
 """dan is away twice and comes back, cy and eve leave, fay is new."""
+
+
+def crowds(history: Sequence[Labels], size: int = 30) -> Sequence[Labels]:
+    """The history with so many users in the place of each."""
+    return [{f"{user} {n}": label for user, label in labels.items() for n in range(size)} for labels in history]
+
+
+FOUR = crowds(FEW)
+"""Enough users to speak of."""
 
 FINDINGS = (
     Finding(

@@ -12,12 +12,16 @@ def levers(key: str | None, most: int) -> None:
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.history.levers import levers_of
     from flywheel_assets.settings import Settings
+    from flywheel_assets.tables.significance import LEAST_USERS
 
     with Flywheel.open(Settings.read()) as flywheel:
         levers = levers_of(flywheel, flywheel.interval(key) if key else None)
     click.echo(f"The forecast behind this: {levers.headline}")
     if not levers.found:
-        click.echo("no transition has been seen yet: that takes two intervals with data")
+        click.echo(
+            f"there is no lever for {levers.interval.dates}: it takes a complete interval, and at least {LEAST_USERS} "
+            "users of a label in transitions between complete intervals"
+        )
         return
     lines = [(one.from_label, one.to_label, one.chance, one.change) for one in levers.found[:most]]
     columns = ("from", "to", "chance now", f"change of {levers.best} users")

@@ -19,10 +19,20 @@ from flywheel_assets.history import transition_causes as causes
 from flywheel_assets.history import transition_forecast as forecasting
 from flywheel_assets.history.earlier_models import by_models_of
 from flywheel_assets.history.forecast import History
-from flywheel_assets.history.moves import Row, all_labels, moves_of, moves_so_far, newest_first, read_moves, when
+from flywheel_assets.history.moves import (
+    Row,
+    all_labels,
+    incomplete_so_far,
+    moves_of,
+    moves_so_far,
+    newest_first,
+    read_moves,
+    when,
+)
 from flywheel_assets.history.report import CAUSES, TOLD, report_of, write_report
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.assets import SYSTEM as LANDING
+from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.orchestration.findings import findings_on_record
 from flywheel_assets.orchestration.frames import frame
 from flywheel_assets.orchestration.jobs import HISTORY_JOB, REPORTS_JOB, RUN_JOB
@@ -62,9 +72,10 @@ def growth_accounting(step: Step) -> Made:
     moves = moves_of(flywheel.engine.collect(transitions).to_pylist())
     came_back = flywheel.engine.collect(growth.resurrected(now, before, earlier)).to_pylist()
     again = {row["Label"]: row["User_Count"] for row in came_back}
-    rows = growth.growth_accounting(moves, again, flywheel.models["user"].order, interval)
+    cut = incomplete(flywheel, newest_first(flywheel, interval)[:2])
+    rows = growth.growth_accounting(moves, again, flywheel.models["user"].order, interval, comparable=not cut)
     numbers = {k: v for k, v in rows[0].items() if k in (*growth.COUNTS, "Retention", "Quick_Ratio") and v is not None}
-    return Made(step.keep(rows), numbers, _shown(rows, interval))
+    return Made(step.keep(rows), numbers | {"incomplete": int(interval.number in cut)}, _shown(rows, interval))
 
 
 def _mix_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
@@ -103,10 +114,12 @@ def _forecast_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 @SYSTEM.table(forecasting.TABLE, _forecast_verdicts, kinds={"looker"})
 def transition_forecast(step: Step) -> Made:
     moves = moves_so_far(step.flywheel, step.interval)
-    history = History.of(moves, all_labels(step.flywheel.models["user"].order, moves[-1]))
+    cut = incomplete_so_far(step.flywheel, step.interval)
+    history = History.of(moves, all_labels(step.flywheel.models["user"].order, moves[-1]), cut)
     backtest = testing.backtest(history)
     rows = forecasting.transition_forecast(moves, history, backtest.widening, step.interval)
     numbers = {name: value for name, value in vars(backtest).items() if value is not None}
+    numbers["incomplete"] = int(not history.complete[-1])
     written = step.keep(rows, {testing.BACKTEST: backtest.to_json()})
     return Made(written, numbers, {"headline": testing.headline(backtest), **_shown(rows, step.interval)})
 

@@ -1,6 +1,6 @@
 """A forecast from transitions: their chances, who arrives, and the users of each label that both lead to."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,30 +41,41 @@ class Expected(NamedTuple):
 class History:
     """Moves of users into each interval from the first with data, oldest first, as counts: ``moved``
     ``[interval, from label, to label or, last, Absent]``, ``arrived`` ``[interval, to label]`` from Absent, and
-    ``users`` ``[interval, label]`` with a label."""
+    ``users`` ``[interval, label]`` with a label, and ``complete`` ``[interval]``, see `landing.coverage`."""
 
     labels: tuple[str, ...]
     moved: FloatArray
     arrived: FloatArray
     users: FloatArray
+    complete: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, moves: Sequence[Moves], labels: Sequence[str]) -> "History":
+    def of(cls, moves: Sequence[Moves], labels: Sequence[str], incomplete: Collection[int] = ()) -> "History":
+        """``incomplete``: the places of the intervals, from 0, that are."""
         to = [*labels, ABSENT]
         moved = np.array([[[m.get((f, t), 0) for t in to] for f in labels] for m in moves], dtype=float)
         arrived = np.array([[m.get((ABSENT, t), 0) for t in labels] for m in moves], dtype=float)
         users = [[now[label] for label in labels] for now in map(users_now, moves)]
-        return cls(tuple(labels), moved, arrived, np.array(users, dtype=float))
+        complete = np.array([place not in incomplete for place in range(len(moves))], dtype=bool)
+        return cls(tuple(labels), moved, arrived, np.array(users, dtype=float), complete)
 
     def first(self, intervals: int) -> "History":
         """The history as it was after that many intervals."""
-        return History(self.labels, self.moved[:intervals], self.arrived[:intervals], self.users[:intervals])
+        return self._of(slice(intervals))
 
     def recent(self) -> "History":
         """The last intervals in which users could arrive, as many as are pooled. In the first with data everyone
-        arrives, which says nothing about later arrivals."""
-        with_moves = np.flatnonzero(self.moved.sum(axis=(1, 2)))[-HISTORY_INTERVALS:]
-        return History(self.labels, self.moved[with_moves], self.arrived[with_moves], self.users[with_moves])
+        arrives, which says nothing about later arrivals; into an incomplete one, and out of it, users seem to move who
+        don't."""
+        whole = self.complete.copy()
+        whole[1:] &= self.complete[:-1]
+        with_moves = np.flatnonzero(whole & (self.moved.sum(axis=(1, 2)) > 0))[-HISTORY_INTERVALS:]
+        return self._of(with_moves)
+
+    def _of(self, intervals: slice | npt.NDArray[np.intp]) -> "History":
+        return History(
+            self.labels, self.moved[intervals], self.arrived[intervals], self.users[intervals], self.complete[intervals]
+        )
 
 
 def probabilities(history: History) -> tuple[FloatArray, FloatArray]:
@@ -88,7 +99,7 @@ def arrivals(history: History) -> tuple[FloatArray, FloatArray]:
 
 def forecast(history: History, widening: float = 1.0) -> dict[str, Expected]:
     """Users of each label, and of Absent those of the last interval who will have none, in the next; empty before any
-    transition.
+    transition between complete intervals, and where the last one is incomplete.
 
     Transitions give Dirichlet posteriors, and each label's users of now a Dirichlet-multinomial distribution over where
     they go; who comes from Absent is counted, for how many could come is not known. Means and variances of these add up
@@ -96,7 +107,7 @@ def forecast(history: History, widening: float = 1.0) -> dict[str, Expected]:
     no seed, takes the same for 200 labels, and held 90.5 % of 1,152 outcomes of the samples. ``widening`` multiplies
     the variances, see `forecast_backtest`."""
     seen = history.recent()
-    if not len(seen.moved):
+    if not len(seen.moved) or not history.complete[-1]:
         return {}
     users = history.users[-1][:, np.newaxis]
     chances, totals = probabilities(seen)

@@ -47,7 +47,8 @@ class Backtest:
 
 
 def backtest(history: History) -> Backtest:
-    """Forecasts each interval, from the third with data on, from the intervals before it.
+    """Forecasts each complete interval, from the third with data on, from the intervals before it, where the one just
+    before is complete too.
 
     A forecast's variance is that of a world whose chances stay as they are. Where the errors of earlier forecasts were
     larger, as with real users, the next is widened by their mean square in units of its variance, never narrowed:
@@ -58,7 +59,7 @@ def backtest(history: History) -> Backtest:
     widening = 1.0
     for position in range(2, len(history.users)):
         expected = forecast(history.first(position), widening)
-        if not expected:
+        if not expected or not history.complete[position]:
             continue
         before, now = history.users[position - 1], history.users[position]
         of_labels = [expected[label] for label in history.labels]

@@ -27,6 +27,8 @@ CONSERVATION = Check(
 )
 CHECKS = (ACTIVE, PREVIOUS, TOTALS, CONSERVATION)
 
+OR_INCOMPLETE = "or if this or the previous interval is incomplete"
+
 SCOPE = Column("Scope", "string", "All users, in one row, or Label: users with one label.")
 
 
@@ -46,8 +48,12 @@ TABLE = Table(
         Column("Previous_Users", "int64", "Users with this label in the previous interval."),
         Column("Previous_Retained_Users", "int64", "Of these, users who have any label now."),
         Column("Churned_Users", "int64", "Of these, users who have no label now."),
-        Column("Retention", "float64", "Previous_Retained_Users / Previous_Users; null without any."),
-        Column("Quick_Ratio", "float64", "(New_Users + Resurrected_Users) / Churned_Users; null without churn."),
+        Column("Retention", "float64", f"Previous_Retained_Users / Previous_Users; null without any, {OR_INCOMPLETE}."),
+        Column(
+            "Quick_Ratio",
+            "float64",
+            f"(New_Users + Resurrected_Users) / Churned_Users; null without churn, {OR_INCOMPLETE}.",
+        ),
         *WHEN,
     ),
     previous=(user_labels.TABLE,),
@@ -81,11 +87,13 @@ def resurrected(now: ir.Table, before: ir.Table | None, earlier: Sequence[ir.Tab
 
 
 def growth_accounting(
-    moves: Moves, came_back: Mapping[str, int], labels: Sequence[str], interval: Interval
+    moves: Moves, came_back: Mapping[str, int], labels: Sequence[str], interval: Interval, comparable: bool = True
 ) -> list[Row]:
     """The row of all users, then one per label, worst to best.
 
-    ``moves``: those into the interval; ``came_back``: resurrected users by label, see :func:`resurrected`.
+    ``moves``: those into the interval; ``came_back``: resurrected users by label, see :func:`resurrected`;
+    ``comparable``: whether this interval and the previous one are complete, see `landing.coverage`. The counts of an
+    incomplete interval are what landed; ratios of them are null, because nothing is to be concluded from them.
 
     In each row Active_Users = New_Users + Retained_Users + Resurrected_Users and Previous_Users =
     Previous_Retained_Users + Churned_Users. Retained are the users with a label in both intervals, counted under the
@@ -110,9 +118,9 @@ def growth_accounting(
             }
         )
     total = {name: sum(of_label[name] for of_label in counts) for name in COUNTS}
-    rows = [_row(ALL_USERS, None, None, total, interval)]
+    rows = [_row(ALL_USERS, None, None, total, interval, comparable)]
     for order, (label, of_label) in enumerate(zip(all_labels(labels, moves), counts, strict=True), start=1):
-        rows.append(_row(OF_LABEL, label, order, of_label, interval))
+        rows.append(_row(OF_LABEL, label, order, of_label, interval, comparable))
     return rows
 
 
@@ -127,7 +135,9 @@ COUNTS = (
 )
 
 
-def _row(scope: str, label: str | None, order: int | None, counts: Mapping[str, int], interval: Interval) -> Row:
+def _row(
+    scope: str, label: str | None, order: int | None, counts: Mapping[str, int], interval: Interval, comparable: bool
+) -> Row:
     grown, churned = counts["New_Users"] + counts["Resurrected_Users"], counts["Churned_Users"]
     before = counts["Previous_Users"]
     return {
@@ -135,8 +145,8 @@ def _row(scope: str, label: str | None, order: int | None, counts: Mapping[str, 
         "Label": label,
         "Label_Order": order,
         **counts,
-        "Retention": counts["Previous_Retained_Users"] / before if before else None,
-        "Quick_Ratio": grown / churned if churned else None,
+        "Retention": counts["Previous_Retained_Users"] / before if before and comparable else None,
+        "Quick_Ratio": grown / churned if churned and comparable else None,
         **when(interval),
     }
 

@@ -1,6 +1,6 @@
 """Headlines: the few numbers that say how an interval and those before it went."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,10 +34,15 @@ class Headline:
         return None if self.value is None or self.previous is None else self.value - self.previous
 
 
-def headlines(numbers: Sequence[int], mix: Rows, growth: Rows, best: str | None) -> list[Headline]:
+def headlines(
+    numbers: Sequence[int], mix: Rows, growth: Rows, best: str | None, incomplete: Collection[int] = ()
+) -> list[Headline]:
     """Users, sessions, the share of the best label, retention and quick ratio of the intervals with these ``numbers``,
-    from rows of label_mix and growth_accounting. Without labels there is no share of the best."""
+    from rows of label_mix and growth_accounting. Without labels there is no share of the best. What an ``incomplete``
+    interval has is told of the last alone, for there it is not compared; retention and quick ratio, into it and out of
+    it, are not known."""
     totals = {row["Interval"]: row for row in growth if row["Label"] is None}
+    told = [number if number == numbers[-1] or number not in incomplete else None for number in numbers]
 
     def counted(level: str) -> tuple[float | None, ...]:
         known = {row["Interval"] for row in mix if row["Level"] == level}
@@ -45,10 +50,11 @@ def headlines(numbers: Sequence[int], mix: Rows, growth: Rows, best: str | None)
         for row in mix:
             if row["Level"] == level:
                 sums[row["Interval"]] += row["Count"]
-        return tuple(sums.get(number) for number in numbers)
+        return tuple(sums.get(number) for number in told)
 
     def accounted(column: str) -> tuple[float | None, ...]:
-        return tuple(totals[number][column] if number in totals else None for number in numbers)
+        known = {number for number in totals if number not in incomplete and number - 1 not in incomplete}
+        return tuple(totals[number][column] if number in known else None for number in numbers)
 
     shares = {row["Interval"]: row["Share"] for row in mix if row["Level"] == "users" and row["Label"] == best}
     found = [
@@ -56,7 +62,7 @@ def headlines(numbers: Sequence[int], mix: Rows, growth: Rows, best: str | None)
         Headline("Sessions", "count", "after trimming outliers", counted("sessions")),
     ]
     if best is not None:
-        of_best = tuple(shares.get(number) for number in numbers)
+        of_best = tuple(shares.get(number) for number in told)
         found.append(Headline(best, "share", "of users; the best label", of_best))
     return [
         *found,

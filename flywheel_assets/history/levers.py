@@ -13,9 +13,11 @@ from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.forecast import FloatArray, History, arrivals, probabilities
 from flywheel_assets.history.forecast_backtest import backtest, headline
-from flywheel_assets.history.moves import moves_so_far
+from flywheel_assets.history.moves import incomplete_so_far, moves_so_far
 from flywheel_assets.intervals import Interval
+from flywheel_assets.landing.coverage import coverage_of
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.significance import LEAST_USERS
 
 MOVED_BY = 0.02
 AHEAD_INTERVALS = 6
@@ -34,12 +36,13 @@ class Lever:
 
 def levers(history: History) -> list[Lever]:
     """Every transition from a label, to itself and Absent too, the one that changes most first; none before any
-    transition, and none for one that is all but certain. The best label is the last of the history's labels.
+    transition, from a label that fewer than LEAST_USERS went on from, from an incomplete interval, and for one that is
+    all but certain. The best label is the last of the history's labels.
 
     More of a label's users go one way, then, and fewer go each other way, in proportion; as many users arrive as did.
     """
     seen = history.recent()
-    if not len(seen.moved):
+    if not len(seen.moved) or not history.complete[-1]:
         return []
     chances, _ = probabilities(seen)
     came, _ = arrivals(seen)
@@ -47,6 +50,8 @@ def levers(history: History) -> list[Lever]:
     as_it_is = _ahead(users, chances, came)
     found = []
     for i, before in enumerate(history.labels):
+        if seen.moved[:, i].sum() < LEAST_USERS:
+            continue
         for j, after in enumerate((*history.labels, ABSENT)):
             chance = float(chances[i, j])
             if chance + MOVED_BY <= 1:
@@ -76,13 +81,14 @@ class Levers:
 
 
 def levers_of(flywheel: Flywheel, interval: Interval | None) -> Levers:
-    """Of an interval, by default of the last that has label_transitions. Raises NotMaterializedError where none has,
-    and where an interval before has not."""
+    """Of an interval, by default of the last complete one that has label_transitions. Raises NotMaterializedError where
+    none has, and where an interval before has not."""
     if interval is None:
         keys = flywheel.warehouse.keys("label_transitions")
         if not keys:
             raise NotMaterializedError("no interval has been run yet, so there is no transition to move: flywheel run")
-        interval = flywheel.interval(keys[-1])
+        made = [flywheel.interval(key) for key in keys]
+        interval = next((i for i in reversed(made) if not coverage_of(flywheel, i).incomplete), made[-1])
     order = flywheel.models["user"].order
-    history = History.of(moves_so_far(flywheel, interval), order)
+    history = History.of(moves_so_far(flywheel, interval), order, incomplete_so_far(flywheel, interval))
     return Levers(interval, order[-1], headline(backtest(history)), levers(history))

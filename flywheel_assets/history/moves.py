@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flywheel_assets.intervals import Interval
+from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.tables.contract import Column, interval_number
 from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets.users import label_transitions
@@ -67,6 +68,13 @@ def read_moves(flywheel: "Flywheel", interval: Interval) -> Moves:
 def moves_so_far(flywheel: "Flywheel", interval: Interval) -> list[Moves]:
     """The moves into each interval from the first with data to this one, oldest first. Raises NotMaterializedError."""
     return [read_moves(flywheel, i) for i in reversed(newest_first(flywheel, interval))]
+
+
+def incomplete_so_far(flywheel: "Flywheel", interval: Interval) -> list[int]:
+    """The places, from 0, of the incomplete ones among the intervals of :func:`moves_so_far`."""
+    intervals = newest_first(flywheel, interval)[::-1]
+    cut = incomplete(flywheel, intervals)
+    return [place for place, one in enumerate(intervals) if one.number in cut]
 
 
 def _summed(counts: Iterable[tuple[str, int]]) -> Counter[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flywheel_assets.history import page_trust as trust
-from flywheel_assets.history import sentences
+from flywheel_assets.history import sentences, shift_sentences
 from flywheel_assets.history.headlines import Headline
 from flywheel_assets.history.page_changes import changes
 from flywheel_assets.history.page_charts import GROWTH_COLOURS
@@ -34,11 +34,12 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A report in the index: its interval, file and headline numbers."""
+    """A report in the index: its interval, file and headline numbers, and whether the interval is incomplete."""
 
     interval: Interval
     page: str
     headlines: Sequence[Headline]
+    incomplete: bool = False
 
 
 def interval_report(report: Report, standalone: bool = False) -> str:
@@ -46,14 +47,14 @@ def interval_report(report: Report, standalone: bool = False) -> str:
     links = [("All reports", "index.html")]
     if report.previous_page:
         links.append(("Previous interval", report.previous_page))
-    opening = (sentences.models_changed(report), sentences.what_changed(report), sentences.why(report))
+    opening = (sentences.ids_changed, sentences.models_changed, sentences.what_changed, shift_sentences.why)
     page = shell.Page(
         title=f"Interval {report.interval.number}, {n.days(report.interval)}",
         kicker=f"Flywheel · interval {report.interval.number}",
         heading=n.days(report.interval),
-        standfirst=" ".join(filter(None, opening)),
+        standfirst=" ".join(filter(None, (sentence(report) for sentence in opening))),
         links=links,
-        warning="" if report.closed else "This interval is still open: its numbers will change.",
+        warning=_warning(report),
         headlines=[] if "label_mix" in report.missing else [headline(report, one) for one in report.headlines],
         note=sentences.compared_with(report),
         sections=[Section(identity, name, title, blocks(report)) for identity, name, title, blocks in SECTIONS],
@@ -65,13 +66,22 @@ def interval_report(report: Report, standalone: bool = False) -> str:
     return shell.html(page, standalone)
 
 
+def _warning(report: Report) -> str:
+    """What must be known before any number is read."""
+    parts = [] if report.closed else ["This interval is still open: its numbers will change."]
+    number = report.interval.number
+    names = {number: "This interval", number - 1: "The previous interval"}
+    parts += [f"{name} is incomplete: {report.incomplete[x]}." for x, name in names.items() if x in report.incomplete]
+    return " ".join(parts)
+
+
 def report_index(entries: Sequence[Entry]) -> str:
     """The index: one line per report, newest first. ``entries`` in any order; each has the same headlines."""
     newest = sorted(entries, key=lambda entry: -entry.interval.number)
     names = [one.name for one in newest[0].headlines] if newest else []
     rows: list[list[str | Cell]] = [
         [
-            Cell(n.days(entry.interval), href=entry.page),
+            Cell(n.days(entry.interval) + (", incomplete" if entry.incomplete else ""), href=entry.page),
             *(value(one) for one in entry.headlines),
             n.count(entry.interval.number),
         ]

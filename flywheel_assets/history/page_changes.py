@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from flywheel_assets.history import sentences
+from flywheel_assets.history import sentences, shift_sentences
 from flywheel_assets.history.headlines import Rows
 from flywheel_assets.history.page_parts import not_available
 from flywheel_assets.history.report_content import Report
@@ -22,12 +22,14 @@ def changes(report: Report) -> Blocks:
         return [gone]
     if report.previous is None:
         return [Text("This is the first interval with data, so there is nothing to compare it with.")]
+    if not report.comparable:
+        return [Text(sentences.not_compared(report))]
     known = [row for row in report.shift if row["Change"] is not None]
     if not known:
         return [Text("One of the two intervals has no users, so there is no change to show.")]
     title, note = _caption(report)
     rows = sorted(report.model_shift or known, key=lambda row: -row["Label_Order"])
-    lead = Text(" ".join(filter(None, (sentences.models_changed(report), sentences.why(report)))))
+    lead = Text(" ".join(filter(None, (sentences.models_changed(report), shift_sentences.why(report)))))
     whole = _table(report, rows, title)
     if not report.user_folding.folded:
         return [lead, whole, Text(note, "note")]
@@ -57,7 +59,7 @@ def _caption(report: Report) -> tuple[str, str]:
 
 def _table(report: Report, rows: Rows, caption: str) -> Table:
     colours = variables(report.user_folding)
-    columns, parts = ["Label", "Before", "Now", "Change"], sentences.PARTS
+    columns, parts = ["Label", "Before", "Now", "Change"], shift_sentences.PARTS
     if report.model_shift:
         columns += ["From new models", "From users", "Stayed", "Came", "Left"]
         rows = [

@@ -1,7 +1,7 @@
 """The report's figures: label mix and growth as bars, the forecast as ranges, each from rows of its table."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 
 from flywheel_assets.history.headlines import Rows
@@ -32,9 +32,16 @@ SHARES = Scale(0, 1, (0, 0.5, 1), ("0", "50%", "100%"))
 
 
 def label_mix(
-    rows: Rows, level: str, folding: Folding, days: Mapping[int, date], narrow: bool, changes: Sequence[int] = ()
+    rows: Rows,
+    level: str,
+    folding: Folding,
+    days: Mapping[int, date],
+    narrow: bool,
+    changes: Sequence[int] = (),
+    incomplete: Collection[int] = (),
 ) -> Figure:
-    """Shares of labels, the worst at the bottom. ``changes``: the intervals before which the models changed."""
+    """Shares of labels, the worst at the bottom. ``changes``: the intervals before which the models changed.
+    ``incomplete``: those whose bars are pale."""
     colours = variables(folding)
     shares: dict[str, dict[int, float]] = {name: {} for name in folding.names}
     counts: dict[str, dict[int, int]] = {name: {} for name in folding.names}
@@ -56,11 +63,12 @@ def label_mix(
         for name, by_number in shares.items()
     ]
     written = "{:.0%}".format if narrow else percent
-    return bars(series, SHARES, days, written, 3 if narrow else 6, narrow, changes)
+    return bars(series, SHARES, days, written, 3 if narrow else 6, narrow, changes, incomplete)
 
 
-def growth(rows: Rows, days: Mapping[int, date], narrow: bool) -> Figure:
-    """Users of each interval above the line, by how they came to be there, and below it those who left."""
+def growth(rows: Rows, days: Mapping[int, date], narrow: bool, incomplete: Collection[int] = ()) -> Figure:
+    """Users of each interval above the line, by how they came to be there, and below it those who left; those of
+    ``incomplete`` intervals pale."""
     totals = [row for row in rows if row["Label"] is None and row["Interval"] in days]
     series = [
         Series(
@@ -80,7 +88,7 @@ def growth(rows: Rows, days: Mapping[int, date], narrow: bool) -> Figure:
     low = max(-math.ceil(least / step * 1.02) * step, -least * 1.25)
     ticks = [step * i for i in range(-int(least // step), int(most // step) + 1)]
     scale = Scale(low, max(most * 1.06, step), ticks, [count(abs(tick)) for tick in ticks], zero=True)
-    return bars(series, scale, days, count, 3 if narrow else 8, narrow)
+    return bars(series, scale, days, count, 3 if narrow else 8, narrow, pale=incomplete)
 
 
 def forecast(rows: Rows, folding: Folding, narrow: bool) -> Figure:

@@ -29,7 +29,8 @@ def value(headline: Headline) -> str:
 
 def headline(report: Report, one: Headline) -> blocks.Headline:
     """A headline number with its change and its history."""
-    return blocks.Headline(one.name, value(one), _change(report, one), one.meaning, one.history)
+    history = () if report.is_incomplete else one.history
+    return blocks.Headline(one.name, value(one), _change(report, one), one.meaning, history)
 
 
 def mix(report: Report) -> Blocks:
@@ -61,9 +62,11 @@ def _mix_chart(report: Report, level: str, title: str, folding: Folding, models:
         return None
     changes = report.model_changes(*models)
     wide, narrow = (
-        charts.label_mix(report.mix, level, folding, report.days, narrow, changes) for narrow in (False, True)
+        charts.label_mix(report.mix, level, folding, report.days, narrow, changes, report.incomplete)
+        for narrow in (False, True)
     )
-    note = " ".join(filter(None, (sentences.model_changes([report.days[x] for x in changes]), folded_note(folding))))
+    models_note = sentences.model_changes([report.days[x] for x in changes])
+    note = " ".join(filter(None, (models_note, sentences.incomplete_days(report), folded_note(folding))))
     sentence = sentences.mix_sentence(report, level)
     return Chart(f"mix-{level}", title, sentence, wide, narrow, _mix_table(report, level, folding), note)
 
@@ -77,7 +80,7 @@ def _mix_table(report: Report, level: str, folding: Folding) -> Table:
         caption = f"Every label of {level} in this interval, the most common first"
         return Table(caption, ("Label", "Share", "Count"), listed, folded=NUMBERS)
     rows = [row for row in report.mix if row["Level"] == level]
-    spans = {row["Interval"]: span(row) for row in rows}
+    spans = {row["Interval"]: span(report, row) for row in rows}
     by_label = {(row["Interval"], row["Label"]): row for row in rows}
     names = folding.shown[::-1]
     written = [
@@ -95,6 +98,8 @@ def forecast(report: Report) -> Blocks:
     """The next interval's users by label, with what the forecast says about itself."""
     if gone := not_available(report, "transition_forecast"):
         return [gone]
+    if report.is_incomplete:
+        return [Text(f"There is no forecast. {sentences.not_compared(report)}")]
     known = [row for row in report.forecast if row["Forecast_Users"] is not None]
     first, _, rest = report.forecast_note.partition("\n")
     if not known:
@@ -122,6 +127,8 @@ def forecast(report: Report) -> Blocks:
 
 
 def _change(report: Report, headline: Headline) -> str:
+    if not report.comparable:
+        return "not compared"
     if headline.change is None:
         if report.previous is None:
             return "first interval"

@@ -15,6 +15,7 @@ from flywheel_assets.report.sankey import sankey
 from flywheel_assets.tables.labels import ABSENT
 
 COUNTS = ("Active_Users", "Retained_Users", "Resurrected_Users", "New_Users", "Churned_Users")
+FIRST_NOTE = "In the first interval with data, every user is new."
 COLUMNS = ("Active", "Stayed", "Came back", "New", "Left", "Retention", "Quick ratio")
 
 
@@ -25,7 +26,7 @@ def growth(report: Report) -> Blocks:
     now = report.growth_now
     if now is None or not any(row["Active_Users"] for row in report.growth):
         return [Text("There are no users to account for.")]
-    sentence = sentences.growth_sentence(now)
+    sentence = sentences.growth_sentence(report, now)
     totals = [row for row in report.growth if row["Label"] is None]
     labels = [row for row in report.growth if row["Label"] is not None and row["Interval"] == now["Interval"]]
     all_new = any(row["Active_Users"] and row["Active_Users"] == row["New_Users"] for row in totals)
@@ -36,15 +37,15 @@ def growth(report: Report) -> Blocks:
             "growth-chart",
             "Users by how they came, and users who left",
             sentence,
-            charts.growth(report.growth, report.days, False),
-            charts.growth(report.growth, report.days, True),
+            charts.growth(report.growth, report.days, False, report.incomplete),
+            charts.growth(report.growth, report.days, True, report.incomplete),
             Table(
                 "Growth accounting by interval, newest first",
                 ("Interval", *COLUMNS),
-                [_counts(span(row), row) for row in reversed(totals)],
+                [_counts(span(report, row), row) for row in reversed(totals)],
                 folded=NUMBERS,
             ),
-            "In the first interval with data, every user is new." if all_new else "",
+            " ".join(filter(None, (sentences.incomplete_days(report), FIRST_NOTE if all_new else ""))),
         ),
         Table("Growth by label", ("Label", *COLUMNS), by_label, folded="The same by label, for this interval"),
     ]

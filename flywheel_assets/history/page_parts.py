@@ -14,9 +14,10 @@ def not_available(report: Report, table: str) -> Text | None:
     return Text(f"Not available yet. {table}: {report.missing[table]}.", "missing") if table in report.missing else None
 
 
-def span(row: Mapping[str, Any]) -> str:
-    """The days of a row's interval."""
-    return str(row["Interval_Dates"]).replace(" - ", f" {DASH} ")
+def span(report: Report, row: Mapping[str, Any]) -> str:
+    """The days of a row's interval, and whether it is incomplete."""
+    days = str(row["Interval_Dates"]).replace(" - ", f" {DASH} ")
+    return f"{days} (incomplete)" if row["Interval"] in report.incomplete else days
 
 
 def folded_note(folding: Folding) -> str:

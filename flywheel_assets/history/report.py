@@ -12,6 +12,7 @@ from flywheel_assets.history.headlines import headlines
 from flywheel_assets.history.page import Entry, interval_report, look, report_index
 from flywheel_assets.history.report_content import MOST_INTERVALS, SANKEY_STEPS, Report
 from flywheel_assets.intervals import Interval
+from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
 from flywheel_assets.report.pages import Pages
@@ -74,6 +75,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         causes=[] if stale else _rows(flywheel, CAUSES, [interval]),
         previous_page=_page(flywheel, previous) if previous else None,
         unmade=len(unmade),
+        incomplete=incomplete(flywheel, intervals),
         generation=made_from,
     )
     if stale and report.changed_models:
@@ -140,7 +142,10 @@ def _index(flywheel: Flywheel, pages: Pages, now: Interval) -> str:
     there = [i for i in labelled_intervals(flywheel) if i == now or pages.exists(i)]
     mix, growth = (_rows(flywheel, table, there) for table in OVER_TIME)
     best = flywheel.models["user"].order[-1]
-    entries = [Entry(i, pages.path(i).name, headlines([i.number], mix, growth, best)) for i in there]
+    cut = incomplete(flywheel, labelled_intervals(flywheel))
+    entries = [
+        Entry(i, pages.path(i).name, headlines([i.number], mix, growth, best, cut), i.number in cut) for i in there
+    ]
     return report_index(entries)
 
 

@@ -33,7 +33,8 @@ class Report:
     versions by interval number and model, of all intervals; an interval without users has none. ``causes``: the rows of
     transition_causes of this interval, none when they do not belong to the labels as they are now. ``missing``: what to
     do, per table that the page needs and that is not there; transition_causes is needed where the models changed.
-    ``generation``: the digest of what the page is made from."""
+    ``incomplete``: those of the intervals that are, by number, in words (see `landing.coverage`). ``generation``: the
+    digest of what the page is made from."""
 
     interval: Interval
     intervals: Sequence[Interval]
@@ -53,12 +54,22 @@ class Report:
     missing: Mapping[str, str] = field(default_factory=dict)
     previous_page: str | None = None
     unmade: int = 0
+    incomplete: Mapping[int, str] = field(default_factory=dict)
     generation: str = ""
 
     @property
     def previous(self) -> Interval | None:
         """The previous interval, if it has labels."""
         return next((i for i in self.intervals if i.number == self.interval.number - 1), None)
+
+    @property
+    def is_incomplete(self) -> bool:
+        return self.interval.number in self.incomplete
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both this interval and the previous one are complete."""
+        return not {self.interval.number, self.interval.number - 1} & self.incomplete.keys()
 
     @cached_property
     def days(self) -> Mapping[int, date]:
@@ -92,7 +103,8 @@ class Report:
 
     @cached_property
     def headlines(self) -> Sequence[Headline]:
-        return headlines(list(self.days), self.mix, self.growth, self.user_order[-1] if self.user_order else None)
+        best = self.user_order[-1] if self.user_order else None
+        return headlines(list(self.days), self.mix, self.growth, best, self.incomplete)
 
     @property
     def users(self) -> int:

@@ -33,7 +33,8 @@ TABLE = Table(
         Column(
             "Forecast_Users",
             "float64",
-            "Expected users with it in the next interval; null before any transition.",
+            "Expected users with it in the next interval; null before any transition between complete intervals, and "
+            "where this interval is incomplete.",
         ),
         Column("Lower_Users", "float64", "Lower end of the forecast's 90 % interval; null where the forecast is."),
         Column("Upper_Users", "float64", "Upper end of the forecast's 90 % interval; null where the forecast is."),
@@ -49,7 +50,7 @@ TABLE = Table(
 
 def transition_forecast(moves: Sequence[Moves], history: History, widening: float, interval: Interval) -> list[Row]:
     """Absent's row, then one per label, worst to best. ``moves``: into each interval from the first with data to
-    ``interval``, oldest first, and ``history`` of them; before any transition the forecast is null."""
+    ``interval``, oldest first, and ``history`` of them; where that gives no forecast it is null."""
     expected = forecast(history, widening)
     now = users_now(moves[-1])
     now[ABSENT] = sum(users for (_, after), users in moves[-1].items() if after == ABSENT)

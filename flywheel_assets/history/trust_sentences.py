@@ -1,7 +1,7 @@
 """How far to trust an interval, in sentences made from the numbers: drift, checks, trimming, models."""
 
 from flywheel_assets.history.report_content import Report
-from flywheel_assets.history.sentences import models_changed
+from flywheel_assets.history.sentences import models_changed, not_compared
 from flywheel_assets.report.numbers import count, decimal, listed, percent, plural
 from flywheel_assets.sessions.trimmed_sessions import Ledger
 from flywheel_assets.tables.verdict import Finding
@@ -49,7 +49,10 @@ def check_sentence(finding: Finding) -> str:
 
 def drift_in_short(report: Report) -> str:
     """The drift of the interval in one sentence."""
-    judged = [f for f in report.findings if (f.table, f.check) in DRIFT_CHECKS and "psi" in f.numbers]
+    if report.is_incomplete:
+        return not_compared(report)
+    wanted = [pair for pair in DRIFT_CHECKS if report.comparable or pair[1] != "drift_from_previous"]
+    judged = [f for f in report.findings if (f.table, f.check) in wanted and "psi" in f.numbers]
     if not judged:
         return "There is no verdict on drift in this interval."
     drifted = [f for f in judged if f.state != "passed"]

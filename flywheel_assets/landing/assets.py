@@ -7,6 +7,7 @@ import dagster as dg
 from flywheel_assets.errors import FlywheelError, LandingError
 from flywheel_assets.flywheel import Flywheel, Glance
 from flywheel_assets.intervals import Interval
+from flywheel_assets.landing import coverage
 from flywheel_assets.landing import landed_sessions as landed
 from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.landing.index import LandingIndex, identities
@@ -48,6 +49,7 @@ def _verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
         landed.contract(row, table.schema(), flywheel.columns(landed.TABLE)),
         landed.quarantine_rate(flywheel.warehouse.quarantined_rows(interval), int(row["rows"])),
         landed.volume(int(row["rows"]), [flywheel.warehouse.rows("landed_sessions", i) or 0 for i in before]),
+        coverage.verdict(coverage.coverage_of(flywheel, interval), interval),
         landed.interval_closed(interval, flywheel.now()),
         landed.landed_files(len(index.of_interval(interval)), flywheel.problems()),
     ]

@@ -218,16 +218,7 @@ def load(path: Path, rules: str) -> dict[str, LandedFile]:
 def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
     """Write an index, whole or not at all."""
     records = [
-        (
-            *f.identity,
-            f.schema_digest,
-            key,
-            rows,
-            f.problem,
-            reason,
-            *(f.stat[2:] if f.stat else (None, None)),
-            f.content,
-        )
+        (*f.identity, f.schema_digest, *counted, *(f.stat[2:] if f.stat else (None, None)), f.content)
         for f in files
         for counted in _counts(f)
     ]
@@ -242,6 +233,6 @@ def store(path: Path, rules: str, files: Iterable[LandedFile]) -> None:
 def _counts(file: LandedFile) -> list[tuple[str | None, int, str | None, str | None]]:
     """Interval key, rows, the file's problem, and the reason of rows that have no interval; one line with 0 for a file
     without rows."""
-    counts = [(key, rows, None) for key, rows in file.rows.items() if key]
+    counts: list[tuple[str | None, int, str | None]] = [(key, rows, None) for key, rows in file.rows.items() if key]
     counts += [(None, rows, reason) for reason, rows in file.strays.items()]
     return [(key, rows, file.problem, reason) for key, rows, reason in counts or [(None, 0, None)]]

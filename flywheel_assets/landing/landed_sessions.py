@@ -11,6 +11,7 @@ import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
 from flywheel_assets.intervals import Interval
+from flywheel_assets.landing.coverage import COVERAGE
 from flywheel_assets.landing.rows import invalid_reason
 from flywheel_assets.tables.columns import FEATURE, LANDED, OTHERS, SESSION_ID, USER_ID
 from flywheel_assets.tables.contract import Column, Table, wrong_columns
@@ -40,7 +41,7 @@ INTERVAL_CLOSED = Check("interval_closed", "The interval had closed when it was 
 LANDED_FILES = Check(
     "landed_files", "No landed file was set aside, and each of their rows belongs to an interval (warning)."
 )
-CHECKS = (CONTRACT, QUARANTINE_RATE, VOLUME, INTERVAL_CLOSED, LANDED_FILES)
+CHECKS = (CONTRACT, QUARANTINE_RATE, VOLUME, COVERAGE, INTERVAL_CLOSED, LANDED_FILES)
 
 LANDING = Table(
     "landing",

@@ -1,7 +1,7 @@
 """Stacked bars, one per interval, with the names and numbers of the last bar beside it."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +10,9 @@ from flywheel_assets.report.numbers import short_day
 
 WIDTH = 0.88
 """Of a bar's place. Given, because Plotly takes it from the least distance, and intervals may be empty."""
+
+PALE = 0.35
+"""Opacity."""
 
 FEWEST_SLOTS = 5
 """A history shorter than this leaves room at its right, instead of having bars as wide as the page."""
@@ -47,10 +50,11 @@ def bars(
     most_days: int,
     narrow: bool,
     lines: Sequence[int] = (),
+    pale: Collection[int] = (),
 ) -> Figure:
     """``series`` from the bottom up. ``days``: the first day of every interval that has a place, by its number; one
     without sizes stays empty. ``written``: how a number beside the last bar is written. ``most_days``: on the axis.
-    ``lines``: intervals that a dashed line stands before."""
+    ``lines``: intervals that a dashed line stands before. ``pale``: intervals whose bars are."""
     places = {number: place for place, number in enumerate(days)}
     traces = [
         {
@@ -61,7 +65,11 @@ def bars(
             "y": list(one.sizes.values()),
             "hovertext": [plain(one.texts[number]) for number in one.sizes],
             "hoverinfo": "text",
-            "marker": {"color": one.colour, "line": {"color": "--paper", "width": 0.75}},
+            "marker": {
+                "color": one.colour,
+                "line": {"color": "--paper", "width": 0.75},
+                "opacity": [PALE if number in pale else 1 for number in one.sizes],
+            },
         }
         for one in series
     ]

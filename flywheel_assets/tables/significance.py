@@ -6,6 +6,9 @@ from collections.abc import Sequence
 CRITICAL_95 = 1.959964
 """Two-sided 95 % point of the normal distribution."""
 
+LEAST_USERS = 30
+"""No sentence about a change or its causes rests on fewer users: one user would be more than three points."""
+
 
 def beyond_chance(before: float, now: float, users_before: int, users_now: int) -> bool:
     """Whether two shares differ by more than independent samples of those sizes would 95 times in 100 (pooled

@@ -2,11 +2,13 @@
 the whole spine."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import dagster as dg
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
+from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.orchestration.frames import frame, label_transitions_type, type_fault
 from flywheel_assets.orchestration.jobs import INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB
 from flywheel_assets.orchestration.metadata import records
@@ -18,6 +20,7 @@ from flywheel_assets.sessions.assets import labelled
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.users import enriched_export as export
 from flywheel_assets.users import label_transitions as transitions
+from flywheel_assets.users import retention_break as breaks
 from flywheel_assets.users import user_distributions as distributions
 from flywheel_assets.users import user_labels as labels
 from flywheel_assets.users.spine import SPINE
@@ -63,8 +66,22 @@ def _transition_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
     return [
         transitions.conservation(moves, now, before),
         transitions.same_model_version(_versions(flywheel, interval), _versions(flywheel, previous)),
+        breaks.retention_break(*_stays(flywheel, interval)),
         transitions.contract(type_fault(moves, label_transitions_type(transitions.TABLE))),
     ]
+
+
+def _stays(flywheel: Flywheel, interval: Interval) -> tuple[breaks.Stay | None, list[breaks.Stay]]:
+    """Who stayed into the interval, and into those of the last few before it that have label_transitions; None where it
+    or the one before it is incomplete, and earlier ones of which that is true are left out."""
+    recent = [*flywheel.earlier_with_data(interval)[-breaks.USUAL_INTERVALS - 1 :], interval]
+    cut = incomplete(flywheel, recent)
+    compared = [i for before, i in pairwise(recent) if before.number not in cut and i.number not in cut]
+    there = {i.number: flywheel.warehouse.path(transitions.TABLE.name, i) for i in compared}
+    paths = [path for path in there.values() if path.is_file()]
+    rows = flywheel.engine.collect(flywheel.engine.read(paths)).to_pylist() if paths else []
+    stays = {number: breaks.stay(row for row in rows if row["Interval"] == number) for number in there}
+    return stays.pop(interval.number, None), [*stays.values()]
 
 
 def _versions(flywheel: Flywheel, interval: Interval | None) -> list[str]:

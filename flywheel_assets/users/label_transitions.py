@@ -13,6 +13,7 @@ from flywheel_assets.tables.contract import Column, Table, interval_number
 from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets.tables.verdict import Check, Number, Verdict
 from flywheel_assets.users import user_labels
+from flywheel_assets.users.retention_break import RETENTION_BREAK
 
 CONSERVATION = Check(
     "conservation",
@@ -22,7 +23,7 @@ CONSERVATION = Check(
 )
 SAME_MODEL_VERSION = Check("same_model_version", "One version of the user model labelled both intervals (warning).")
 CONTRACT = Check("contract", "The table matches its dagster-pandas type: columns, dtypes and bounds.", blocking=True)
-CHECKS = (CONSERVATION, SAME_MODEL_VERSION, CONTRACT)
+CHECKS = (CONSERVATION, SAME_MODEL_VERSION, RETENTION_BREAK, CONTRACT)
 
 
 TABLE = Table(

@@ -24,10 +24,12 @@ def levers(*options: str) -> Result:
 
 
 def test_the_levers_of_an_interval_are_told_after_what_they_rest_on(
-    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history_in(tmp_path_factory.getbasetemp() / "history").copied_to(tmp_path)
 
+    assert "at least 30 users of a label" in levers().stdout
+    monkeypatch.setattr("flywheel_assets.history.levers.LEAST_USERS", 1)
     last = levers("--most", "3")
     assert last.exit_code == 0, last.output
     lines = last.stdout.splitlines()
@@ -37,7 +39,7 @@ def test_the_levers_of_an_interval_are_told_after_what_they_rest_on(
     assert last.stdout == levers("--interval", LAST, "--most", "3").stdout
 
     first = levers("--interval", FIRST)
-    assert "no transition has been seen yet" in first.stdout
+    assert "there is no lever for 2024-01-15 - 2024-01-28" in first.stdout
 
 
 def test_without_an_interval_that_was_run_the_command_is_named(tmp_path: Path) -> None:

@@ -79,6 +79,15 @@ def test_each_forecast_sees_only_what_was_there_before() -> None:
     assert found.error == pytest.approx(sum(off) / 2)
 
 
+def test_a_forecast_is_tested_neither_on_an_incomplete_interval_nor_from_one() -> None:
+    moves = world(8, (0.8, 0.8))
+    found = backtest(History.of(moves, ORDER, incomplete=[4]))
+    assert (backtest(History.of(moves, ORDER)).forecasts, found.forecasts) == (6, 4)
+
+    cut: list[Moves] = [*moves[:4], {("Passive", "Absent"): 1}, *moves[5:]]
+    assert backtest(History.of(cut, ORDER, incomplete=[4])) == found, "whatever landed of it"
+
+
 def test_intervals_hold_what_they_claim_in_a_world_that_stays_as_it_is() -> None:
     found = [backtest(History.of(world(14, (0.8, 0.7), seed), ORDER)) for seed in range(40)]
 

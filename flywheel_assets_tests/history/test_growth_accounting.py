@@ -155,6 +155,13 @@ def test_a_count_that_is_off_fails_what_rests_on_it(row: int, column: str, check
     assert set(failed(table)) == checks
 
 
+def test_of_an_incomplete_interval_counts_are_told_and_ratios_are_not() -> None:
+    cut = growth_accounting(MOVES, {"Passive": 3}, ["Passive", "Engaged"], SECOND, comparable=False)
+    assert {(row["Retention"], row["Quick_Ratio"]) for row in cut} == {(None, None)}
+    assert [counts(row) for row in cut] == [counts(row) for row in rows()]
+    assert rows()[0]["Retention"] == 2 / 3
+
+
 def test_more_users_who_came_back_than_came_are_told() -> None:
     table = growth_accounting(MOVES, {"Passive": 5}, ["Passive", "Engaged"], SECOND)
     assert "active_users" in failed(table)

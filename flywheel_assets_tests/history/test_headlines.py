@@ -36,5 +36,14 @@ def test_an_interval_that_nobody_counted_is_not_0_and_not_skipped() -> None:
     assert users.change is None
 
 
+def test_an_incomplete_interval_is_told_only_of_itself_and_not_compared() -> None:
+    rows = [mix(n, "users", "Best", count, 1.0) for n, count in ((1, 40), (2, 4), (3, 50), (4, 5))]
+    totals = [{"Interval": n, "Label": None, "Retention": n / 10, "Quick_Ratio": 1.0} for n in (1, 2, 3, 4)]
+    users, _, best, retention, quick = headlines([1, 2, 3, 4], rows, totals, "Best", {2, 4})
+    assert users.history == (40, None, 50, 5)
+    assert best.history == (1.0, None, 1.0, 1.0)
+    assert (retention.history, quick.history) == ((0.1, None, None, None), (1.0, None, None, None))
+
+
 def test_labels_that_only_an_earlier_model_gave_come_after_those_of_the_model() -> None:
     assert with_found(["worst", "best"], ["old", "best", "Absent", "elder"]) == ["worst", "best", "elder", "old"]

@@ -47,6 +47,19 @@ def test_before_any_transition_there_is_no_lever() -> None:
 
 
 def test_levers_come_with_the_largest_change_first() -> None:
-    changes = [abs(one.change) for one in levers(History.of([FIRST, MOVES], [*ORDER, "Highly Engaged"]))]
+    labels = [*ORDER, "Highly Engaged"]
+    moves = {(before, after): 100 for before in labels for after in labels}
+    changes = [abs(one.change) for one in levers(History.of([FIRST, moves], labels))]
     assert changes == sorted(changes, reverse=True)
     assert len(changes) == 12
+
+
+def test_no_lever_rests_on_fewer_than_30_users() -> None:
+    enough = {("Passive", "Engaged"): 30, ("Engaged", "Engaged"): 29}
+    assert {before for before, _ in found(enough)} == {"Passive"}
+    assert levers(History.of([FIRST, enough, enough], ORDER)) != levers(History.of([FIRST, enough], ORDER))
+
+
+def test_from_an_incomplete_interval_there_is_no_lever() -> None:
+    assert levers(History.of([FIRST, MOVES, MOVES], ORDER))
+    assert levers(History.of([FIRST, MOVES, MOVES], ORDER, incomplete=[2])) == []

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 
 from flywheel_assets.history.page import Entry, interval_report, report_index
+from flywheel_assets.tables.verdict import Finding
 from flywheel_assets_tests.reports import FOUR, Labels, report_of
 
 VOID = {"meta", "link", "br", "hr"}
@@ -97,7 +98,7 @@ def test_the_page_names_no_place_in_a_network_and_forbids_them_all(page: Page) -
 
 
 def test_it_says_what_changed_with_the_headline_numbers(page: Page) -> None:
-    assert "4 users were active, 1 more than in the previous interval (+33.3%)" in page.text
+    assert "120 users were active, 30 more than in the previous interval (+33.3%)" in page.text
     for name in ("Active users", "Sessions", "Highly Engaged", "Retention", "Quick ratio"):
         assert name in page.text
     assert "Not better than assuming no change" in page.text
@@ -121,8 +122,8 @@ def test_standalone_has_plotlys_script_inside() -> None:
         ([FOUR[0]], ["This is the first interval with data", "every user in it is new", "first interval"]),
         ([FOUR[0], {}], ["Nobody was active in this interval", "This interval has no users"]),
         ([{}], ["Nobody was active in this interval", "There are no users to account for"]),
-        ([{}, FOUR[0]], ["4 users were active, after an interval with no users"]),
-        ([FOUR[0], {}, {}, FOUR[1]], ["after an interval with no users: 1 is new and 3 came back", "Into 29 Jan"]),
+        ([{}, FOUR[0]], ["120 users were active, after an interval with no users"]),
+        ([FOUR[0], {}, {}, FOUR[1]], ["after an interval with no users: 30 are new and 90 came back", "Into 29 Jan"]),
     ],
 )
 def test_where_there_is_nothing_to_show_it_says_so_and_leaves_no_empty_frame(
@@ -161,6 +162,35 @@ def test_an_open_interval_is_marked() -> None:
     assert "This interval is still open" in Page(interval_report(replace(report_of(*FOUR), closed=False))).text
 
 
+CUT = "sessions on 3 of its 14 days"
+
+
+def test_an_incomplete_interval_is_marked_and_nothing_is_concluded_from_it() -> None:
+    page = Page(interval_report(report_of(*FOUR, incomplete={4: CUT})))
+    assert f"This interval is incomplete: {CUT}." in page.text
+    for conclusion in ("+33.3%", "+30", "because", "moved up", "most common", "differ from", "Not better than"):
+        assert conclusion not in page.text
+    assert page.text.count("not compared") == 5
+    assert "Pale: 1 incomplete interval, from 12 Feb." in page.text
+    assert "2024-02-12 – 2024-02-25 (incomplete)" in page.text
+    assert {tag["id"] for tag in page.all("div") if tag.get("class") == "plot"} == {*CHARTS} - {"forecast-chart"}
+    assert page.all("polyline") == []
+
+
+def test_after_an_incomplete_interval_no_change_is_told_and_there_is_a_forecast() -> None:
+    page = Page(interval_report(report_of(*FOUR, incomplete={3: CUT})))
+    assert f"The previous interval is incomplete: {CUT}." in page.text
+    for conclusion in ("+33.3%", "+30", "because", "moved up"):
+        assert conclusion not in page.text
+    assert "forecast-chart" in {tag.get("id") for tag in page.all("div")}
+
+
+def test_a_page_opens_on_a_probable_change_of_ids() -> None:
+    finding = Finding("label_transitions", "retention_break", "warned", "user ids probably changed: only 2.9% stayed")
+    text = Page(interval_report(report_of(*FOUR, findings=[finding]))).text
+    assert "User ids probably changed: only 2.9% stayed. 120 users were active" in text
+
+
 def test_a_change_of_model_is_said_with_whose_doing_the_moves_are() -> None:
     versions = {3: {"user": ("u1",)}, 4: {"user": ("u2",)}}
     cause = {"From_Label": "Passive", "Same_Model_Label": "Passive", "To_Label": "Engaged", "User_Count": 3}
@@ -180,7 +210,7 @@ def test_across_a_change_of_models_whose_doing_a_change_is_has_a_column_for_thei
     text = Page(interval_report(report)).text
     assert "LabelBeforeNowChangeFrom new modelsFrom usersStayedCameLeft" in text
     assert "Engaged0.0%100.0%+100.0+100.00.00.00.00.0" in text
-    first = text.index("The user model changed since the previous interval. 4 users were active")
+    first = text.index("The user model changed since the previous interval. 120 users were active")
     assert first < text.index("Under the previous models")
     assert "What changedThe user model changed since the previous interval. Under the previous models," in text
     assert "how much of each change comes from new models and from users, in points" in text
@@ -240,6 +270,9 @@ def test_the_index_links_reports_newest_first_with_their_numbers() -> None:
     assert [tag["href"] for tag in page.all("a")] == ["#content", "page_4.html", "page_3.html"]
     assert page.text.index("12 – 25 February 2024") < page.text.index("29 January – 11 February 2024")
     assert "66.7%" in page.text
+    assert "incomplete" not in page.text
+    cut = Page(report_index([replace(entries[0], incomplete=True), entries[1]]))
+    assert cut.text.count("29 January – 11 February 2024, incomplete") == cut.text.count("incomplete") == 1
 
 
 def test_an_index_without_reports_is_a_page_too() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from flywheel_assets.history import page_charts as charts
+from flywheel_assets.report.bars import PALE
 from flywheel_assets.report.figure import Figure
 from flywheel_assets.report.folding import fold
 from flywheel_assets.report.sankey import sankey
@@ -66,7 +67,21 @@ def test_labels_beside_the_last_bar_are_those_that_have_users_there() -> None:
 
 def test_who_left_hangs_below_the_line() -> None:
     traces = {t["name"]: t["y"] for t in charts.growth(REPORT.growth, DAYS, False)["data"]}
-    assert traces == {"Stayed": [0, 3, 3, 2], "Came back": [0, 0, 0, 1], "New": [4, 1, 0, 1], "Left": [0, -1, -1, -1]}
+    assert traces == {
+        "Stayed": [0, 90, 90, 60],
+        "Came back": [0, 0, 0, 30],
+        "New": [120, 30, 0, 30],
+        "Left": [0, -30, -30, -30],
+    }
+
+
+def test_bars_of_incomplete_intervals_are_pale() -> None:
+    figures = (
+        charts.growth(REPORT.growth, DAYS, False, [3]),
+        charts.label_mix(REPORT.mix, "users", FOLDING, DAYS, True, (), [3]),
+    )
+    for figure in figures:
+        assert {tuple(trace["marker"]["opacity"]) for trace in figure["data"]} == {(1, 1, PALE, 1)}
 
 
 def test_a_sankey_of_two_columns_has_the_users_of_the_transition() -> None:

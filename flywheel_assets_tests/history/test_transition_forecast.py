@@ -40,6 +40,25 @@ def test_users_go_where_users_of_their_label_went_and_as_many_come_as_came() -> 
     assert [*found] == ["Passive", "Engaged", "Absent"]
 
 
+CUT: Moves = {("Passive", "Absent"): 550, ("Passive", "Passive"): 50, ("Engaged", "Absent"): 400}
+BACK: Moves = {("Passive", "Passive"): 50, ("Absent", "Passive"): 550, ("Absent", "Engaged"): 400}
+
+
+def test_transitions_into_and_out_of_an_incomplete_interval_teach_nothing() -> None:
+    whole = History.of([FIRST, STEADY, STEADY], ORDER)
+    cut = History.of([FIRST, STEADY, CUT, BACK, STEADY], ORDER, incomplete=[2])
+    assert forecast(cut) == forecast(whole)
+    assert forecast(History.of([FIRST, STEADY, CUT, BACK, STEADY], ORDER)) != forecast(whole)
+
+
+def test_from_an_incomplete_interval_nothing_is_forecast() -> None:
+    moves = [FIRST, STEADY, CUT]
+    rows = transition_forecast(moves, History.of(moves, ORDER, incomplete=[2]), 1.0, SECOND)
+    assert {row["Forecast_Users"] for row in rows} == {row["Lower_Users"] for row in rows} == {None}
+    assert [row["User_Count"] for row in rows] == [950, 50, 0]
+    assert all(verdict.passed for verdict in verdicts(rows, UNTESTED))
+
+
 def test_one_user_spread_evenly_is_believed_in_before_any_transition() -> None:
     chances, totals = probabilities(History.of([STEADY], ORDER))
 

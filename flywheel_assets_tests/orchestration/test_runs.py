@@ -146,7 +146,7 @@ def test_a_run_is_told_in_a_line(project: Project) -> None:
         sum(check.state == state for check in run.checks) for state in ("passed", "warned", "failed")
     )
     assert {check.check for check in run.checks if check.state == "warned"} >= {"guards"}
-    assert len(run.checks) == 27
+    assert len(run.checks) == 29
 
 
 def test_a_late_file_reaches_the_tables_when_its_interval_runs_again(copy: Project) -> None:

@@ -326,7 +326,7 @@ def test_runs_of_the_sensors_evaluate_every_check_of_their_tables(daemon: Daemon
     }
     assert checked["transitions_sensor"] == {"label_transitions"}
     assert checked["landing_sensor"] == set(TABLES) - {"label_transitions"}
-    assert sum(len(result.get_asset_check_evaluations()) for result in found.values()) == 27
+    assert sum(len(result.get_asset_check_evaluations()) for result in found.values()) == 29
 
 
 @pytest.mark.parametrize("table", ["label_transitions", "enriched_export"])
