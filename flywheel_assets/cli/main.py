@@ -13,6 +13,7 @@ import click
 from flywheel_assets.cli.check import check
 from flywheel_assets.cli.history import levers
 from flywheel_assets.cli.models import models
+from flywheel_assets.cli.prune import prune
 from flywheel_assets.cli.report import report
 from flywheel_assets.cli.run import run
 from flywheel_assets.cli.sample import sample
@@ -35,7 +36,7 @@ def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
 
-for _command in (sample, run, check, status, explain, report, levers, segments, models):
+for _command in (sample, run, check, status, explain, report, levers, segments, models, prune):
     main.add_command(_command)
 
 
