@@ -8,6 +8,7 @@ from flywheel_assets.history.assets import SYSTEM as HISTORY
 from flywheel_assets.landing.assets import SYSTEM as LANDING
 from flywheel_assets.orchestration.partitions import interval_partitions
 from flywheel_assets.orchestration.resources import flywheel_resource
+from flywheel_assets.orchestration.run_retention import prune_sensor
 from flywheel_assets.segments.assets import SYSTEM as SEGMENTS
 from flywheel_assets.sessions.assets import SYSTEM as SESSIONS
 from flywheel_assets.settings import Settings
@@ -27,7 +28,11 @@ def definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions.merge(
         *parts,
         # Under the multiprocess executor an interval takes ten times as long: each step would start a process.
-        dg.Definitions(resources={"flywheel": flywheel_resource(settings)}, executor=dg.in_process_executor),
+        dg.Definitions(
+            resources={"flywheel": flywheel_resource(settings)},
+            sensors=[prune_sensor(settings)],
+            executor=dg.in_process_executor,
+        ),
     )
 
 

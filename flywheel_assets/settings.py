@@ -38,6 +38,7 @@ SETTINGS = {
     "FLYWHEEL_MAX_FLIPS": ("0.2", "the share of sessions or users whose label an unforced promotion may change"),
     "FLYWHEEL_SEGMENT_COUNTS": ("2-12", "the numbers of session clusters to try"),
     "FLYWHEEL_SEGMENT_COUNT": ("", "the number of clusters; chosen by the rule if unset"),
+    "FLYWHEEL_KEEP_RUNS_DAYS": ("30", "how many days the record keeps a run that a later one replaced"),
     "FLYWHEEL_OUTCOME": ("leads", "the feature that marks a session as a conversion when above 0"),
     "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
@@ -73,6 +74,7 @@ class Settings:
     max_flips: float
     segment_counts: tuple[int, int]
     segment_count: int | None
+    keep_runs_days: int
     outcome: str
     engine: str
     memory_limit: str
@@ -128,6 +130,7 @@ class Settings:
             max_flips=_share("FLYWHEEL_MAX_FLIPS", get["FLYWHEEL_MAX_FLIPS"]),
             segment_counts=_range("FLYWHEEL_SEGMENT_COUNTS", get["FLYWHEEL_SEGMENT_COUNTS"]),
             segment_count=_cluster_count("FLYWHEEL_SEGMENT_COUNT", get["FLYWHEEL_SEGMENT_COUNT"]),
+            keep_runs_days=_whole_number("FLYWHEEL_KEEP_RUNS_DAYS", get["FLYWHEEL_KEEP_RUNS_DAYS"], 36_500),
             outcome=get["FLYWHEEL_OUTCOME"],
             engine=_one_of("FLYWHEEL_ENGINE", get["FLYWHEEL_ENGINE"].lower(), ENGINES),
             memory_limit=_size("FLYWHEEL_MEMORY_LIMIT", get["FLYWHEEL_MEMORY_LIMIT"] or _half_of_memory()),

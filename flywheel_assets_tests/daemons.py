@@ -16,6 +16,7 @@ import dagster as dg
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.home import dagster_home
@@ -55,23 +56,18 @@ def environment(project: Project) -> dict[str, str]:
     return {**ours, **folders, **project.environment, "DAGSTER_HOME": str(project.folder / ".dagster")}
 
 
-def configured(project: Project) -> None:
-    """Give the project its DAGSTER_HOME with the shipped configuration."""
-    before = os.environ.get("DAGSTER_HOME")
-    os.environ["DAGSTER_HOME"] = str(project.folder / ".dagster")
-    try:
-        dagster_home(project.folder)
-    finally:
-        os.environ.pop("DAGSTER_HOME")
-        if before is not None:
-            os.environ["DAGSTER_HOME"] = before
+@contextmanager
+def configured(project: Project) -> Iterator[Path]:
+    """The project's DAGSTER_HOME with the shipped configuration; in the environment meanwhile."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DAGSTER_HOME", str(project.folder / ".dagster"))
+        yield dagster_home(project.folder)
 
 
 @contextmanager
 def recorded(project: Project) -> Iterator[dg.DagsterInstance]:
     """The record of runs that the project's processes keep."""
-    configured(project)
-    with dg.DagsterInstance.from_config(str(project.folder / ".dagster")) as instance:
+    with configured(project) as home, dg.DagsterInstance.from_config(str(home)) as instance:
         yield instance
 
 
@@ -86,7 +82,8 @@ def flywheel_run(project: Project, *arguments: str) -> Running:
 @contextmanager
 def dagster_dev(project: Project) -> Iterator[Running]:
     """`dagster dev` on a free port of this machine, stopped at the end with all that it started."""
-    configured(project)
+    with configured(project):
+        pass
     (project.folder / "flywheel_of_tests.py").write_text(CODE_LOCATION)
     (project.folder / "workspace.yaml").write_text(
         "load_from:\n  - python_file: {relative_path: flywheel_of_tests.py, location_name: flywheel}\n"

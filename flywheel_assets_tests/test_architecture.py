@@ -132,7 +132,9 @@ def test_only_assets_orchestration_definitions_and_commands_import_dagster(modul
 
 @pytest.mark.parametrize("module", MODULES, ids=name)
 def test_nothing_private_of_dagster_is_imported(module: Path) -> None:
-    assert not [n for n in imports(module) if n.startswith("dagster") and "._" in n]
+    """Except by the storage, which replaces what is private; a test of its own says when that changes."""
+    private = [n for n in imports(module) if n.startswith("dagster") and "._" in n]
+    assert bool(private) == (name(module) == "orchestration/storage.py")
 
 
 @pytest.mark.parametrize("system", sorted(SYSTEMS))

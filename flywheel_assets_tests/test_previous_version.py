@@ -82,4 +82,18 @@ def test_reports_clusters_and_late_sessions_join_it(folder: Path) -> None:
     typed("segments", "assign")
     assert "1 of 3 reports made" in typed("report", "--interval", KEYS[2])
     with dg.DagsterInstance.get() as instance:
-        assert len(instance.get_runs()) > 10
+        runs = instance.get_runs()
+        assert len(runs) > 10
+        assert all(instance.all_logs(run.run_id) for run in runs), "those of then have files, those of now have none"
+        assert not (folder / ".dagster" / "history" / "runs" / f"{runs[0].run_id}.db").exists()
+
+
+def test_its_record_stays_in_use_where_somebody_edited_the_configuration(folder: Path) -> None:
+    config = folder / ".dagster" / "dagster.yaml"
+    config.write_text(config.read_text() + "# ours\n")
+    typed("run", "--from", KEYS[2])
+
+    assert states(typed("status")) == dict.fromkeys(KEYS, "done")
+    assert config.read_text().endswith("# ours\n")
+    with dg.DagsterInstance.get() as instance:
+        assert all(instance.all_logs(run.run_id) for run in instance.get_runs())

@@ -14,6 +14,7 @@ from flywheel_assets.cli.check import check
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
 from flywheel_assets.cli.models import models
+from flywheel_assets.cli.prune import prune
 from flywheel_assets.cli.report import report
 from flywheel_assets.cli.run import run
 from flywheel_assets.cli.sample import sample
@@ -36,7 +37,7 @@ def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
 
-for _command in (sample, run, check, status, explain, report, levers, segments, models, forget):
+for _command in (sample, run, check, status, explain, report, levers, segments, models, forget, prune):
     main.add_command(_command)
 
 

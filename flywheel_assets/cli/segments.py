@@ -140,12 +140,12 @@ def _show() -> None:
     from flywheel_assets.cli.console import terminal
     from flywheel_assets.cli.segment_report import segments_report
     from flywheel_assets.flywheel import Flywheel
-    from flywheel_assets.segments.files import SegmentFiles, segments_in_use
-    from flywheel_assets.segments.fitting import not_assigned
+    from flywheel_assets.segments.files import SegmentFiles
+    from flywheel_assets.segments.fitting import complete_fit, not_assigned
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel:
-        found, files = segments_in_use(flywheel.warehouse), SegmentFiles(flywheel.warehouse)
+        found, files = complete_fit(flywheel.warehouse), SegmentFiles(flywheel.warehouse)
         terminal().print(segments_report(found, files.report() or {}, not_assigned(flywheel)))
         click.echo(f"tables and plots: {files.folder}")
 

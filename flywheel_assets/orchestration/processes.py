@@ -3,8 +3,11 @@ machine, and one that stays "started" for ever would hold its interval for ever.
 
 import os
 import socket
+import uuid
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -22,15 +25,40 @@ CLOCK_STEP_SECONDS = 60
 """A process's start time is computed from the clock, and moves with it."""
 
 
+MACHINE_ID_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+MACHINE_ID_LENGTH = 32
+
+PID_NAMESPACE, PID_NAMESPACE_OF_THE_HOST = Path("/proc/self/ns/pid"), 0xEFFFFFFC
+"""Of Linux. Processes in a container have another one, with numbers of its own."""
+
+NODE_CAN_CHANGE = 0b11 << 40
+"""The bits of a network address that say that it is none of the hardware's: a random or a private one."""
+
+
+def this_machine() -> str:
+    """What tells this machine from others and stays when its host name changes: the id of its system, or its network
+    address. In a container the host name, which stays as long as the container; the id may be that of its image."""
+    with suppress(OSError):
+        if PID_NAMESPACE.stat().st_ino != PID_NAMESPACE_OF_THE_HOST:
+            return socket.gethostname()
+    for path in MACHINE_ID_FILES:
+        with suppress(OSError):
+            found = path.read_text().strip()
+            if len(found) == MACHINE_ID_LENGTH:
+                return found
+    node = uuid.getnode()
+    return socket.gethostname() if node & NODE_CAN_CHANGE else f"{node:012x}"
+
+
 def this_process() -> str:
     """The tag's value for a run of this process."""
-    return f"{socket.gethostname()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
+    return f"{this_machine()}/{os.getpid()}/{psutil.Process().create_time():.2f}"
 
 
 def is_gone(process: str) -> bool:
     """Whether a process of this machine has ended; False for one of another machine, about which nothing is known."""
-    host, pid, began = process.rsplit("/", 2)
-    if host != socket.gethostname():
+    machine, pid, began = process.rsplit("/", 2)
+    if machine not in (this_machine(), socket.gethostname()):  # earlier versions recorded the host name
         return False
     try:
         found = psutil.Process(int(pid))

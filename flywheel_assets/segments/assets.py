@@ -25,6 +25,7 @@ from flywheel_assets.segments.clustering import SILHOUETTE_SESSIONS
 from flywheel_assets.segments.files import PLOTS, SegmentFiles, segments_in_use
 from flywheel_assets.segments.fit import fit_report, segments_of
 from flywheel_assets.segments.fitting import (
+    complete_fit,
     explored,
     intervals_to_fit,
     previous_segments,
@@ -114,8 +115,8 @@ def cluster_centers(
     files = SegmentFiles(flywheel.warehouse)
     fitted = files.chosen()
     segments, matching = segments_of(fitted, previous_segments(flywheel))
-    written = files.keep(centers.TABLE, centers.cluster_centers(segments))
     files.write_report(fit_report(fitted, segments, matching, files.read("k_diagnostics").to_pylist()))
+    written = files.keep(centers.TABLE, centers.cluster_centers(segments))
     shown = [{"cluster": c.id, "description": c.description, "share": c.share} for c in segments.clusters]
     extras = {
         "appeared": _listed(matching.appeared),
@@ -141,7 +142,7 @@ def _cluster_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 
 @SYSTEM.table(clusters.TABLE, _cluster_verdicts)
 def session_clusters(step: Step) -> Made:
-    segments = segments_in_use(step.flywheel.warehouse)
+    segments = complete_fit(step.flywheel.warehouse)
     rows = visits_to_cluster(step.flywheel, segments, step.interval)
     written = step.write_mapped(rows, partial(clusters.session_clusters, segments), clusters.schema)
     return Made(written, {"clusters": len(segments.ids)}, {"segments_version": segments.version})

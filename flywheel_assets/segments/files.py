@@ -19,7 +19,8 @@ from flywheel_assets.warehouse.files import locked, write_whole
 from flywheel_assets.warehouse.warehouse import Warehouse, Written
 
 REPORT = "model_report.json"
-"""The whole fit in use. It is written last: without it, or with an older one, nothing else in the folder counts."""
+"""The whole fit in use. cluster_centers is written after it and from it alone, so that a kill between both loses
+nothing: see `complete_fit`. Whatever else is in the folder may be of a fit that was never finished."""
 
 CHOSEN = "chosen_fit.json"
 """The fit that k_diagnostics chose, from which cluster_centers makes the segments."""

@@ -11,7 +11,7 @@ from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.ranges import intervals_between
-from flywheel_assets.segments import session_clusters
+from flywheel_assets.segments import cluster_centers, session_clusters
 from flywheel_assets.segments.exploration import Exploration, explore
 from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.fit import Fitted
@@ -19,6 +19,7 @@ from flywheel_assets.segments.segments import Segments, matrix
 from flywheel_assets.segments.visit_features import columns_of, visit_features
 from flywheel_assets.settings import SETTINGS
 from flywheel_assets.tables.generation import digest_of_all
+from flywheel_assets.warehouse.warehouse import Warehouse
 
 RANGE = "flywheel.range"
 """The note in visit_features that says which intervals it is of, and of which features."""
@@ -118,6 +119,23 @@ def previous_segments(flywheel: Flywheel) -> Segments | None:
     be read, rather than giving its ids to other clusters."""
     there = SegmentFiles(flywheel.warehouse).report() is not None
     return segments_in_use(flywheel.warehouse) if there else None
+
+
+def complete_fit(warehouse: Warehouse) -> Segments:
+    """The fit in use. Its cluster_centers are made again from it where a kill left those of the fit before, or none.
+    Raises SegmentsError as :func:`segments_in_use` does."""
+    files = SegmentFiles(warehouse)
+    if not _has_its_centers(files, segments_in_use(warehouse)):
+        with files.lock():  # a fit that is being written has them in a moment
+            segments = segments_in_use(warehouse)
+            if not _has_its_centers(files, segments):
+                files.keep(cluster_centers.TABLE, cluster_centers.cluster_centers(segments))
+    return segments_in_use(warehouse)
+
+
+def _has_its_centers(files: SegmentFiles, segments: Segments) -> bool:
+    there = files.table_path(cluster_centers.TABLE.name).is_file()
+    return there and set(files.read(cluster_centers.TABLE.name)["segments_version"].to_pylist()) == {segments.version}
 
 
 def visits_to_cluster(flywheel: Flywheel, segments: Segments, interval: Interval) -> ir.Table:

@@ -1,6 +1,7 @@
 """DAGSTER_HOME: where it is, and whose dagster.yaml it has."""
 
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -54,3 +55,22 @@ def test_a_configuration_that_is_there_is_left_as_it_is(tmp_path: Path) -> None:
     dagster_home(tmp_path)
 
     assert edited.read_text() == "telemetry: {enabled: true}\n"
+
+
+def test_a_configuration_that_an_earlier_version_shipped_is_replaced_and_its_number_of_runs_stays(
+    tmp_path: Path,
+) -> None:
+    config = dagster_home(tmp_path) / "dagster.yaml"
+    with tarfile.open(Path(__file__).parents[1] / "previous_version.tar.xz") as archive:
+        earlier = archive.extractfile(".dagster/dagster.yaml").read().decode()
+    config.write_text(earlier.replace("max_concurrent_runs: 2", "max_concurrent_runs: 7"))
+    dagster_home(tmp_path)
+
+    now = yaml.safe_load(config.read_text())
+    assert now["concurrency"]["runs"]["max_concurrent_runs"] == 7
+    assert now["storage"]["custom"]["class"] == "FlywheelStorage"
+
+    edited = earlier.replace("max_retries: 2", "max_retries: 3")
+    config.write_text(edited)
+    dagster_home(tmp_path)
+    assert config.read_text() == edited

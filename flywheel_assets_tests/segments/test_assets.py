@@ -14,7 +14,7 @@ from flywheel_assets.definitions import definitions
 from flywheel_assets.errors import SegmentsError
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
-from flywheel_assets.segments.files import segments_in_use
+from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.fitting import not_assigned
 from flywheel_assets.segments.segments import Segments
 from flywheel_assets.settings import SETTINGS, Settings
@@ -317,3 +317,39 @@ def test_whatever_makes_a_table_of_a_fit_holds_the_segments(project: Project) ->
     locked = {asset.key.to_user_string() for asset in assets if "segments_lock" in asset.required_resource_keys}
 
     assert locked == {"visit_features", "k_diagnostics", "cluster_centers"}
+
+
+def version_of_centers(project: Project) -> set[str]:
+    return set(pq.read_table(folder(project) / "cluster_centers.parquet")["segments_version"].to_pylist())
+
+
+@pytest.mark.parametrize("before", ["another fit", "no fit"])
+def test_a_kill_between_the_report_and_the_centers_leaves_one_fit(
+    fitted: Project, trimmed: Project, monkeypatch: pytest.MonkeyPatch, before: str
+) -> None:
+    """Whichever is written first, the second is not; then the clusters of an interval are asked for."""
+    project = fitted if before == "another fit" else trimmed
+    write_report, keep, written = SegmentFiles.write_report, SegmentFiles.keep, []
+
+    def first_only(name: str) -> None:
+        if written:
+            raise OSError("killed")
+        written.append(name)
+
+    def killed_at_report(files: SegmentFiles, content: Any) -> None:
+        first_only("report")
+        write_report(files, content)
+
+    def killed_at_centers(files: SegmentFiles, table: Any, rows: Any) -> Any:
+        if table.name == "cluster_centers":
+            first_only("centers")
+        return keep(files, table, rows)
+
+    with monkeypatch.context() as killing:
+        killing.setattr(SegmentFiles, "write_report", killed_at_report)
+        killing.setattr(SegmentFiles, "keep", killed_at_centers)
+        assert "killed" in said(fit(project, FIRST, SECOND, clusters=2))
+
+    assert assign(project, FIRST).success
+    assert version_of_centers(project) == {report(project)["version"]}
+    assert len(report(project)["clusters"]) == 2
