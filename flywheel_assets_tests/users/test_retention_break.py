@@ -15,8 +15,8 @@ def test_a_fall_to_a_tenth_of_the_usual_is_named_with_its_numbers() -> None:
     found = retention_break(Stay(1050, 30, 1040), USUAL)
     assert (found.passed, found.severity) == (False, "WARN")
     assert found.summary == (
-        "user ids probably changed: only 2.9% of the users of the previous interval are active again, 25.0% to 37.0% "
-        "in 3 earlier intervals"
+        "user ids probably changed: only 2.9% of the previous interval's users are active again; in 3 earlier "
+        "intervals it was 25.0% to 37.0%"
     )
 
 
@@ -80,6 +80,6 @@ def test_ids_that_change_are_named_in_the_run_that_makes_the_transitions(project
 
     found = checks(project.materialize(KEYS[3], "label_transitions"), "label_transitions")["retention_break"]
     assert not found.passed
-    assert str(found.description).startswith("user ids probably changed: only 0.0% of the users")
+    assert str(found.description).startswith("user ids probably changed: only 0.0% of the previous")
     before = checks(project.materialize(KEYS[2], "label_transitions"), "label_transitions")["retention_break"]
     assert before.passed
