@@ -1,6 +1,6 @@
-"""The step that fits after a run, from what it saw."""
+"""The step that fits after a command, from what it saw."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from flywheel_assets.tables.label_verdicts import DRIFT_FROM_BASELINE
@@ -24,6 +24,13 @@ def next_step(runs: "Sequence[IntervalRun]") -> str:
             f"{len(with_users)} intervals: the models do not fit these sessions. Otherwise {USUAL}"
         )
     return USUAL
+
+
+def step_after_status(states: Collection[str]) -> str:
+    """A run where it would make anything; with all done, what there is to look at; else files that are to land."""
+    if {"failed", "stale", "not run"} & set(states):
+        return "flywheel run"
+    return USUAL if "done" in states else "land parquet files, then flywheel run"
 
 
 def _drifts(run: "IntervalRun") -> bool:

@@ -85,3 +85,5 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         raise ReportError(f"no browser could be opened here; the report is at {path}")
     if lacking or any(run.failure for run in runs):
         sys.exit(1)
+    if not show:
+        click.echo("next: flywheel report --open | flywheel levers")

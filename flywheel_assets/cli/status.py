@@ -20,6 +20,7 @@ def status(key: str | None) -> None:
 
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.cli.folding import fold, span
+    from flywheel_assets.cli.next_step import step_after_status
     from flywheel_assets.cli.run import waiting_for_data
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.orchestration.failures import last_failures
@@ -44,6 +45,8 @@ def status(key: str | None) -> None:
     if beyond:
         console.print(waiting_for_data(beyond), highlight=False)
     console.print(table(("interval", "landed", "closed", "state", "why"), rows) if rows else Text(nothing))
+    if rows:
+        console.print(f"next: {step_after_status({s.state for s in found})}", highlight=False)
 
 
 def _changes(key: str) -> None:

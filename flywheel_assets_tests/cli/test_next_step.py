@@ -1,6 +1,6 @@
 """The step after a run, from what it saw."""
 
-from flywheel_assets.cli.next_step import USUAL, next_step
+from flywheel_assets.cli.next_step import USUAL, next_step, step_after_status
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
 from flywheel_assets.tables.verdict import State
@@ -35,3 +35,9 @@ def test_after_a_failure_it_is_the_command_that_says_why(copy: Project) -> None:
     failed = run_of(copy.settings.calendar.key(FIRST), "failed", failure="disk full")
 
     assert next_step([failed, failed]).startswith("flywheel status, which says what failed and why")
+
+
+def test_a_status_leads_to_a_run_where_it_would_make_anything() -> None:
+    assert step_after_status(["done", "stale"]) == step_after_status(["not run", "open"]) == "flywheel run"
+    assert step_after_status(["done", "open"]) == USUAL
+    assert step_after_status(["open"]) == "land parquet files, then flywheel run"
