@@ -56,7 +56,7 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
             job = defs.resolve_job_def(SEGMENTS_JOB)
             done = run_job(job, instance, " to ".join(keys), config=config)
         if done.failure:
-            raise SegmentsError(f"the fit failed; the previous one stays in use: {done.failure}")
+            raise SegmentsError(f"the fit failed: {done.failure}; flywheel segments show shows the one in use")
         _assign(instance, later, done.checks)
     _show()
     click.echo(_NEXT)
