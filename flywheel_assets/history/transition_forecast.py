@@ -45,6 +45,7 @@ TABLE = Table(
     checks=CHECKS,
     parameters=number_and_labels,
     model_parameters=("user labels",),
+    code_version=2,  # 1 learned from intervals that data cover in part
 )
 
 

@@ -48,6 +48,7 @@ TABLE = Table(
     LANDED,
     checks=CHECKS,
     parameters=_parameters,
+    code_version=2,  # 1 could remove every session at a tie, and lost rare signals at some sizes
 )
 
 
