@@ -21,7 +21,7 @@ def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, 
     """The sessions of ``path``, and their users, None when it has none labelled. The file has ``session_id``,
     ``user_id``, the features, ``session_quality_label`` and, where users are labelled too, ``user_flywheel_label``.
     Sessions have valid features and intervals with labelled ones; their label may be null. The interval of a session
-    follows from its id; none is trimmed. ``warn`` gets the number of rows that cannot be used.
+    follows from its start, as when it lands; none is trimmed. ``warn`` gets the number of rows that cannot be used.
 
     Raises LabelError for a file that cannot be read, lacks a column, has no row to learn from, labels a session
     twice or a user differently within an interval, and for a label that no order knows."""
@@ -43,8 +43,8 @@ def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, 
     sessions = in_labelled_intervals(sessions, SESSION_MODEL.label)
     if sessions.empty:
         raise LabelError(
-            f"{path}: of {rows:,} rows, none can be learnt from; expected session_quality_label, ids that end in a "
-            f"Unix time of an interval, and finite features. Look with: flywheel check {path}"
+            f"{path}: of {rows:,} rows, none can be learnt from; expected session_quality_label, starts in an "
+            f"interval, and finite features. Look with: flywheel check {path}"
         )
     if usable < rows:
         warn(f"{path}: {rows - usable:,} of {rows:,} rows have no interval or no usable feature")

@@ -652,21 +652,6 @@ def test_a_time_column_decides_the_interval_and_the_id_does_not(landing: Landing
     assert list(by_column.empty(index).columns)[:4] == ["session_id", "user_id", "leads", "at"]
 
 
-def test_time_columns_of_several_types_are_one(landing: Landing, land: Land) -> None:
-    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
-    start = FIRST.start
-    land("a.parquet", "a", at=pa.array([start], pa.timestamp("ms")))
-    land("b.parquet", "b", at=pa.array([start], pa.timestamp("ns", "UTC")))
-    land("c.parquet", "c", at=[FIRST.start_unix * 1000])
-    land("d.parquet", "d", at=[start.isoformat()])
-    index = by_column.index()
-
-    assert index.problems() == []
-    assert [file.rows for file in index.files] == [{FIRST.key: 1}] * 4
-    rows = started(by_column.read(index.of_interval(FIRST)), None, "at")
-    assert [row["timestamp_unix"] for row in records(landing._engine, rows)] == [FIRST.start_unix] * 4
-
-
 def test_without_files_the_empty_table_has_the_time_column(landing: Landing) -> None:
     by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
     assert records(landing._engine, started(by_column.empty(by_column.index()), None, "at")) == []

@@ -274,6 +274,15 @@ def test_a_labelled_file_needs_no_run_and_no_warehouse(project: Project) -> None
     assert warnings == []
 
 
+def test_sessions_of_a_file_are_placed_by_the_time_column(project: Project) -> None:
+    at = pd.to_datetime(["2024-01-15", "2024-01-28", "2024-02-12"])
+    path = file_of(project.folder, session_id=["x", "y", "z"], at=at)
+    data, warnings = from_file(project.with_settings(FLYWHEEL_SESSION_TIME_COLUMN="at"), path)
+
+    assert data["session"].rows.interval_start.tolist() == [FIRST, FIRST, AFTER_GAP]
+    assert warnings == []
+
+
 def test_a_file_without_labels_of_users_has_them_by_their_mixes(project: Project) -> None:
     data, _ = from_file(project, file_of(project.folder, user_flywheel_label=None))
 

@@ -20,6 +20,8 @@ from flywheel_assets.errors import EngineError
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import rows as landed_rows
+from flywheel_assets.landing.folder import Landing
+from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions import session_predictions, trimmed_sessions
@@ -37,6 +39,7 @@ from flywheel_assets.warehouse.engine import (
     parquet_schema,
 )
 from flywheel_assets.warehouse.spark import SparkEngine
+from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 from flywheel_assets_tests.projects import MODELS
 
@@ -401,6 +404,26 @@ def test_on_the_instants_of_a_time_column_of_any_type(agree: Agree, tmp_path: Pa
             return table.select(start=landed_rows.instant(table["at"]))
 
         assert 1705312859 in {row["start"] for row in agree(starts)}, name
+
+
+def test_time_columns_of_several_types_are_one(either: Engine, tmp_path: Path) -> None:
+    columns = [
+        pa.array([SECOND.start], pa.timestamp("ms")),
+        pa.array([SECOND.start], pa.timestamp("us", "UTC")),
+        pa.array([SECOND.start_unix * 1000]),
+        pa.array([SECOND.start.isoformat()]),
+    ]
+    for n, at in enumerate(columns):
+        written(
+            tmp_path / "landing" / f"{n}.parquet", {"session_id": [str(n)], "user_id": ["u"], "leads": [1], "at": at}
+        )
+    rules = LandingRules(CALENDAR, None, ("leads",), (), time_column="at")
+    landing = Landing(tmp_path / "landing", Warehouse(tmp_path / "warehouse", either), rules)
+    index = landing.index()
+
+    assert index.problems() == []
+    read = landed_rows.started(landing.read(index.of_interval(SECOND)), None, "at")
+    assert [row["timestamp_unix"] for row in rows(either, read)] == [SECOND.start_unix] * 4
 
 
 def test_on_why_a_row_belongs_to_no_interval(agree: Agree, tmp_path: Path) -> None:
