@@ -31,11 +31,12 @@ MAY_USE = {
     "users": BASE | {"registry", "landing", "sessions"},
     "flywheel": BASE | {"registry", "landing", "sessions", "users"},
     "ranges": {"flywheel", "intervals", "errors"},
+    "needs": {"flywheel", "users", "tables", "intervals"},
     "segments": BASE | {"landing", "sessions", "users"},
     "history": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
     "training": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
     "simulation": BASE | {"registry", "sessions", "users", "training"},
-    "orchestration": BASE | {"flywheel"},
+    "orchestration": BASE | {"flywheel", "needs"},
 }
 """What each folder or module of the package may use of the others, itself aside; `cli` and `definitions`, the
 outermost, may use all."""
@@ -95,7 +96,7 @@ def test_the_import_reader_sees_through_every_form(tmp_path: Path, monkeypatch: 
 
 def may_use(module: Path) -> set[str]:
     of = part(module)
-    flywheel = {"flywheel", "ranges"} if of in SYSTEMS else set()
+    flywheel = {"flywheel", "ranges", "needs"} if of in SYSTEMS else set()
     orchestration = {"orchestration"} if of in SYSTEMS and module.name == "assets.py" else set()
     return MAY_USE[of] | {of} | flywheel | orchestration
 

@@ -16,6 +16,10 @@ import pytest
 from click.testing import CliRunner
 
 from flywheel_assets.cli.main import main
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.needs import needs
+from flywheel_assets.settings import Settings
+from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.projects import sessions
 
 ARCHIVE = Path(__file__).with_name("previous_version.tar.xz")
@@ -50,9 +54,11 @@ def states(output: str) -> dict[str, str]:
     return {words[0]: words[5] for words in lines if words and words[0] in KEYS}
 
 
-def test_nothing_of_it_is_stale_and_it_is_told_as_it_was(folder: Path) -> None:
+def test_only_rules_that_changed_make_it_stale_and_it_is_told_as_it_was(folder: Path) -> None:
     for _ in range(2):
-        assert states(typed("status")) == dict.fromkeys(KEYS, "done")
+        told = typed("status")
+        assert states(told) == dict.fromkeys(KEYS, "stale")
+        assert "trimmed_sessions: version 1 of its rule made it, and the rule is now" in " ".join(told.split())
         for path in (folder / "data" / "landing").iterdir():
             path.touch()
     assert "91da16f22ffd  champion" in typed("models", "list")
@@ -64,14 +70,22 @@ def test_models_fitted_on_another_minimum_leave_what_landed_as_it_is_unless_valu
     manifest = folder / "models" / "manifest.json"
     fitted, fitted_on = manifest.read_text(), re.compile(r'("minimums": \[\s*)[0-9.]+')
     manifest.write_text(fitted_on.sub(r"\g<1>7.5", fitted, count=1))
-    assert states(typed("status")) == dict.fromkeys(KEYS, "done")
+    assert made_by_champion() == "trimmed_sessions"
 
     manifest.write_text(fitted_on.sub(r"\g<1>-7.5", fitted, count=1))
-    told = " ".join(typed("status").split())
-    assert "landed_sessions: features: impressions (also negative) in place of impressions" in told
+    assert made_by_champion() == "landed_sessions"
+
+
+def made_by_champion() -> str:
+    """The first table that a rescore of the first interval makes."""
+    with Flywheel.open(Settings.read()) as flywheel:
+        (need,) = needs(flywheel, SPINE, [flywheel.interval(KEYS[0])], by_champion=True)
+    return next(iter(need.tables))
 
 
 def test_reports_clusters_and_late_sessions_join_it(folder: Path) -> None:
+    typed("run")
+    assert states(typed("status")) == dict.fromkeys(KEYS, "done")
     assert "3 of 3 reports made" in typed("report")
     pq.write_table(sessions(("late", "2024-01-30 10", 5.0)), folder / "data" / "landing" / "late.parquet")
     assert states(typed("status")) == {KEYS[0]: "done", KEYS[1]: "done", KEYS[2]: "stale"}
@@ -91,7 +105,7 @@ def test_reports_clusters_and_late_sessions_join_it(folder: Path) -> None:
 def test_its_record_stays_in_use_where_somebody_edited_the_configuration(folder: Path) -> None:
     config = folder / ".dagster" / "dagster.yaml"
     config.write_text(config.read_text() + "# ours\n")
-    typed("run", "--from", KEYS[2])
+    typed("run")
 
     assert states(typed("status")) == dict.fromkeys(KEYS, "done")
     assert config.read_text().endswith("# ours\n")

@@ -17,8 +17,8 @@ def fold(items: Iterable[Item], empty: Callable[[Item], object]) -> list[list[It
     return [[item for _, item in group] for _, group in groups]
 
 
-def span(intervals: Sequence["Interval"], kind: str = "") -> str:
+def span(intervals: Sequence["Interval"], kind: str = "intervals") -> str:
     """``2024-01-01 - 2024-01-14``, and for several their first and last day and how many they are."""
     first, last = intervals[0], intervals[-1]
     dates = f"{first.first_day} - {last.last_day}"
-    return dates if first == last else f"{dates} ({len(intervals)} {kind}intervals)"
+    return dates if first == last else f"{dates} ({len(intervals)} {kind})"

@@ -170,7 +170,7 @@ def _line(runs: Sequence["IntervalRun"]) -> tuple[object, ...]:
     first = runs[0]
     states = [check.state for run in runs for check in run.checks]
     return (
-        span([run.interval for run in runs], "empty "),
+        span([run.interval for run in runs], "empty"),
         first.number("landed_sessions", "rows"),
         first.number("landed_sessions", "quarantined"),
         first.number("landed_sessions", "repeated"),

@@ -35,7 +35,7 @@ def status(key: str | None) -> None:
         beyond = flywheel.without_data(flywheel.now())
     groups = fold(found, lambda s: s.landed == 0 and (s.closed, s.state, s.why))
     rows = [
-        (span([s.interval for s in group], "empty "), s.landed, s.closed, s.state, s.why)
+        (span([s.interval for s in group], "empty"), s.landed, s.closed, s.state, s.why)
         for group in groups
         for s in group[:1]
     ]

@@ -197,7 +197,7 @@ def _to_copy(flywheel: Flywheel) -> dict[Table, list[Path]]:
     return stale
 
 
-CLUSTERED = (session_clusters.TABLE.name, cluster_mix.TABLE.name)
+CLUSTERED = (session_clusters.TABLE, cluster_mix.TABLE)
 
 REPORTED: tuple[IntervalTable, ...] = tuple(
     chain.from_iterable(system.tables.values() for system in (LANDING, SESSIONS, USERS, SYSTEM))
@@ -258,7 +258,8 @@ SYSTEM.job(
 )
 SYSTEM.job(
     RUN_JOB,
-    dg.AssetSelection.groups("sessions", "users", "exports", "history") | dg.AssetSelection.assets(*CLUSTERED),
+    dg.AssetSelection.groups("sessions", "users", "exports", "history")
+    | dg.AssetSelection.assets(*(table.name for table in CLUSTERED)),
     "Everything of one interval: labels, transitions, clusters and history. For flywheel run, which chooses from it.",
 )
 SYSTEM.job(

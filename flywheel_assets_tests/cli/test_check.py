@@ -188,7 +188,7 @@ def test_changed_column_names_make_intervals_stale(flywheel: Type, project: Proj
     assert "left out: theirs.parquet has no column 'session_id'" in words(flywheel("run"))
     (project.folder / "columns.toml").write_text(COLUMNS)
 
-    assert "stale landed_sessions: theirs.parquet landed; column names was ours, is visit is session_id" in words(
+    assert "stale landed_sessions: theirs.parquet landed; column names: visit is session_id" in words(
         flywheel("status")
     )
     assert flywheel("run").exit_code == 0

@@ -33,8 +33,8 @@ def test_everything_is_forgotten_but_what_landed(flywheel: Type, copy: Project) 
     landed = sorted(copy.settings.landing_dir.iterdir())
 
     assert "forgot 4 intervals" in flywheel("forget", "--all", "--yes").stdout
-    assert there(copy, FIRST, GAP, AFTER_GAP, LAST) == set()
     assert [path.name for path in copy.settings.warehouse_dir.iterdir()] == ["_locks"]
+    assert there(copy, FIRST, GAP, AFTER_GAP, LAST) == set()
     assert sorted(copy.settings.landing_dir.iterdir()) == landed
 
 

@@ -622,7 +622,7 @@ def test_each_file_is_looked_at_once_whatever_the_number_of_intervals(monkeypatc
     for _ in range(3):
         assert len({index.fingerprint(i) for i in intervals}) == 50
         assert [index.rows(i) for i in intervals] == [4] * 50
-        assert not any(index.changes(i, [(f.path, 1, f.modified_ns) for f in index.of_interval(i)]) for i in intervals)
+        assert not any(index.news(i, [(f.path, 1, f.modified_ns) for f in index.of_interval(i)]) for i in intervals)
     assert looks["precedence"] == len(files)
     assert looks["identity"] <= 6 * len(files)
 

@@ -137,7 +137,7 @@ def test_a_run_is_told_in_a_line(project: Project) -> None:
     rows = [("ann", "2024-01-15 00", 3), ("ann", "2024-01-16 00", 3), ("bob", "2024-01-16 00", 3)]
     project.land("one.parquet", sessions(*rows))
     (run,) = project.run(FIRST)
-    line = dict(zip(RUN_COLUMNS, run_lines(run), strict=True))
+    line = dict(zip(RUN_COLUMNS, run_lines([run])[0], strict=True))
 
     assert line["interval"] == "2024-01-15 - 2024-01-28"
     assert (line["sessions"], line["trimmed"], line["users"]) == (3, 0, 2)

@@ -298,10 +298,10 @@ def test_a_landing_folder_that_is_not_there_is_said_and_is_no_failure_of_the_tic
     assert "there is no landing folder" in said(Daemon(project).tick(name))
 
 
-def test_both_sensors_are_on_by_default_and_tick_every_fifteen_seconds(project: Project) -> None:
-    for sensor in Daemon(project).repository.sensor_defs:
-        assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
-        assert sensor.minimum_interval_seconds == 15
+def test_all_sensors_are_on_by_default_and_those_of_tables_tick_every_fifteen_seconds(project: Project) -> None:
+    found = Daemon(project).repository.sensor_defs
+    assert {sensor.default_status for sensor in found} == {dg.DefaultSensorStatus.RUNNING}
+    assert {s.minimum_interval_seconds for s in found if s.name != "prune_sensor"} == {15}
 
 
 def test_landing_runs_everything_but_the_transitions_each_with_its_checks(project: Project) -> None:
