@@ -22,7 +22,7 @@ from flywheel_assets.warehouse.files import write_all
 
 
 def compile_bundle(bundle: ModelBundle) -> ModelBundle:
-    """Compiles each model beside its artefacts, and writes the digests into the manifest; gives the bundle with them."""
+    """Compiles each model beside its artefacts and writes the digests into the manifest; the bundle with them."""
     contents = {name: compile_model(bundle.directory, info) for name, info in bundle.models.items()}
     write_all({bundle.directory / bundle[name].files.compiled: content for name, content in contents.items()})
     models = [replace(info, compiled=digest(contents[name])) for name, info in bundle.models.items()]

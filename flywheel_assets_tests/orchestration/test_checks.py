@@ -175,7 +175,7 @@ def test_predictions_made_anew_from_other_sessions_make_the_export_of_mixed_gene
 
 
 def test_transitions_between_two_models_are_warned_of(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Flywheel, "scorer", lambda flywheel, _: _of_version(flywheel, "another"))
+    monkeypatch.setattr(Flywheel, "scorers", property(lambda flywheel: {"user": _of_version(flywheel, "another")}))
 
     result = copy.materialize(LAST, "user_labels", "label_transitions")
 
