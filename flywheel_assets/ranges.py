@@ -67,5 +67,6 @@ def nothing_landed(flywheel: Flywheel) -> str:
         return f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
     return (
         f"no session that landed in {flywheel.landing.folder} belongs to an interval: {'; '.join(problems)}. See "
-        "FLYWHEEL_FIRST_INTERVAL, FLYWHEEL_LAST_INTERVAL and FLYWHEEL_SESSION_ID_PATTERN"
+        "FLYWHEEL_FIRST_INTERVAL, FLYWHEEL_LAST_INTERVAL, FLYWHEEL_SESSION_ID_PATTERN and "
+        "FLYWHEEL_SESSION_TIME_COLUMN"
     )

@@ -32,7 +32,8 @@ class DryRun:
     """``columns``: name and Arrow type, as in the file. ``file``: as the index would have it, with its rows by interval
     or the problem that sets it aside. ``rows``: all; ``sessions``: those that would land; ``repeated``: rows that would
     be left out for a later one of their session; ``quarantined``: the others, by reason. ``days``: of the first and the
-    last session that has a time, in an interval or not. ``advice``: settings that would let more rows land."""
+    last session that has a time, in an interval or not; None when fewer than half of the rows have one. ``advice``:
+    settings that would let more rows land."""
 
     columns: Mapping[str, str]
     file: LandedFile
@@ -81,16 +82,18 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
     valid = valid_rows(inside, minimums)
     landed = _row(engine, valid.aggregate(**repeat_figures(valid)))
     reasons = _by_reason(engine, strays(rows, calendar, *how)) | _by_reason(engine, invalid_rows(inside, minimums))
-    starts = _starts(engine, placed)
+    starts, total = _starts(engine, placed), sum(file.rows.values())
+    if starts and starts.count * 2 < total:
+        starts = None  # ids without a time: digits of a UUID that look like one are chance
     return DryRun(
         columns,
         file,
-        rows=sum(file.rows.values()),
+        rows=total,
         sessions=landed["ids"],
         repeated=landed["rows"] - landed["ids"],
         quarantined=reasons,
         days=(calendar.day_at(starts.first), calendar.day_at(starts.last)) if starts else None,
-        advice=(*_column_advice(file, columns, rules, starts), *(_interval_advice(calendar, starts) if starts else ())),
+        advice=tuple(_interval_advice(calendar, starts) if starts else _column_advice(columns, rules)),
     )
 
 
@@ -119,13 +122,10 @@ def _starts(engine: Engine, placed: ir.Table) -> _Starts | None:
     return _Starts(earliest=earliest, latest=latest, **row)
 
 
-def _column_advice(
-    file: LandedFile, columns: Mapping[str, str], rules: LandingRules, starts: _Starts | None
-) -> list[str]:
-    """The column to take times from, where ids have none and a column is of timestamps."""
+def _column_advice(columns: Mapping[str, str], rules: LandingRules) -> list[str]:
+    """The column to take times from, where a column is of timestamps and none is named yet."""
     times = [name for name, dtype in columns.items() if dtype.startswith("timestamp")]
-    timed = starts.count if starts else 0
-    if rules.time_column or not times or timed * 2 >= sum(file.rows.values()):
+    if rules.time_column or not times:
         return []
     return [f"to take the start of a session from a column, set FLYWHEEL_SESSION_TIME_COLUMN={times[0]}"]
 

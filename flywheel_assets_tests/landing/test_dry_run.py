@@ -126,6 +126,13 @@ def test_a_column_of_timestamps_is_proposed_where_ids_hold_no_time(landing: Land
     assert (as_told.objection, as_told.advice, as_told.file.rows) == ("", (), {FIRST.key: 1, SECOND.key: 1})
 
 
+def test_digits_of_a_uuid_that_look_like_a_time_propose_no_interval(landing: Landing, tmp_path: Path) -> None:
+    uuid = "123e4567-e89b-12d3-a456-426614174000"
+    chance = ["123e4567-e89b-12d3-a456-ab1000000000", "123e4567-e89b-12d3-a456-ab9000000000"]
+    found = look(write(tmp_path / "a.parquet", [uuid] * 3 + chance, [1.0] * 5), landing)
+    assert (found.days, found.advice, found.objection) == (None, (), "nothing would land: 0 of 5 rows")
+
+
 def ids_at(*days: date) -> list[str]:
     return [f"u{n}.{int(datetime(d.year, d.month, d.day, 12, tzinfo=UTC).timestamp())}" for n, d in enumerate(days)]
 
