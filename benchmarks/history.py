@@ -118,7 +118,7 @@ def draw(flywheel: Flywheel, users: int, last: Interval) -> None:
 
 
 def keep(flywheel: Flywheel, table: str, interval: Interval, rows: pa.Table) -> None:
-    flywheel.warehouse.keep(table, interval, rows, flywheel.generation(table, interval))
+    flywheel.warehouse.keep(table, interval, rows, flywheel.lineage.generation(table, interval))
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def alarms(place: Workplace) -> dict[tuple[str, int, str], Verdict]:
     """By interval, its users and the check: what the checks of labels against the training say."""
     found = {}
     with Flywheel.open(place.read()) as flywheel:
-        for interval in flywheel.to_run(flywheel.now()):
+        for interval in flywheel.extent.to_run(flywheel.now()):
             users = flywheel.warehouse.rows("user_labels", interval) or 0
             for one in (session_predictions, user_labels):
                 for verdict in one.verdicts(flywheel, interval):

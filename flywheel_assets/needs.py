@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from flywheel_assets.flywheel import Flywheel, Wanted
+from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
+from flywheel_assets.lineage import Wanted
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.users.spine import RELABELLED
 
@@ -50,8 +51,8 @@ def needs(
     all is to be ``by_champion``: a table keeps the models that labelled it, until something else has it labelled again;
     then the champion labels the whole interval. Landed files that vanished make nothing stale either, unless their
     sessions are to be given up: ``forget_missing``."""
-    kept = flywheel.wanted(forget_missing=forget_missing)
-    anew = flywheel.wanted(by_champion=True, forget_missing=forget_missing)
+    kept = flywheel.lineage.wanted(forget_missing=forget_missing)
+    anew = flywheel.lineage.wanted(by_champion=True, forget_missing=forget_missing)
     found = []
     for interval in intervals:
         failure = (failures or {}).get(interval.key)
@@ -68,7 +69,7 @@ def _reasons(
     flywheel: Flywheel, tables: Sequence[Table], interval: Interval, wanted: Wanted, failure: Failure | None
 ) -> dict[str, str]:
     """Why each of the tables has to be made, by name; those that need not are left out."""
-    reasons = {table.name: flywheel.stale_because(table, interval, wanted) for table in tables}
+    reasons = {table.name: flywheel.lineage.stale_because(table, interval, wanted) for table in tables}
     if failure and failure.table in reasons and not reasons[failure.table]:
         reasons[failure.table] = f"the last run failed: {failure.message}"
     return {name: why for name, why in reasons.items() if why}

@@ -23,8 +23,8 @@ def intervals_to_run(flywheel: Flywheel, first: str | None, last: str | None, no
     closed = flywheel.calendar.last_closed(now)
     if closed is None:
         raise SettingsError(f"no interval is closed yet: the first, {flywheel.calendar.number(1).dates}, is still open")
-    wanted = flywheel.to_run(now)
-    first = first or flywheel.first_key
+    wanted = flywheel.extent.to_run(now)
+    first = first or flywheel.extent.first_key
     if first is None:
         raise LandingError(nothing_landed(flywheel))
     end = max(wanted[-1].key, first) if wanted and not last else closed.key
@@ -56,7 +56,7 @@ def labelled_intervals(flywheel: Flywheel) -> list[Interval]:
     """The intervals that have user labels, oldest first: those that there can be a report of. Up to the one after the
     last with data."""
     made = set(flywheel.warehouse.keys("user_labels"))
-    last = flywheel.last_number or flywheel.calendar.count
+    last = flywheel.extent.last_number or flywheel.calendar.count
     return [interval for interval in flywheel.calendar if interval.key in made and interval.number <= last]
 
 

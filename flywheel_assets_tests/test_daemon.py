@@ -91,7 +91,7 @@ def drop(project: Project, name: str, table: pa.Table) -> None:
 def history_is_told(project: Project) -> bool:
     """Whether the sensor of the history would ask for nothing more."""
     with project.flywheel() as flywheel, recorded(project) as instance:
-        state = table_state(flywheel, instance, [*HISTORY.values()], flywheel.to_run(flywheel.now()))
+        state = table_state(flywheel, instance, [*HISTORY.values()], flywheel.extent.to_run(flywheel.now()))
         return state.ready == 3 and not state.requests(())
 
 

@@ -14,7 +14,7 @@ def reasons(project: Project, key: str) -> dict[str, str]:
     with project.flywheel() as flywheel:
         (interval,) = project.intervals(key)
         found = {
-            t: flywheel.stale_because(TABLES[t], interval, flywheel.wanted())
+            t: flywheel.lineage.stale_because(TABLES[t], interval, flywheel.lineage.wanted())
             for t in TABLES
             if flywheel.warehouse.exists(t, interval)
         }

@@ -93,7 +93,7 @@ def _stale(flywheel: Flywheel, interval: Interval) -> dict[Table, tuple[str, str
     """The tables of history that are missing or stale, each with the first table, and its key, that it lacks."""
     stale: dict[Table, tuple[str, str] | None] = {}
     for table in (one.table for one in SYSTEM.tables.values()):
-        if flywheel.stale_because(table, interval):
-            inputs = flywheel.inputs(table, interval)
+        if flywheel.lineage.stale_because(table, interval):
+            inputs = flywheel.lineage.inputs(table, interval)
             stale[table] = next(((s.name, i.key) for s, i in inputs if not flywheel.warehouse.exists(s.name, i)), None)
     return stale

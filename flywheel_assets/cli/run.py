@@ -62,7 +62,7 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
         tables, intervals, needed = _planned(flywheel, first, last, everything, rescore, forget_missing)
         for problem in flywheel.problems():
             console.print("[yellow]left out:[/]", Text(problem))
-        beyond = [] if last else flywheel.without_data(flywheel.now())
+        beyond = [] if last else flywheel.extent.without_data(flywheel.now())
         if beyond:
             console.print(waiting_for_data(beyond), highlight=False)
         if not needed and not csv_copies_are_stale(flywheel):

@@ -32,7 +32,7 @@ def status(key: str | None) -> None:
     with Flywheel.open(Settings.read()) as flywheel, dg.DagsterInstance.get() as instance:
         found = statuses(flywheel, last_failures(instance, SPINE), flywheel.now())
         problems, nothing = flywheel.problems(), nothing_landed(flywheel)
-        beyond = flywheel.without_data(flywheel.now())
+        beyond = flywheel.extent.without_data(flywheel.now())
     groups = fold(found, lambda s: s.landed == 0 and (s.closed, s.state, s.why))
     rows = [
         (span([s.interval for s in group], "empty"), s.landed, s.closed, s.state, s.why)

@@ -58,7 +58,7 @@ SHOWN_ROWS = 100
 
 def _growth_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     users = flywheel.warehouse.rows("user_labels", interval) or 0
-    previous = flywheel.previous_with_data(interval)
+    previous = flywheel.extent.previous(interval)
     before = flywheel.warehouse.rows("user_labels", previous) if previous else None
     return growth.verdicts(flywheel.rows(growth.TABLE, interval), users, before or 0)
 
@@ -141,7 +141,7 @@ def sankey_links(step: Step) -> Made:
 def _causes_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     rows = frame(flywheel.engine.collect(flywheel.warehouse.read("transition_causes", interval)))
     now = flywheel.label_counts(user_labels.TABLE, interval) or {}
-    before = flywheel.label_counts(user_labels.TABLE, flywheel.previous_with_data(interval)) or {}
+    before = flywheel.label_counts(user_labels.TABLE, flywheel.extent.previous(interval)) or {}
     return causes.verdicts(rows, now, before)
 
 
@@ -149,7 +149,7 @@ def _causes_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 def transition_causes(step: Step) -> Made:
     flywheel, interval = step.flywheel, step.interval
     now, before = step.read(user_labels.TABLE), step.read_previous(user_labels.TABLE)
-    with by_models_of(flywheel, flywheel.previous_with_data(interval), interval) as same_model:
+    with by_models_of(flywheel, flywheel.extent.previous(interval), interval) as same_model:
         written = step.write(causes.transition_causes(now, before, same_model, interval))
     rows = step.rows(causes.TABLE)
     numbers = {f"users_{cause}": users for cause, users in causes.users_by_cause(rows).items()}

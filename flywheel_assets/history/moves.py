@@ -57,7 +57,7 @@ def when(interval: Interval) -> Row:
 
 def newest_first(flywheel: "Flywheel", interval: Interval) -> list[Interval]:
     """The interval and, back to the first with data, those before it."""
-    return [interval, *reversed(flywheel.earlier_with_data(interval))]
+    return [interval, *reversed(flywheel.extent.earlier(interval))]
 
 
 def read_moves(flywheel: "Flywheel", interval: Interval) -> Moves:

@@ -56,7 +56,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
     backtest = warehouse.note("transition_forecast", interval, BACKTEST)
     previous = intervals[-2] if len(intervals) > 1 else None
     missing = {table.name: _what_to_do(interval) for table in TOLD if not warehouse.exists(table.name, interval)}
-    stale = flywheel.stale_because(CAUSES, interval)
+    stale = flywheel.lineage.stale_because(CAUSES, interval)
     report = Report(
         interval=interval,
         intervals=intervals,
@@ -91,7 +91,7 @@ def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
     sources |= {table.name: _digest(flywheel, table, intervals) for table in OVER_TIME}
     transitions = label_transitions.TABLE
     sources[transitions.name] = _digest(flywheel, transitions, intervals[-SANKEY_STEPS:])
-    stale = flywheel.stale_because(CAUSES, interval)
+    stale = flywheel.lineage.stale_because(CAUSES, interval)
     sources[CAUSES.name] = NOTHING if stale else _digest(flywheel, CAUSES, [interval])
     closed = "yes" if interval.closed(flywheel.now()) else "no"
     labels = ", ".join((*flywheel.models["session"].order, *flywheel.models["user"].order))

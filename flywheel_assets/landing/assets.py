@@ -137,7 +137,7 @@ def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str,
     """What :func:`run_requests` is told: the closed intervals that have news, or that lack a table although nothing is
     new, because it was deleted, or a run ended before it. Other settings and models run nothing: a person does."""
     because, wanted, gone = {}, {}, {}
-    for interval in flywheel.to_run(flywheel.now()):
+    for interval in flywheel.extent.to_run(flywheel.now()):
         missing = flywheel.missing(interval)
         news = flywheel.index.news(interval, flywheel.landed_from(interval) or ())
         if news or missing:

@@ -120,7 +120,7 @@ def coverage_of(flywheel: "Flywheel", interval: Interval) -> Coverage:
     by_day = _sessions_by_day(flywheel, interval)
     if by_day is None:
         return UNKNOWN
-    before = (_sessions_by_day(flywheel, i) for i in reversed(flywheel.earlier_with_data(interval)))
+    before = (_sessions_by_day(flywheel, i) for i in reversed(flywheel.extent.earlier(interval)))
     return coverage(by_day, list(islice((one for one in before if one and any(one)), USUAL_INTERVALS)))
 
 

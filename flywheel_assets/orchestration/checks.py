@@ -32,7 +32,7 @@ def settled(
     of_sources = {check.name for check in table.checks if check.of_sources}
     failed = {one.check for one in found if one.check in of_sources and not one.passed}
     made = flywheel.warehouse.generation(table.name, interval) if failed else None
-    replaced = made.changed_sources(flywheel.generation(table, interval)) if made else []
+    replaced = made.changed_sources(flywheel.lineage.generation(table, interval)) if made else []
     if not replaced:
         return found
     why = f"not judged, because {', '.join(replaced)} changed since the table was made, and it is stale"

@@ -23,7 +23,7 @@ def findings_on_record(
     """What the checks of the interval's ``tables`` found when they last ran. Those of a table that have no record, as
     after the loss of DAGSTER_HOME, or one from before the table was last written, of this interval or of the previous
     one that drift is measured from, are computed again; tables that are not there have none."""
-    concerned = [i for i in (flywheel.previous_with_data(interval), interval) if i]
+    concerned = [i for i in (flywheel.extent.previous(interval), interval) if i]
     recorded = _recorded(instance, interval)
     findings: list[Finding] = []
     for one in tables:

@@ -117,7 +117,7 @@ def run_needs(
     for need in needs:
         key, waits = need.interval.key, dict[str, str]()
         for name in need.tables:
-            for source, interval in flywheel.inputs(by_name[name], need.interval):
+            for source, interval in flywheel.lineage.inputs(by_name[name], need.interval):
                 one = source.name, interval.key
                 made_now = interval.key == key and source.name in need.tables
                 if one in failed or not (made_now or flywheel.warehouse.exists(source.name, interval)):

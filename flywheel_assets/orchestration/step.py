@@ -44,7 +44,7 @@ class Step:
 
     def read_previous(self, table: Table) -> ir.Table | None:
         """A table of the previous interval, None at the first with data. Raises NotMaterializedError."""
-        previous = self.flywheel.previous_with_data(self.interval)
+        previous = self.flywheel.extent.previous(self.interval)
         return self.flywheel.warehouse.read(table.name, previous) if previous else None
 
     def rows(self, table: Table) -> list[dict[str, Any]]:

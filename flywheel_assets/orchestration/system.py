@@ -118,7 +118,7 @@ def _asset(one: IntervalTable, partitions: Partitions, engine: str) -> dg.Assets
     )
     def asset(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
         interval = flywheel.calendar.key(context.partition_key)
-        generation = flywheel.generation(one.table, interval)
+        generation = flywheel.lineage.generation(one.table, interval)
         made = one.body(Step(flywheel, one.table, interval, generation, context.log, context.run.tags))
         return materialized(made.written, flywheel.columns(one.table), made.numbers, made.extras)
 

@@ -32,7 +32,7 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, 0)) as flywheel:
-                state = table_state(flywheel, context.instance, tables, flywheel.to_run(flywheel.now()))
+                state = table_state(flywheel, context.instance, tables, flywheel.extent.to_run(flywheel.now()))
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = state.requests(sensors.unfinished(context.instance))
@@ -75,26 +75,26 @@ def table_state(
     would be now.
 
     260 intervals of five tables take a second: what a file was made from is read, and made a digest of, once a tick."""
-    state, stored = TableState(), cache(flywheel.stored_digest)
+    state, stored = TableState(), cache(flywheel.lineage.stored_digest)
     there = {s: set(flywheel.warehouse.keys(s.name)) for table in tables for s in table.sources}
     for source in there:
         if source.previous or source.earlier:
             there[source] &= {
-                i.key for i in intervals if stored(source, i) == flywheel.target_generation(source, i, stored).digest
+                i.key for i in intervals if stored(source, i) == flywheel.lineage.target(source, i, stored).digest
             }
 
     def target(table: Table, interval: Interval) -> Generation:
-        return flywheel.target_generation(table, interval, stored)
+        return flywheel.lineage.target(table, interval, stored)
 
     for interval in intervals:
         key = interval.key
-        inputs = [one for table in tables for one in flywheel.inputs(table, interval) if one[0] not in tables]
+        inputs = [one for table in tables for one in flywheel.lineage.inputs(table, interval) if one[0] not in tables]
         missing = next(((s.name, i.key) for s, i in inputs if i.key not in there[s]), None)
         if missing:
             state.missing[key] = missing
             continue
         state.concerned[key] = {key, *(i.key for _, i in inputs)}
-        why = {table: flywheel.stale_because(table, interval, target) for table in tables}
+        why = {table: flywheel.lineage.stale_because(table, interval, target) for table in tables}
         needed = [table for table, because in why.items() if because]
         if needed:
             new = not any(flywheel.warehouse.exists(table.name, interval) for table in tables)

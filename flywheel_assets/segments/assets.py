@@ -149,7 +149,7 @@ def session_clusters(step: Step) -> Made:
 
 
 def _mix_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
-    previous, version = flywheel.previous_with_data(interval), segments_in_use(flywheel.warehouse).version
+    previous, version = flywheel.extent.previous(interval), segments_in_use(flywheel.warehouse).version
     same = previous and flywheel.warehouse.note("cluster_mix", previous, mix.SEGMENTS_VERSION) == version
     before = flywheel.rows(mix.TABLE, previous) if previous and same else None
     return mix.verdicts(flywheel.rows(mix.TABLE, interval), before)

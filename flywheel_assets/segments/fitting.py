@@ -34,7 +34,7 @@ def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval
     made = flywheel.warehouse.keys("trimmed_sessions")
     if not made and not (first and last):
         raise SegmentsError("no interval has been materialized, so there are no sessions to cluster: flywheel run")
-    with_data = flywheel.first_key or (made[0] if made else "")
+    with_data = flywheel.extent.first_key or (made[0] if made else "")
     intervals = intervals_between(flywheel, first or with_data, last or made[-1])
     for interval in intervals:
         flywheel.warehouse.read("trimmed_sessions", interval)
@@ -155,5 +155,5 @@ def not_assigned(flywheel: Flywheel) -> dict[str, str]:
     """Per key of a materialized interval whose clusters are not those of the fit in use, why."""
     made = set(flywheel.warehouse.keys("trimmed_sessions"))
     intervals = [interval for interval in flywheel.calendar if interval.key in made]
-    reasons = {i.key: flywheel.stale_because(session_clusters.TABLE, i) for i in intervals}
+    reasons = {i.key: flywheel.lineage.stale_because(session_clusters.TABLE, i) for i in intervals}
     return {key: why for key, why in reasons.items() if why}

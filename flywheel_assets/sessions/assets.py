@@ -58,7 +58,7 @@ def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
     features = list(baseline.features) if baseline else []
     counted = repeating(flywheel.row(repetition_figures(table, features)), features)
     row = flywheel.row(predictions.figures(table, labels, baseline, counted))
-    previous = flywheel.label_counts(predictions.TABLE, flywheel.previous_with_data(interval))
+    previous = flywheel.label_counts(predictions.TABLE, flywheel.extent.previous(interval))
     return predictions.verdicts(row, labels, baseline, previous)
 
 

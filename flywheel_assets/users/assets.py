@@ -47,7 +47,7 @@ def _label_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("user_labels", interval)
     order, baseline = flywheel.models["user"].order, flywheel.models["user"].baseline
     row = flywheel.figures(table, labels.figures(table, order))
-    previous = flywheel.label_counts(labels.TABLE, flywheel.previous_with_data(interval))
+    previous = flywheel.label_counts(labels.TABLE, flywheel.extent.previous(interval))
     return labels.verdicts(row, order, baseline.labels if baseline else None, previous)
 
 
@@ -60,7 +60,7 @@ def user_labels(step: Step) -> Made:
 
 def _transition_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     moves = frame(flywheel.engine.collect(flywheel.warehouse.read("label_transitions", interval)))
-    previous = flywheel.previous_with_data(interval)
+    previous = flywheel.extent.previous(interval)
     now = flywheel.label_counts(labels.TABLE, interval) or {}
     before = flywheel.label_counts(labels.TABLE, previous) or {}
     return [
@@ -74,7 +74,7 @@ def _transition_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
 def _stays(flywheel: Flywheel, interval: Interval) -> tuple[breaks.Stay | None, list[breaks.Stay]]:
     """Who stayed into the interval, and into those of the last few before it that have label_transitions; None where it
     or the one before it is incomplete, and earlier ones of which that is true are left out."""
-    recent = [*flywheel.earlier_with_data(interval)[-breaks.USUAL_INTERVALS - 1 :], interval]
+    recent = [*flywheel.extent.earlier(interval)[-breaks.USUAL_INTERVALS - 1 :], interval]
     cut = incomplete(flywheel, recent)
     compared = [i for before, i in pairwise(recent) if before.number not in cut and i.number not in cut]
     there = {i.number: flywheel.warehouse.path(transitions.TABLE.name, i) for i in compared}
@@ -105,7 +105,7 @@ def _export_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("enriched_export", interval)
     row = flywheel.figures(table, export.figures(table))
     upstream = [one for one in SPINE if one is not transitions.TABLE]
-    reasons = {one.name: flywheel.stale_because(one, interval) for one in upstream}
+    reasons = {one.name: flywheel.lineage.stale_because(one, interval) for one in upstream}
     stale = {name: why for name, why in reasons.items() if why}
     return export.verdicts(row, flywheel.warehouse.rows("trimmed_sessions", interval) or 0, stale)
 

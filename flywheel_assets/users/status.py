@@ -28,8 +28,8 @@ class IntervalStatus:
 def statuses(flywheel: Flywheel, failures: Mapping[str, Failure], now: datetime) -> list[IntervalStatus]:
     """The intervals that `flywheel run` looks at, and those beside them that have data: open ones, and what a clock
     that was wrong made. ``failures``: by key."""
-    closed = flywheel.to_run(now)
-    beside = flywheel.sessions_landed.keys() - {i.key for i in closed}
+    closed = flywheel.extent.to_run(now)
+    beside = flywheel.extent.sessions.keys() - {i.key for i in closed}
     intervals = sorted([*closed, *map(flywheel.calendar.key, beside)], key=lambda interval: interval.number)
     needed = {need.interval: need for need in needs(flywheel, SPINE, intervals)}
     return [_status(flywheel, i, needed.get(i), failures.get(i.key), now) for i in intervals]
@@ -46,7 +46,7 @@ def _status(
         state, why = "done", "; ".join(_remarks(flywheel, interval, closed))
     elif not closed:
         state, why = "open", f"closes {interval.end:%Y-%m-%d %H:%M} UTC"
-    elif interval in flywheel.clock_errors:
+    elif interval in flywheel.extent.clock_errors:
         state, why = "not run", "probably a wrong clock"
     else:
         state, why = ("not run", "") if need.new else ("stale", need.because)

@@ -27,7 +27,7 @@ LOCKS = "_locks"
 
 STALE_STAGING_SECONDS = 24 * 3600
 
-_GENERATION_KEY = "flywheel.generation"
+_GENERATION_KEY = "flywheel.lineage.generation"
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def ran(
 def stale(project: Project, table: str, key: str) -> str:
     with project.flywheel() as flywheel:
         (interval,) = project.intervals(key)
-        return flywheel.stale_because(CONTRACTS[table], interval, flywheel.generation)
+        return flywheel.lineage.stale_because(CONTRACTS[table], interval, flywheel.lineage.generation)
 
 
 def growth(project: Project, key: str) -> dict[str, int]:
@@ -187,7 +187,7 @@ def test_users_and_labels_may_be_called_anything(ran: tuple[Project, Any], tmp_p
         users = users.set_column(users.schema.get_field_index(column), column, pa.array(values))
     with project.flywheel() as flywheel:  # as an earlier model could have it
         (last,) = project.intervals(LAST)
-        flywheel.warehouse.keep("user_labels", last, users, flywheel.generation(user_labels.TABLE, last))
+        flywheel.warehouse.keep("user_labels", last, users, flywheel.lineage.generation(user_labels.TABLE, last))
 
     assert project.materialize(LAST, "label_transitions").success
     assert run(project, LAST).success

@@ -39,7 +39,7 @@ def test_a_run_ends_with_the_interval_after_the_last_with_data(history: Project)
     assert chosen(history, "2024-05-06", now=now) == ["2024-05-06"]
     assert chosen(history, "2024-05-06", "2024-05-06", now=now) == ["2024-05-06"]
     with history.flywheel() as flywheel:
-        later = [interval.key for interval in flywheel.without_data(now)]
+        later = [interval.key for interval in flywheel.extent.without_data(now)]
     assert later == ["2024-03-25", "2024-04-08", "2024-04-22", "2024-05-06"]
 
 
@@ -57,7 +57,7 @@ def test_sessions_with_a_wrong_clock_make_no_decades(copy: Project) -> None:
 
     now = datetime(2033, 6, 1, tzinfo=UTC)
     with copy.flywheel() as flywheel:
-        assert [i.key for i in flywheel.to_run(now)] == [FIRST, GAP, AFTER_GAP, LAST, "2024-03-11"]
+        assert [i.key for i in flywheel.extent.to_run(now)] == [FIRST, GAP, AFTER_GAP, LAST, "2024-03-11"]
         (problem,) = flywheel.problems()
     assert problem.startswith("clock.parquet has 1 sessions in 2032-12-20 - 2033-01-02, far from all others: probably")
     assert "flywheel run --from 2032-12-20 --to 2032-12-20" in problem

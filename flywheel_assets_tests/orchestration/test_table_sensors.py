@@ -43,7 +43,7 @@ def keep_history(project: Project, *keys: str) -> None:
         for interval in project.intervals(*keys):
             for name, table in HISTORY.items():
                 rows = pa.table({"Interval": [1]})
-                flywheel.warehouse.keep(name, interval, rows, flywheel.generation(table, interval))
+                flywheel.warehouse.keep(name, interval, rows, flywheel.lineage.generation(table, interval))
 
 
 def test_history_is_asked_for_once_and_is_then_left(copy: Project) -> None:
@@ -146,7 +146,7 @@ def test_a_tick_over_ten_years_takes_seconds(tmp_path: Path) -> None:
         intervals = flywheel.calendar.between(flywheel.calendar.number(1), flywheel.calendar.number(260))
         for interval in intervals:
             for table in tables:
-                generation = flywheel.generation(table, interval, lambda *_: "x")
+                generation = flywheel.lineage.generation(table, interval, lambda *_: "x")
                 flywheel.warehouse.keep(table.name, interval, pa.table({"user_id": ["ann"]}), generation)
     started = time.process_time()
     with project.flywheel() as flywheel:

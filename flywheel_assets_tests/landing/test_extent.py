@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.landing.clock_errors import isolated_ends
+from flywheel_assets.landing.extent import isolated_ends
 
 
 def test_a_few_sessions_far_from_all_others_are_a_wrong_clock() -> None:
