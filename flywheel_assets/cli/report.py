@@ -1,6 +1,7 @@
 """`flywheel report`: makes the reports and says where they are. Imports stand inside, as in `cli`."""
 
 import sys
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -28,7 +29,8 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     import dagster as dg
 
     from flywheel_assets.cli.console import terminal
-    from flywheel_assets.cli.report_runs import held, in_short, make_reports, reportable
+    from flywheel_assets.cli.interruption import EXIT_CODE, until_interrupted
+    from flywheel_assets.cli.report_runs import ReportRun, held, in_short, make_reports, reportable
     from flywheel_assets.definitions import defs, settings
     from flywheel_assets.errors import ReportError
     from flywheel_assets.flywheel import Flywheel
@@ -41,7 +43,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
 
     console = terminal()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    runs = []
+    runs: list[ReportRun] = []
     with (
         Flywheel.open(settings) as flywheel,
         dg.DagsterInstance.get() as instance,
@@ -52,11 +54,21 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         pages = Pages(flywheel.warehouse.folder)
         path = pages.path(wanted)
         task = progress.add_task("reports", total=len(intervals))
-        for run in make_reports(flywheel, defs.resolve_job_def(REPORTS_JOB), instance, intervals):
-            progress.update(task, advance=1, description=run.interval.dates if run else "up to date")
-            runs += [run] if run else []
-            if run and run.failure:
-                console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
+
+        def made_until(stopping: threading.Event) -> bool:
+            """Whether all were made or looked at before it was to stop."""
+            for run in make_reports(flywheel, defs.resolve_job_def(REPORTS_JOB), instance, intervals):
+                progress.update(task, advance=1, description=run.interval.dates if run else "up to date")
+                runs.extend([run] if run else [])
+                if run and run.failure:
+                    console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
+                if stopping.is_set():
+                    return False
+            return True
+
+        if not until_interrupted(made_until, "the report that is under way is finished"):
+            console.print(f"stopped after {len(runs)} reports: flywheel report makes the others")
+            sys.exit(EXIT_CODE)
         lacking = held(flywheel, intervals)
         unpaged = any(run.interval == wanted and not run.paged for run in runs)
         if standalone and not unpaged:

@@ -1,6 +1,8 @@
 """`flywheel segments`: the commands that fit, assign and show segments. Imports stand inside them, as in `cli`."""
 
 import sys
+import threading
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from flywheel_assets.intervals import Interval
-    from flywheel_assets.orchestration.runs import CheckLine
+    from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
 
 _NEXT = "next: flywheel segments propose"
 
@@ -156,13 +158,18 @@ def _assign(instance: "dg.DagsterInstance", intervals: "list[Interval]", checks:
     from rich.text import Text
 
     from flywheel_assets.cli.console import failing_checks, table, terminal
+    from flywheel_assets.cli.interruption import EXIT_CODE, until_interrupted
     from flywheel_assets.definitions import defs
     from flywheel_assets.orchestration.jobs import CLUSTERS_JOB
     from flywheel_assets.orchestration.runs import run_intervals
 
-    console = terminal()
-    runs = run_intervals(defs.resolve_job_def(CLUSTERS_JOB), instance, intervals)
-    outcomes = list(track(runs, "assigning clusters", len(intervals), console=console))
+    console, job = terminal(), defs.resolve_job_def(CLUSTERS_JOB)
+
+    def assigned_until(stopping: threading.Event) -> "list[IntervalRun]":
+        runs = run_intervals(job, instance, takewhile(lambda _: not stopping.is_set(), intervals))
+        return list(track(runs, "assigning clusters", len(intervals), console=console))
+
+    outcomes = until_interrupted(assigned_until, "the interval that is under way is finished")
     lines = failing_checks([*checks, *(check for outcome in outcomes for check in outcome.checks)])
     if lines:
         title = "Checks that did not pass, with their latest summary"
@@ -170,5 +177,8 @@ def _assign(instance: "dg.DagsterInstance", intervals: "list[Interval]", checks:
     failed = [outcome for outcome in outcomes if outcome.failure]
     for outcome in failed:
         console.print(f"[red]{outcome.interval.key} failed:[/]", Text(outcome.failure))
+    if len(outcomes) < len(intervals):
+        console.print(f"stopped after {len(outcomes)} of {len(intervals)} intervals: flywheel segments assign")
+        sys.exit(EXIT_CODE)
     if failed:
         sys.exit(1)

@@ -89,7 +89,7 @@ def run_job(
 
 
 def run_intervals(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval], forget_missing: bool = False
+    job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Iterable[Interval], forget_missing: bool = False
 ) -> Iterator[IntervalRun]:
     """Run a partitioned job for each interval in turn. One that fails is reported, and the rest go on.
 
