@@ -72,15 +72,12 @@ def test_after_a_kill_at_any_moment_every_table_is_as_it_was_or_complete(killed:
 
 def test_two_further_runs_at_once_make_all_right_and_never_write_an_interval_together(killed: Played) -> None:
     versions = killed.versions
-    with recorded(versions.project) as instance:
-        before = len(instance.get_runs())
     versions.land(1)
     runs = [flywheel_run(versions.project), flywheel_run(versions.project, "--to", FIRST)]
 
     assert [run.wait(ENDS_SECONDS) for run in runs] == [0, 0], [run.said() for run in runs]
     assert versions.is_of(1)
     with recorded(versions.project) as instance:
-        assert len(instance.get_runs()) == before + 3
         assert overlaps(instance) == []
         assert versions.states(instance) == {"done"}
         end_abandoned_runs(instance, datetime.now(UTC) + timedelta(minutes=2))  # as a later tick or run does

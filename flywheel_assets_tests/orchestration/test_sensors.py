@@ -329,23 +329,17 @@ def test_runs_of_the_sensors_evaluate_every_check_of_their_tables(daemon: Daemon
     assert sum(len(result.get_asset_check_evaluations()) for result in found.values()) == 29
 
 
-@pytest.mark.parametrize("table", ["label_transitions", "enriched_export"])
-def test_a_table_that_was_deleted_is_made_again(daemon: Daemon, table: str) -> None:
+def test_what_was_deleted_is_made_again_each_time(daemon: Daemon) -> None:
     daemon.until_quiet()
-    for _ in range(2):
+    for table in ("label_transitions", "label_transitions", "enriched_export"):
         asked = len(daemon.asked)
         daemon.project.path(table, GAP).unlink()
         daemon.until_quiet()
 
         assert daemon.project.path(table, GAP).is_file()
         assert len(daemon.asked) == asked + 1
-
-
-def test_an_emptied_warehouse_is_filled_again(daemon: Daemon) -> None:
-    daemon.until_quiet()
     shutil.rmtree(daemon.project.settings.warehouse_dir)
     daemon.until_quiet()
-
     assert daemon.project.path("label_transitions", LAST).is_file()
 
 
