@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 
 from flywheel_assets.errors import LandingError, SettingsError
 from flywheel_assets.intervals import QUARTER_HOUR_SECONDS
-from flywheel_assets.landing import files as landing_files
 from flywheel_assets.landing import index as landing_index
-from flywheel_assets.landing.files import FileStat
+from flywheel_assets.landing import listing as landing_files
 from flywheel_assets.landing.index import LandedFile, LandingIndex
+from flywheel_assets.landing.listing import FileStat
 from flywheel_assets.landing.rows import QUARANTINE_REASON, canonical, canonical_types, started, stray_reason, strays
 from flywheel_assets.landing.rules import LandingRules, mixed_columns
 from flywheel_assets.tables.generation import digest

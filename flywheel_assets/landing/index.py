@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flywheel_assets.intervals import Interval
-from flywheel_assets.landing.files import FileStat, sentences
+from flywheel_assets.landing.listing import FileStat, sentences
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.warehouse.files import write_whole
 

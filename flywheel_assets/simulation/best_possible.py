@@ -11,7 +11,7 @@ import pandas as pd
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.simulation.likelihood import session_posterior
 from flywheel_assets.simulation.optimum import confusion, optimum, user_posterior
-from flywheel_assets.simulation.share_rule import ShareRule
+from flywheel_assets.simulation.share_classifier import ShareClassifier
 from flywheel_assets.simulation.world import FEATURES, World
 from flywheel_assets.training.candidate_models import TrainedModel
 from flywheel_assets.training.card import markdown_table, percent
@@ -70,7 +70,7 @@ def _user_rows(world: World, session: TrainedModel, user: TrainedModel) -> list[
     predicted = probabilities_in_order(session.model, sessions, world.session_labels).argmax(axis=1)
     true_qualities = positions(sessions[SESSION_MODEL.label], world.session_labels)
     mistakes = confusion(true_qualities, predicted, len(world.session_labels))
-    on_shares = ShareRule(world, mistakes).posterior(users[list(user.task.features)].to_numpy())
+    on_shares = ShareClassifier(world, mistakes).posterior(users[list(user.task.features)].to_numpy())
     owners = sessions.groupby(["interval_start", "user_id"], sort=True).ngroup().to_numpy().astype(np.int64)
     on_counts = user_posterior(world, owners, sessions[list(FEATURES)].to_numpy())
     return [

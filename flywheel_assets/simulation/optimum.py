@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from flywheel_assets.simulation import draw
 from flywheel_assets.simulation.likelihood import session_log_likelihood, session_posterior
-from flywheel_assets.simulation.share_rule import ShareRule, log_session_count
+from flywheel_assets.simulation.share_classifier import ShareClassifier, log_session_count
 from flywheel_assets.simulation.world import FloatArray, IntArray, World
 
 
@@ -50,7 +50,7 @@ def optimum(world: World, seed: int, sessions: int = 400_000, users: int = 100_0
         session_accuracy,
         session_error,
         tuple(tuple(row) for row in mistakes.tolist()),
-        ShareRule(world, mistakes).accuracy,
+        ShareClassifier(world, mistakes).accuracy,
         user_accuracy,
         user_error,
     )

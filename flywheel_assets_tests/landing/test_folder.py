@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flywheel_assets.errors import LandingError
-from flywheel_assets.landing.files import FileStat
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.index import FileIdentity, LandedFile, LandingIndex
+from flywheel_assets.landing.listing import FileStat
 from flywheel_assets.landing.rows import started
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.tables.generation import digest

@@ -16,7 +16,7 @@ from flywheel_assets.registry.scorer import compiled_scorer, open_scorer
 from flywheel_assets.simulation.likelihood import session_posterior
 from flywheel_assets.simulation.optimum import confusion
 from flywheel_assets.simulation.sample import generate
-from flywheel_assets.simulation.share_rule import ShareRule
+from flywheel_assets.simulation.share_classifier import ShareClassifier
 from flywheel_assets.simulation.world import FEATURES, WORLD
 from flywheel_assets.users.user_distributions import user_distributions
 
@@ -65,7 +65,7 @@ def accuracies(bundle: ModelBundle) -> Accuracies:
     rows = np.stack([users[name] for name in bundle["user"].features], axis=1)
     states, _ = open_scorer(bundle, "user", MODELS).score(rows)
     true_state = positions(users["user_flywheel_label"], bundle["user"].labels)
-    rule = ShareRule(WORLD, confusion(true, predicted, len(WORLD.session_labels))).posterior(rows)
+    rule = ShareClassifier(WORLD, confusion(true, predicted, len(WORLD.session_labels))).posterior(rows)
     return Accuracies(
         session=float((predicted == true).mean()),
         best_session=float((posterior.argmax(axis=1) == true).mean()),

@@ -18,7 +18,7 @@ NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class ShareRule:
+class ShareClassifier:
     """``confusion`` is ``[true quality, predicted label]``, rows summing to 1: the session classifier's mistakes."""
 
     world: World

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from flywheel_assets.simulation import draw
-from flywheel_assets.simulation.share_rule import ShareRule, log_session_count
+from flywheel_assets.simulation.share_classifier import ShareClassifier, log_session_count
 from flywheel_assets.simulation.world import WORLD
 
 CONFUSION = np.array([[0.93, 0.07, 0.0, 0.0], [0.1, 0.83, 0.07, 0.0], [0.0, 0.1, 0.87, 0.03], [0.0, 0.0, 0.07, 0.93]])
-RULE = ShareRule(WORLD, CONFUSION)
+RULE = ShareClassifier(WORLD, CONFUSION)
 COUNTS = st.lists(st.integers(0, 9), min_size=4, max_size=4).filter(any)
 
 
@@ -72,7 +72,7 @@ def test_the_exact_accuracy_is_what_the_rule_reaches_on_drawn_users_and_better_t
 
 
 def test_a_worse_session_classifier_leaves_a_worse_rule() -> None:
-    perfect, useless = ShareRule(WORLD, np.eye(4)), ShareRule(WORLD, np.full((4, 4), 0.25))
+    perfect, useless = ShareClassifier(WORLD, np.eye(4)), ShareClassifier(WORLD, np.full((4, 4), 0.25))
     assert perfect.accuracy > RULE.accuracy > useless.accuracy
 
 
@@ -84,7 +84,7 @@ def test_shares_that_no_number_of_sessions_gives_are_refused() -> None:
 def test_a_label_that_is_never_predicted_is_refused() -> None:
     only_low = np.tile([0.5, 0.5, 0.0, 0.0], (4, 1))
     with pytest.raises(ValueError, match="no user has these shares"):
-        ShareRule(WORLD, only_low).posterior([[0, 0, 0, 1.0]])
+        ShareClassifier(WORLD, only_low).posterior([[0, 0, 0, 1.0]])
 
 
 def test_numbers_of_sessions_are_negative_binomial() -> None:
