@@ -162,9 +162,9 @@ class Flywheel:
     def extent(self) -> Extent:
         """Which intervals have data: by the landing folder, and for files that are gone by landed_sessions."""
         counts = self.index.sessions()
-        for key in set(self.warehouse.keys("landed_sessions")) & {i.key for i in self.calendar} - set(counts):
-            rows = self.warehouse.rows("landed_sessions", self.calendar.key(key))
-            counts |= {key: rows} if rows else {}
+        for key in set(self.warehouse.keys("landed_sessions")) & {i.key for i in self.calendar}:
+            rows = self.warehouse.rows("landed_sessions", self.calendar.key(key)) or 0
+            counts |= {key: max(rows, counts.get(key, 0))} if rows else {}
         return Extent(self.calendar, counts)
 
     @cached_property
@@ -173,16 +173,26 @@ class Flywheel:
 
     def problems(self) -> list[str]:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
-        return self.index.problems() + [
-            f"{' and '.join(f.path for f in self.index.of_interval(i)) or 'a file that is gone'} has "
-            f"{self.extent.sessions[i.key]:,} sessions in {i.dates}, far from all others: probably a wrong clock. "
-            f"To make that interval anyway: flywheel run --from {i.key} --to {i.key}"
-            for i in self.extent.clock_errors
-        ]
+        return self.index.problems() + [self._clock_error(interval) for interval in self.extent.clock_errors]
 
-    def missing(self, interval: Interval) -> list[Table]:
-        """The tables from landed_sessions to the export that are not there."""
-        return [t for t in SPINE if not t.previous and not self.warehouse.exists(t.name, interval)]
+    def _clock_error(self, interval: Interval) -> str:
+        files = " and ".join(f.path for f in self.index.of_interval(interval)) or "a file that is gone"
+        key = interval.key
+        first = f"--from {key} " if key < (self.extent.first_key or "") else ""
+        return (
+            f"{files} has {self.extent.sessions[key]:,} sessions in {interval.dates}, far from all others: probably a "
+            f"wrong clock. To make that interval anyway: flywheel run {first}--to {key}"
+        )
+
+    def unfinished(self, interval: Interval) -> list[Table]:
+        """The tables from landed_sessions to the export that are not there, or were made from other tables than are
+        there: a run ended before it reached them."""
+        return [table for table in SPINE if not table.previous and self._unfinished(table, interval)]
+
+    def _unfinished(self, table: Table, interval: Interval) -> bool:
+        made = self.warehouse.generation(table.name, interval)
+        ours = [source for source in table.sources if source.fingerprint is None]
+        return made is None or any(made.sources.get(s.name) != self.lineage.stored_digest(s, interval) for s in ours)
 
     def landed_from(self, interval: Interval) -> list[FileIdentity] | None:
         """The files that landed_sessions was made from; None when it is not there."""

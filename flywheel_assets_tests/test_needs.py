@@ -186,7 +186,7 @@ def test_files_that_vanished_need_nothing_until_their_sessions_are_given_up(copy
     (copy.settings.landing_dir / "february.parquet").unlink()
 
     assert needed(copy) == {}
-    assert states(copy)[LAST] == ("done", "keeps the sessions of february.parquet, now gone")
+    assert states(copy)[LAST] == ("done", "keeps the sessions of february.parquet, now gone or no longer usable")
     assert [*needed(copy, forget_missing=True)] == [AFTER_GAP, LAST]
     assert [one.failure for one in run(copy, forget_missing=True)] == ["", ""]
     assert copy.rows("landed_sessions", LAST) == []
@@ -265,3 +265,20 @@ def test_models_that_were_replaced_during_a_run_and_are_nowhere_are_named_with_w
         f"session_predictions: the models in {models} were replaced during this run: it began with {before}, "
         f"the folder holds {after} and its archive no {before}; run it again"
     )
+
+
+def test_only_a_failed_check_makes_a_table_needed_that_its_file_says_is_right(copy: Project) -> None:
+    with copy.flywheel() as flywheel:
+        broken_off = {LAST: Failure("landed_sessions", "january.parquet is gone", check=False)}
+        assert needs(flywheel, SPINE, copy.intervals(LAST), broken_off) == []
+
+
+def test_an_interval_that_is_relabelled_for_a_failed_check_takes_the_transitions_of_the_next_along(
+    lived: Project,
+) -> None:
+    failures = {GAP: Failure("session_predictions", "a label is missing")}
+    with lived.flywheel() as flywheel:
+        found = needs(flywheel, SPINE, lived.intervals(*KEYS), failures)
+        relabelled = {need.interval.key: [*need.tables] for need in found}
+
+    assert relabelled == {GAP: [*LABELS, "label_transitions"], AFTER_GAP: ["label_transitions"]}

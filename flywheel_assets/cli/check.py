@@ -28,6 +28,6 @@ def check(file: Path) -> None:
     columns = [(name, dtype, needed[name]) for name, dtype in found.columns.items()]
     intervals = [(dates[key], rows) for key, rows in sorted(found.file.rows.items(), key=str) if key]
     terminal().print(dry_run_report(found, columns, intervals))
-    if not found.objection and file.resolve().parent != flywheel.landing.folder.resolve():
+    if not found.objection and not file.resolve().is_relative_to(flywheel.landing.folder.resolve()):
         click.echo(f"next: put it into {flywheel.landing.folder}, then flywheel run")
     sys.exit(1 if found.objection else 0)

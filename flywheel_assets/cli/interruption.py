@@ -4,8 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -34,12 +33,9 @@ def until_interrupted(work: Callable[[threading.Event], Result], finishing: str)
 
     with _handled(stop), ThreadPoolExecutor(1) as pool:
         future = pool.submit(work, stopping)
-        while True:  # a wait without end would not let the handler run
-            try:
-                return future.result(0.2)
-            except NotYet:
-                if future.done():
-                    raise
+        while not future.done():  # a wait without end would not let the handler run
+            wait([future], 0.2)
+        return future.result()
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The step that fits after a command, from what it saw."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from flywheel_assets.tables.label_verdicts import DRIFT_FROM_BASELINE
 
 if TYPE_CHECKING:
     from flywheel_assets.orchestration.runs import IntervalRun
+    from flywheel_assets.users.status import IntervalStatus
 
 USUAL = "flywheel report | flywheel status | flywheel explain USER | flywheel ui"
 
@@ -26,11 +27,12 @@ def next_step(runs: "Sequence[IntervalRun]") -> str:
     return USUAL
 
 
-def step_after_status(states: Collection[str]) -> str:
+def step_after_status(statuses: "Iterable[IntervalStatus]") -> str:
     """A run where it would make anything; with all done, what there is to look at; else files that are to land."""
-    if {"failed", "stale", "not run"} & set(states):
+    found = list(statuses)
+    if any(status.due or status.state == "failed" for status in found):
         return "flywheel run"
-    return USUAL if "done" in states else "land parquet files, then flywheel run"
+    return USUAL if any(status.state == "done" for status in found) else "land parquet files, then flywheel run"
 
 
 def _drifts(run: "IntervalRun") -> bool:

@@ -53,21 +53,23 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         end_abandoned_runs(instance)
         pages = Pages(flywheel.warehouse.folder)
         path = pages.path(wanted)
+        job = defs.resolve_job_def(REPORTS_JOB)
         task = progress.add_task("reports", total=len(intervals))
 
-        def made_until(stopping: threading.Event) -> bool:
-            """Whether all were made or looked at before it was to stop."""
-            for run in make_reports(flywheel, defs.resolve_job_def(REPORTS_JOB), instance, intervals):
+        def made_until(stopping: threading.Event) -> int:
+            """How many were made or looked at before it was to stop."""
+            for number, run in enumerate(make_reports(flywheel, job, instance, intervals), start=1):
                 progress.update(task, advance=1, description=run.interval.dates if run else "up to date")
                 runs.extend([run] if run else [])
                 if run and run.failure:
                     console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
                 if stopping.is_set():
-                    return False
-            return True
+                    return number
+            return len(intervals)
 
-        if not until_interrupted(made_until, "the report that is under way is finished"):
-            console.print(f"stopped after {len(runs)} reports: flywheel report makes the others")
+        looked_at = until_interrupted(made_until, "the report that is under way is finished")
+        if looked_at < len(intervals):
+            console.print(f"stopped: {len(intervals) - looked_at} of {len(intervals)} are left: flywheel report")
             sys.exit(EXIT_CODE)
         lacking = held(flywheel, intervals)
         unpaged = any(run.interval == wanted and not run.paged for run in runs)

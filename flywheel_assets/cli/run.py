@@ -99,17 +99,25 @@ def _planned(
     from flywheel_assets.ranges import intervals_to_run
 
     intervals = intervals_to_run(flywheel, first, last, flywheel.now())
-    tables = _tables(flywheel)
+    tables = run_tables(flywheel)
     with dg.DagsterInstance.get() as instance:
         end_abandoned_runs(instance)
         failures = {} if everything else last_failures(instance, tables)
     if everything:
-        asked = {table.name: "asked for" for table in tables}
-        return tables, intervals, [Need(interval, asked) for interval in intervals]
+        return tables, intervals, [Need(i, _asked_for(flywheel, tables, i, forget_missing)) for i in intervals]
     return tables, intervals, needs(flywheel, tables, intervals, failures, rescore, forget_missing)
 
 
-def _tables(flywheel: "Flywheel") -> list["Table"]:
+def _asked_for(
+    flywheel: "Flywheel", tables: Sequence["Table"], interval: "Interval", forget_missing: bool
+) -> dict[str, str]:
+    """Every table, but for landed_sessions where landed files are gone: it would lose their sessions."""
+    keep = not forget_missing and bool(flywheel.index.missing(flywheel.landed_from(interval) or ()))
+    return {table.name: "asked for" for table in tables if not (keep and table.name == "landed_sessions")}
+
+
+def run_tables(flywheel: "Flywheel") -> list["Table"]:
+    """The tables that a run makes, in their order; clusters once they are fitted."""
     from flywheel_assets.history.assets import CLUSTERED, SYSTEM
     from flywheel_assets.segments.files import SegmentFiles
     from flywheel_assets.users.spine import SPINE
@@ -147,7 +155,7 @@ def _made(
             progress.update(task, advance=1, description=run.interval.dates)
             if run.failure:
                 console.print(f"[red]{run.interval.key} failed:[/]", Text(run.failure))
-        if not stopping.is_set() and csv_copies_are_stale(flywheel):
+        if len(runs) == len(needed) and csv_copies_are_stale(flywheel):
             run_job(job, instance, "csv", last_key, [csv_copies.key.to_user_string()])
     return runs
 

@@ -21,19 +21,19 @@ def status(key: str | None) -> None:
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.cli.folding import fold, span
     from flywheel_assets.cli.next_step import step_after_status
-    from flywheel_assets.cli.run import waiting_for_data
+    from flywheel_assets.cli.run import run_tables, waiting_for_data
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.orchestration.failures import last_failures
     from flywheel_assets.ranges import nothing_landed
     from flywheel_assets.settings import Settings
-    from flywheel_assets.users.spine import SPINE
     from flywheel_assets.users.status import statuses
 
     with Flywheel.open(Settings.read()) as flywheel, dg.DagsterInstance.get() as instance:
-        found = statuses(flywheel, last_failures(instance, SPINE), flywheel.now())
+        tables = run_tables(flywheel)
+        found = statuses(flywheel, last_failures(instance, tables), flywheel.now(), tables)
         problems, nothing = flywheel.problems(), nothing_landed(flywheel)
         beyond = flywheel.extent.without_data(flywheel.now())
-    groups = fold(found, lambda s: s.landed == 0 and (s.closed, s.state, s.why))
+    groups = fold(found, lambda s: s.empty and (s.closed, s.state, s.why))
     rows = [
         (span([s.interval for s in group], "empty"), s.landed, s.closed, s.state, s.why)
         for group in groups
@@ -46,7 +46,7 @@ def status(key: str | None) -> None:
         console.print(waiting_for_data(beyond), highlight=False)
     console.print(table(("interval", "landed", "closed", "state", "why"), rows) if rows else Text(nothing))
     if rows:
-        console.print(f"next: {step_after_status({s.state for s in found})}", highlight=False)
+        console.print(f"next: {step_after_status(found)}", highlight=False)
 
 
 def _changes(key: str) -> None:

@@ -138,11 +138,11 @@ def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str,
     new, because it was deleted, or a run ended before it. Other settings and models run nothing: a person does."""
     because, wanted, gone = {}, {}, {}
     for interval in flywheel.extent.to_run(flywheel.now()):
-        missing = flywheel.missing(interval)
+        missing = flywheel.unfinished(interval)
         news = flywheel.index.news(interval, flywheel.landed_from(interval) or ())
         if news or missing:
             key, made = interval.key, [landed.TABLE] if news else missing
-            why = news or f"{missing[0].name} is not there"
+            why = news or f"no run reached {missing[0].name}"
             because[key] = "it was never made" if landed.TABLE in missing else why
             wanted[key] = flywheel.index.fingerprint(interval)
             gone[key] = replaced(flywheel, instance, made, interval)

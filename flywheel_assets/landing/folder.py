@@ -58,9 +58,11 @@ class Landing:
             elif file.schema_digest:
                 known.append(file)
             else:
-                again.append(stat)
+                again.append((stat, file))
         new.sort(key=lambda stat: stat.modified_ns)
-        seen = [self._seen(stat, stored.get(stat.path)) for stat in [*new[:most], *again]]
+        seen = [self._seen(stat, stored.get(stat.path)) for stat in new[:most]]
+        if most != 0:  # not by who only looks; and what is known of the content need not be read again
+            seen += [file if file.content else self._seen(stat, file) for stat, file in again]
         inspected = [self._inspected(f) for f in seen if not f.schema_digest]
         counted = self._counted([f for f in inspected if not f.problem])
         looked_at = [f for f in seen if f.schema_digest] + [f for f in inspected if f.problem]

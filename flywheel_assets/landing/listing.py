@@ -69,7 +69,7 @@ def listing(folder: Path, own: Path) -> Listing:
                 found.not_read[escaped(name)] = why
             elif _is_folder(entry):
                 target = Path(entry.path).resolve() if entry.is_symlink() else None
-                if hidden or (target or root / name) == own:
+                if hidden or Path(entry.path).resolve() == own:
                     continue
                 if target and any(path.is_relative_to(target) for path in {*inside, current.resolve()}):
                     found.not_read[name] = "the link leads to a folder that it is in. Remove the link"

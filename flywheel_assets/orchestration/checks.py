@@ -11,6 +11,9 @@ from flywheel_assets.orchestration.metadata import readable, records
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Check, Verdict
 
+CHECKS = "_checks"
+"""How the name of the step of a table's checks ends."""
+
 
 def interval_checks(
     table: Table, verdicts: Callable[[Flywheel, Interval], list[Verdict]], partitions: dg.PartitionsDefinition
@@ -55,7 +58,7 @@ def table_checks(
     ]
 
     @dg.multi_asset_check(
-        name=f"{table.name}_checks", specs=specs, description=f"All checks of {table.name}, in one scan of it."
+        name=f"{table.name}{CHECKS}", specs=specs, description=f"All checks of {table.name}, in one scan of it."
     )
     def run(
         context: dg.AssetCheckExecutionContext, flywheel: dg.ResourceParam[Flywheel]

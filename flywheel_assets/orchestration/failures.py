@@ -5,6 +5,7 @@ from collections.abc import Collection
 import dagster as dg
 
 from flywheel_assets.needs import Failure
+from flywheel_assets.orchestration.checks import CHECKS
 from flywheel_assets.orchestration.jobs import SPINE_JOBS
 from flywheel_assets.orchestration.processes import keys_of
 from flywheel_assets.orchestration.resources import PARTITION_TAG
@@ -31,11 +32,12 @@ def _failure(instance: dg.DagsterInstance, key: str, tables: Collection[str]) ->
     if last is None or not last.is_failure:
         return None
     events = instance.all_logs(last.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
-    for event in (record.dagster_event for record in events):
-        if event is not None:
-            table = next((t for t in tables if (event.step_key or "").startswith(t)), None)
-            return Failure(table, step_failure(event)) if table else None
-    return Failure("landed_sessions", f"run {last.run_id} failed before its first step")
+    step = next((record.dagster_event for record in events if record.dagster_event), None)
+    if step is None:  # it was killed: how far it came, the files tell
+        return None
+    table = next((table for table in tables if (step.step_key or "").startswith(table)), None)
+    message = step_failure(step).partition(": ")[2]
+    return Failure(table, message, (step.step_key or "").endswith(CHECKS)) if table else None
 
 
 def _makes(run: dg.DagsterRun, tables: Collection[str]) -> bool:

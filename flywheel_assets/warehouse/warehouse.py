@@ -24,10 +24,14 @@ EXPORTS = {"enriched_export": "sessions", "user_export": "users"}
 """Tables that leave the warehouse as one readable file each, and what their file names begin with."""
 
 LOCKS = "_locks"
+OTHERS = (
+    "exports", "reports", "csv", "segments", "quarantine", "_compiled", STAGING, "landing_index.parquet", "grid.json"
+)  # fmt: skip
+"""What a warehouse holds beside tables of intervals, and locks."""
 
 STALE_STAGING_SECONDS = 24 * 3600
 
-_GENERATION_KEY = "flywheel.lineage.generation"
+_GENERATION_KEY = "flywheel.generation"
 
 
 @dataclass(frozen=True)
@@ -169,20 +173,18 @@ class Warehouse:
         return sorted([*tables, *exports, *self.folder.glob(f"reports/interval_*_{interval.first_day}_*.html")])
 
     def forget(self, interval: Interval) -> None:
-        """Delete all that was made of the interval. Its lock is the caller's to hold."""
-        for path in self.made(interval):
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
+        """Delete all that was made of the interval, and the CSV copies, which hold rows of it. Its lock is the caller's
+        to hold."""
+        for path in [*self.made(interval), self.folder / "csv"]:
+            _delete(path)
 
     def clear(self) -> None:
-        """Delete everything but the locks, which another process may be waiting for."""
-        for path in self.folder.iterdir():
-            if path.is_dir() and path.name != LOCKS:
-                shutil.rmtree(path)
-            elif not path.is_dir():
-                path.unlink(missing_ok=True)
+        """Delete what a warehouse holds, and nothing else that somebody put into its folder. The locks stay: another
+        process may wait for one."""
+        tables = {path.parent for path in self.folder.glob(f"*/{PARTITION}=*")}
+        tables |= {path for path in self.folder.iterdir() if path.is_dir() and not any(path.iterdir())}
+        for path in [*tables, *(self.folder / name for name in OTHERS)]:
+            _delete(path)
 
     def quarantine(self, folder: str, rows: ir.Table | None) -> int:
         """Keep rows that cannot be used in ``quarantine/<folder>``, in place of those kept there before, and return how
@@ -249,3 +251,11 @@ class Warehouse:
     ) -> Written:
         metadata = {_GENERATION_KEY: generation.to_json()} if generation else {}
         return replace(self.replace(path, lambda staged: write(staged, metadata)), generation=generation)
+
+
+def _delete(path: Path) -> None:
+    """A folder or a file, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ def test_sessions_that_could_not_be_made_again_are_told_before_anything_is_delet
     (copy.settings.landing_dir / "january.parquet").unlink()
     result = flywheel("forget", FIRST)  # and nobody answers
 
-    assert f"No landed file has sessions of {FIRST} now" in result.stdout
+    assert "january.parquet is no longer in the landing folder: its sessions cannot be made again" in result.stdout
     assert result.exit_code == 1
     assert there(copy, FIRST) == {FIRST}
 
@@ -53,3 +53,19 @@ def test_what_was_never_made_and_what_is_not_said_is_told(flywheel: Type, copy: 
     assert "nothing was made of 2024-05-06" in flywheel("forget", "2024-05-06").stdout
     assert "say which interval to forget" in flywheel("forget").stderr
     assert flywheel("forget", FIRST, "--all").exit_code == 2
+
+
+def test_a_warehouse_around_landed_files_is_not_emptied(
+    flywheel: Type, copy: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FLYWHEEL_WAREHOUSE_DIR", str(copy.folder / "data"))
+
+    assert "landing is inside it: nothing is deleted" in flywheel("forget", "--all", "--yes").stderr
+    assert (copy.settings.landing_dir / "january.parquet").is_file()
+
+
+def test_what_somebody_put_beside_the_tables_stays(flywheel: Type, copy: Project) -> None:
+    (copy.settings.warehouse_dir / "notes.txt").write_text("ours")
+    flywheel("forget", "--all", "--yes")
+
+    assert sorted(path.name for path in copy.settings.warehouse_dir.iterdir()) == ["_locks", "notes.txt"]

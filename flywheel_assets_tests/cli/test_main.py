@@ -245,9 +245,9 @@ def test_the_status_of_every_interval_is_told(flywheel: Type, copy: Project) -> 
     copy.land("late.parquet", sessions(("eve", LAST + " 05", 6), ("eve", "2024-03-12 05", 6)), minute=5)
 
     assert lines_of(flywheel("status"), FIRST, GAP, AFTER_GAP, LAST, "2024-03-11") == {
-        FIRST: ["3", "yes", "done"],
-        GAP: ["0", "yes", "done"],
-        AFTER_GAP: ["2", "yes", "done"],
+        FIRST: ["3", "yes", "done", "due:", "growth_accounting:", "it", "is", "not", "there"],
+        GAP: ["0", "yes", "done", "due:", "growth_accounting:", "it", "is", "not", "there"],
+        AFTER_GAP: ["2", "yes", "done", "due:", "growth_accounting:", "it", "is", "not", "there"],
         LAST: ["4", "yes", "stale", "landed_sessions:", "late.parquet", "landed"],
         "2024-03-11": ["1", "no", "open", "closes", "2024-03-25", "00:00", "UTC"],
     }

@@ -3,12 +3,13 @@
 from flywheel_assets.cli.next_step import USUAL, next_step, step_after_status
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
-from flywheel_assets.tables.verdict import State
+from flywheel_assets.tables.verdict import State as Verdict
+from flywheel_assets.users.status import IntervalStatus, State
 from flywheel_assets_tests.histories import FIRST
 from flywheel_assets_tests.projects import Project
 
 
-def run_of(interval: Interval, state: State, users: int = 9, failure: str = "") -> IntervalRun:
+def run_of(interval: Interval, state: Verdict, users: int = 9, failure: str = "") -> IntervalRun:
     check = CheckLine(state, "session_predictions", "drift_from_baseline", interval.key, "")
     return IntervalRun(1.0, (check,), failure, {"user_labels": {"rows": users}}, interval)
 
@@ -37,7 +38,13 @@ def test_after_a_failure_it_is_the_command_that_says_why(copy: Project) -> None:
     assert next_step([failed, failed]).startswith("flywheel status, which says what failed and why")
 
 
-def test_a_status_leads_to_a_run_where_it_would_make_anything() -> None:
-    assert step_after_status(["done", "stale"]) == step_after_status(["not run", "open"]) == "flywheel run"
-    assert step_after_status(["done", "open"]) == USUAL
-    assert step_after_status(["open"]) == "land parquet files, then flywheel run"
+def test_a_status_leads_to_a_run_where_it_would_make_anything(copy: Project) -> None:
+    interval = copy.settings.calendar.key(FIRST)
+
+    def status(state: State, due: bool = False) -> IntervalStatus:
+        return IntervalStatus(interval, 3, True, state, "", False, due)
+
+    assert step_after_status([status("done"), status("stale", True)]) == "flywheel run"
+    assert step_after_status([status("done", True)]) == step_after_status([status("failed")]) == "flywheel run"
+    assert step_after_status([status("done"), status("open")]) == USUAL
+    assert step_after_status([status("open")]) == "land parquet files, then flywheel run"

@@ -60,7 +60,7 @@ def test_sessions_with_a_wrong_clock_make_no_decades(copy: Project) -> None:
         assert [i.key for i in flywheel.extent.to_run(now)] == [FIRST, GAP, AFTER_GAP, LAST, "2024-03-11"]
         (problem,) = flywheel.problems()
     assert problem.startswith("clock.parquet has 1 sessions in 2032-12-20 - 2033-01-02, far from all others: probably")
-    assert "flywheel run --from 2032-12-20 --to 2032-12-20" in problem
+    assert problem.endswith("To make that interval anyway: flywheel run --to 2032-12-20")
 
 
 def test_a_range_may_be_asked_for(history: Project) -> None:

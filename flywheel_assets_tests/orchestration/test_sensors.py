@@ -356,3 +356,18 @@ def test_a_run_that_ended_after_landed_sessions_is_asked_for_once_more(
 
     daemon.until_quiet()
     assert daemon.project.path("label_transitions", LAST).is_file()
+
+
+def test_a_late_file_whose_run_ended_early_is_asked_for_once_more(
+    after: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after.project.land("late.parquet", sessions(("eve", "2024-02-27 05", 6)), minute=5)
+    with monkeypatch.context() as patch:
+        patch.setattr("flywheel_assets.sessions.trimmed_sessions.too_small", lambda *_: 1 / 0)
+        assert keys(after.tick()) == [LAST]
+
+    assert keys(found := after.tick()) == [LAST]
+    assert isinstance(found, dg.SensorResult)
+    assert [r.tags["flywheel/because"] for r in found.run_requests or ()] == ["no run reached trimmed_sessions"]
+    assert keys(after.tick()) == []
+    assert {row["user_id"] for row in after.project.rows("user_labels", LAST)} == {"ann", "cy", "dan", "eve"}

@@ -1,6 +1,7 @@
 """The states of intervals: done, stale, failed, not run, open, and why."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, HISTORY_JOB, REPORTS_JOB
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users.assets import SYSTEM
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import IntervalStatus, statuses
 from flywheel_assets.warehouse.warehouse import Warehouse
@@ -102,6 +105,7 @@ def test_a_table_that_is_gone_is_missed(copy: Project) -> None:
 def test_a_failed_interval_says_where_and_why_until_it_is_run_again(copy: Project) -> None:
     users = copy.path("user_labels", AFTER_GAP)
     aside = users.rename(users.with_suffix(".aside"))
+    copy.land("late.parquet", sessions(("eve", LAST + " 05", 6)), minute=5)
     copy.run(LAST)
     failed = by_key(copy)[LAST]
     aside.rename(users)
@@ -181,13 +185,25 @@ def test_a_failed_run_beside_the_spine_leaves_its_interval_done(copy: Project, j
     assert states(copy)[LAST] == "done"
 
 
-@pytest.mark.parametrize(("table", "failed"), [("interval_report", set()), ("user_labels", {LAST})])
-def test_a_failed_run_by_hand_is_its_intervals_when_a_table_of_the_spine_was_chosen(
-    copy: Project, table: str, failed: set[str]
-) -> None:
+@pytest.mark.parametrize("table", ["interval_report", "user_labels"])
+def test_of_a_run_that_was_killed_the_files_tell_what_is_left(copy: Project, table: str) -> None:
     failed_run(copy.instance, "__ASSET_JOB", table)
 
-    assert set(last_failures(copy.instance, SPINE)) == failed
+    assert last_failures(copy.instance, SPINE) == {}
+
+
+def test_a_check_that_failed_is_made_again_with_its_table(copy: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = SYSTEM.tables["user_labels"]
+    with monkeypatch.context() as patch:
+        failing = [Verdict(check.name, not check.blocking, "wrong") for check in table.table.checks]
+        patch.setitem(SYSTEM.tables, "user_labels", replace(table, verdicts=lambda *_: failing))
+        copy.with_settings(FLYWHEEL_TRIM_QUANTILE="0.9990").run(LAST)
+
+    found = last_failures(copy.instance, SPINE)[LAST]
+    assert (found.table, found.check) == ("user_labels", True)
+    assert by_key(copy)[LAST].state == "failed"
+    copy.run(LAST)
+    assert states(copy)[LAST] == "done"
 
 
 def failed_run(instance: dg.DagsterInstance, job: str, *chosen: str) -> None:
