@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from typing import TYPE_CHECKING
 
 from flywheel_assets.intervals import Interval
@@ -63,16 +62,6 @@ class Lineage:
         kept = {s.name: made.sources[s.name] for s in landed if s.news and not s.news(self.flywheel, interval)}
         target = replace(target, sources={**target.sources, **kept}, parameters={**target.parameters, **old})
         return self._as_made(target, table, interval)
-
-    def wanted(self, by_champion: bool = False, forget_missing: bool = False) -> Wanted:
-        """:meth:`target` if everything that a table rests on were made again too. It remembers what it
-        found, so it is good until a table is written."""
-
-        @cache
-        def wanted(table: Table, interval: Interval) -> Generation:
-            return self.target(table, interval, lambda t, i: wanted(t, i).digest, by_champion, forget_missing)
-
-        return wanted
 
     def stored_digest(self, table: Table, interval: Interval) -> str:
         """The generation of a table that is there, as a digest; NOTHING where it is not."""

@@ -4,21 +4,17 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from flywheel_assets.needs import needs
 from flywheel_assets.sessions import trimmed_sessions
+from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import TABLES, Project, checks, sessions
+from flywheel_assets_tests.projects import Project, checks, sessions
 
 
 def reasons(project: Project, key: str) -> dict[str, str]:
     """Per table of an interval that is not what it should be, why."""
     with project.flywheel() as flywheel:
-        (interval,) = project.intervals(key)
-        found = {
-            t: flywheel.lineage.stale_because(TABLES[t], interval, flywheel.lineage.wanted())
-            for t in TABLES
-            if flywheel.warehouse.exists(t, interval)
-        }
-    return {table: why for table, why in found.items() if why}
+        return {t: why for need in needs(flywheel, SPINE, project.intervals(key)) for t, why in need.tables.items()}
 
 
 def test_another_first_interval_makes_other_numbers_stale(copy: Project) -> None:

@@ -110,11 +110,11 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         end_abandoned_runs(context.instance)
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, MOST_FILES)) as flywheel:
-                because, wanted, replaced = _wanted(flywheel, context.instance)
+                because, wanted, stands = _wanted(flywheel, context.instance)
                 index = flywheel.index
         except FlywheelError as error:
             return dg.SkipReason(str(error))
-        requests = run_requests(because, wanted, replaced, unfinished(context.instance))
+        requests = run_requests(because, wanted, stands, unfinished(context.instance))
         new = new_requests(context.instance, requests)
         seen = digest(repr((index.usable, index.problems(), index.young, index.unread)))
         if seen != context.cursor:
@@ -134,19 +134,18 @@ SYSTEM.sensors.append(landing_sensor)
 
 
 def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
-    """What :func:`run_requests` is told: the closed intervals that have news, or that lack a table although nothing is
-    new, because it was deleted, or a run ended before it. Other settings and models run nothing: a person does."""
-    because, wanted, gone = {}, {}, {}
+    """What :func:`run_requests` is told: the closed intervals that have news, or whose tables up to the export are
+    unfinished: deleted, or not reached by a run that ended early. Of other settings and models a person decides."""
+    because, wanted, stands = {}, {}, {}
     for interval in flywheel.extent.to_run(flywheel.now()):
-        missing = flywheel.unfinished(interval)
+        unmade = flywheel.unfinished(interval)
         news = flywheel.index.news(interval, flywheel.landed_from(interval) or ())
-        if news or missing:
-            key, made = interval.key, [landed.TABLE] if news else missing
-            why = news or f"no run reached {missing[0].name}"
-            because[key] = "it was never made" if landed.TABLE in missing else why
-            wanted[key] = flywheel.index.fingerprint(interval)
-            gone[key] = replaced(flywheel, instance, made, interval)
-    return because, wanted, gone
+        if news or unmade:
+            why = news or f"no run reached {unmade[0].name}"
+            because[interval.key] = "it was never made" if landed.TABLE in unmade else why
+            wanted[interval.key] = flywheel.index.fingerprint(interval)
+            stands[interval.key] = replaced(flywheel, instance, [landed.TABLE] if news else unmade, interval)
+    return because, wanted, stands
 
 
 def _seen(index: LandingIndex) -> list[str]:

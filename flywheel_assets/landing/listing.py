@@ -68,9 +68,10 @@ def listing(folder: Path, own: Path) -> Listing:
             if why == _NOT_UTF_8:
                 found.not_read[escaped(name)] = why
             elif _is_folder(entry):
-                target = Path(entry.path).resolve() if entry.is_symlink() else None
-                if hidden or Path(entry.path).resolve() == own:
+                place = Path(entry.path).resolve()
+                if hidden or place == own:
                     continue
+                target = place if entry.is_symlink() else None
                 if target and any(path.is_relative_to(target) for path in {*inside, current.resolve()}):
                     found.not_read[name] = "the link leads to a folder that it is in. Remove the link"
                 else:

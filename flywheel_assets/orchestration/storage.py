@@ -61,15 +61,18 @@ class Connections:
             engine.dispose()
 
 
+@contextmanager
+def _kept_open(self: "_Runs | _Schedules") -> Iterator[db.Connection]:
+    with self.connections.engine(self._conn_string).begin() as connection:
+        yield connection
+
+
 class _Runs(SqliteRunStorage):
+    connect = _kept_open
+
     def __init__(self, conn_string: str, inst_data: Any = None) -> None:
         self.connections = Connections()
         super().__init__(conn_string, inst_data)
-
-    @contextmanager
-    def connect(self) -> Iterator[db.Connection]:
-        with self.connections.engine(self._conn_string).begin() as connection:
-            yield connection
 
     def add_run(self, dagster_run: dg.DagsterRun) -> dg.DagsterRun:
         """The partition is in the run's tags. ``partitions_subset`` says it again, in 24 kB."""
@@ -79,14 +82,11 @@ class _Runs(SqliteRunStorage):
 
 
 class _Schedules(SqliteScheduleStorage):
+    connect = _kept_open
+
     def __init__(self, conn_string: str, inst_data: Any = None) -> None:
         self.connections = Connections()
         super().__init__(conn_string, inst_data)
-
-    @contextmanager
-    def connect(self) -> Iterator[db.Connection]:
-        with self.connections.engine(self._conn_string).begin() as connection:
-            yield connection
 
 
 class _Events(SqliteEventLogStorage):
