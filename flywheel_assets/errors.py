@@ -1,6 +1,9 @@
 """Every error that a caller may want to handle, one class per kind. Each message says what was found, where, what was
 expected and what to do next; the command line prints it unchanged, without a traceback."""
 
+from collections.abc import Sequence
+from difflib import get_close_matches
+
 
 class FlywheelError(Exception):
     """The base of all of them."""
@@ -12,6 +15,10 @@ class SettingsError(FlywheelError):
 
 class LandingError(FlywheelError):
     """The landing folder, or a file in it, cannot be used."""
+
+
+class EventsError(FlywheelError):
+    """The folder of events, a file in it, or the mapping that says what they hold, cannot be used."""
 
 
 class ArtefactError(FlywheelError):
@@ -48,3 +55,10 @@ class SegmentsError(FlywheelError):
 
 class ReportError(FlywheelError):
     """The page of a report cannot be written or shown."""
+
+
+def nearest(name: str, candidates: Sequence[str]) -> str:
+    """`` (nearest: 'leads')``, the candidate most like a name; empty when none is."""
+    lower = {candidate.lower(): candidate for candidate in candidates}
+    found = get_close_matches(name.lower(), list(lower), 1)
+    return f" (nearest: {lower[found[0]]!r})" if found else ""

@@ -18,7 +18,7 @@ from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
 from flywheel_assets.landing.extent import Extent
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.landing.index import FileIdentity, LandingIndex
+from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.lineage import Lineage
 from flywheel_assets.registry.bundle import ModelBundle
@@ -119,7 +119,7 @@ class Flywheel:
         return Landing(self.settings.landing_dir, self.warehouse, rules)
 
     @cached_property
-    def index(self) -> LandingIndex:
+    def index(self) -> FileIndex:
         """The landing folder as it was when first requested: one run sees one state of it."""
         if self._glance is None:
             return self.landing.index()

@@ -76,7 +76,7 @@ class Calendar:
             raise LookupError(f"there is no interval {number}: they run from 1 to {self.count}")
         first_day, next_day = self._first_day(number), self._first_day(number + 1)
         return Interval(
-            number, first_day, next_day - timedelta(days=1), self._midnight(first_day), self._midnight(next_day)
+            number, first_day, next_day - timedelta(days=1), self.midnight(first_day), self.midnight(next_day)
         )
 
     def key(self, key: str) -> Interval:
@@ -122,13 +122,14 @@ class Calendar:
     def _number_at(self, unix: int) -> int:
         number = (self.day_at(unix) - self.first_day).days // self.days + 1
         # Where clocks go back just after midnight (St John's, until 2011), an instant of a new day has the old date.
-        next_start = self._midnight(self._first_day(number + 1))
+        next_start = self.midnight(self._first_day(number + 1))
         return number + (unix >= next_start.timestamp())
 
     def _first_day(self, number: int) -> date:
         return self.first_day + timedelta(days=(number - 1) * self.days)
 
-    def _midnight(self, day: date) -> datetime:
+    def midnight(self, day: date) -> datetime:
+        """When that day begins in the interval timezone, in UTC."""
         return datetime(day.year, day.month, day.day, tzinfo=self._zone).astimezone(UTC)
 
 

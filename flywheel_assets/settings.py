@@ -19,6 +19,9 @@ from flywheel_assets.intervals import Calendar
 
 SETTINGS = {
     "FLYWHEEL_LANDING_DIR": ("data/landing", "where parquet lands; read, never written"),
+    "FLYWHEEL_EVENTS_DIR": ("data/events", "where raw events land, if there is an `events.toml`; read, never written"),
+    "FLYWHEEL_EVENTS_FILE": ("events.toml", "the file that says what raw events hold, if there is one"),
+    "FLYWHEEL_SESSION_TIMEOUT_MINUTES": ("30", "a pause over so many minutes ends a session of raw events"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the model artefacts, their manifest and the compiled scorers"),
     "FLYWHEEL_LABELS_DIR": ("data/labels", "labels of your own to train on, and the files that label segments"),
@@ -53,6 +56,9 @@ LAST_YEAR = 2200
 
 MOST_CLUSTERS = 50
 
+MOST_TIMEOUT_MINUTES = 720
+"""Two days of events around an interval decide its sessions: two of these pauses and a day fit."""
+
 LEAST_MEMORY_BYTES = 100_000_000
 
 
@@ -61,6 +67,9 @@ class Settings:
     """All settings, checked. Paths are absolute; ``trim_quantile`` is a Decimal, so that 1 / (1 - q) is exact."""
 
     landing_dir: Path
+    events_dir: Path
+    events_file: Path
+    session_timeout_minutes: int
     warehouse_dir: Path
     models_dir: Path
     labels_dir: Path
@@ -112,6 +121,11 @@ class Settings:
             )
         return cls(
             landing_dir=_path(folder, get["FLYWHEEL_LANDING_DIR"]),
+            events_dir=_path(folder, get["FLYWHEEL_EVENTS_DIR"]),
+            events_file=_path(folder, get["FLYWHEEL_EVENTS_FILE"]),
+            session_timeout_minutes=_whole_number(
+                "FLYWHEEL_SESSION_TIMEOUT_MINUTES", get["FLYWHEEL_SESSION_TIMEOUT_MINUTES"], MOST_TIMEOUT_MINUTES
+            ),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
             models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),
             labels_dir=_path(folder, get["FLYWHEEL_LABELS_DIR"]),

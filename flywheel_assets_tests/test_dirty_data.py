@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 from flywheel_assets.cli.main import main
 from flywheel_assets.errors import LandingError, SettingsError
-from flywheel_assets.landing import index as landing_index
+from flywheel_assets.warehouse import file_index
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.projects import FEATURES, MODELS, Project, sessions
 

@@ -10,7 +10,7 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import coverage
 from flywheel_assets.landing import landed_sessions as landed
 from flywheel_assets.landing import rows as landed_rows
-from flywheel_assets.landing.index import LandingIndex, identities
+from flywheel_assets.warehouse.file_index import FileIndex, identities
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.jobs import LABELS_JOB
 from flywheel_assets.orchestration.metadata import column_schema
@@ -148,7 +148,7 @@ def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str,
     return because, wanted, stands
 
 
-def _seen(index: LandingIndex) -> list[str]:
+def _seen(index: FileIndex) -> list[str]:
     """What a tick found, in words."""
     parts = [f"{len(index.usable):,} files, nothing new"]
     parts += [f"{len(index.young)} still being written: {index.young[0]}"] if index.young else []
@@ -156,7 +156,7 @@ def _seen(index: LandingIndex) -> list[str]:
     return parts + [f"set aside: {problem}" for problem in index.set_aside]
 
 
-def _observation(index: LandingIndex) -> dg.AssetObservation:
+def _observation(index: FileIndex) -> dg.AssetObservation:
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "files": len(index.files),
         "rows": sum(sum(file.rows.values()) for file in index.files),

@@ -7,10 +7,9 @@ visit = "session_id"      # theirs = ours
 
 import tomllib
 from collections.abc import Sequence
-from difflib import get_close_matches
 from pathlib import Path
 
-from flywheel_assets.errors import SettingsError
+from flywheel_assets.errors import SettingsError, nearest
 
 
 def column_names(path: Path, ours: Sequence[str]) -> dict[str, str]:
@@ -35,10 +34,3 @@ def column_names(path: Path, ours: Sequence[str]) -> dict[str, str]:
     if repeated:
         raise SettingsError(f"{path} maps two columns to {', '.join(map(repr, repeated))}; expected one")
     return names
-
-
-def nearest(name: str, candidates: Sequence[str]) -> str:
-    """`` (nearest: 'leads')``, the candidate most like a name; empty when none is."""
-    lower = {candidate.lower(): candidate for candidate in candidates}
-    found = get_close_matches(name.lower(), list(lower), 1)
-    return f" (nearest: {lower[found[0]]!r})" if found else ""

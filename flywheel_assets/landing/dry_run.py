@@ -12,9 +12,9 @@ import ibis.expr.types as ir
 from flywheel_assets.errors import LandingError
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.landing.index import LandedFile
+from flywheel_assets.warehouse.file_index import LandedFile
 from flywheel_assets.landing.landed_sessions import repeat_figures
-from flywheel_assets.landing.listing import damage
+from flywheel_assets.warehouse.listing import damage
 from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, started, strays, valid_rows
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
@@ -65,7 +65,7 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
     there = landing.at(path.absolute().parent.resolve())
     file = there.look_at(path.name)
     columns = {} if not file.schema_digest else parquet_schema(path)
-    damaged = None if file.problem else damage(there.folder, path.name)
+    damaged = None if file.problem else damage(path, path.name)
     if damaged:
         file = replace(file, rows={}, problem=damaged)
     if file.problem:

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
+from flywheel_assets.errors import nearest
 from flywheel_assets.intervals import Calendar
-from flywheel_assets.landing.column_names import nearest
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 

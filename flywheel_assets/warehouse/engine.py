@@ -86,6 +86,7 @@ class DuckDBEngine:
             preserve_insertion_order=False,
         )
         self._connection.raw_sql("SET TimeZone = 'UTC'")
+        self._connection.raw_sql("CREATE MACRO unix_micros(t) AS epoch_us(t)")  # as Spark calls it
 
     def read(self, paths: Sequence[Path]) -> ir.Table:
         return self._connection.read_parquet(_literal(paths), hive_partitioning=False)

@@ -24,8 +24,10 @@ EXPORTS = {"enriched_export": "sessions", "user_export": "users"}
 """Tables that leave the warehouse as one readable file each, and what their file names begin with."""
 
 LOCKS = "_locks"
+CONVERTED_EVENTS = "_events"
 OTHERS = (
-    "exports", "reports", "csv", "segments", "quarantine", "_compiled", STAGING, "landing_index.parquet", "grid.json"
+    "exports", "reports", "csv", "segments", "quarantine", "_compiled", CONVERTED_EVENTS, STAGING,
+    "landing_index.parquet", "events_index.parquet", "grid.json",
 )  # fmt: skip
 """What a warehouse holds beside tables of intervals, and locks."""
 

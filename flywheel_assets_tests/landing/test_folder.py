@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from flywheel_assets.errors import LandingError
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.landing.index import FileIdentity, LandedFile, LandingIndex
-from flywheel_assets.landing.listing import FileStat
+from flywheel_assets.warehouse.file_index import FileIdentity, LandedFile, FileIndex
+from flywheel_assets.warehouse.listing import FileStat
 from flywheel_assets.landing.rows import started
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.tables.generation import digest
@@ -514,7 +514,7 @@ def test_what_is_hidden_or_marks_the_end_of_a_job_is_passed_over(landing: Landin
         land(f"{folder}/a.parquet", FIRST.start_unix)
     for name in (".DS_Store", "_SUCCESS", "late.parquet/_SUCCESS", "late.parquet/.part-0.parquet.crc"):
         (landing.folder / name).write_text("x")
-    assert landing.index() == LandingIndex(())
+    assert landing.index() == FileIndex(())
 
 
 def test_a_parquet_file_is_read_whatever_its_name_begins_with(landing: Landing, land: Land) -> None:
@@ -618,7 +618,7 @@ def test_each_file_is_looked_at_once_whatever_the_number_of_intervals(monkeypatc
     monkeypatch.setattr(LandedFile, "precedence", property(precedence))
     intervals = [CALENDAR.number(n) for n in range(1, 51)]
     files = tuple(LandedFile(f"{i.key}/{n}.parquet", 1, n, rows={i.key: 1}) for i in intervals for n in range(4))
-    index = LandingIndex(files)
+    index = FileIndex(files)
     for _ in range(3):
         assert len({index.fingerprint(i) for i in intervals}) == 50
         assert [index.rows(i) for i in intervals] == [4] * 50

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from flywheel_assets.intervals import Calendar
-from flywheel_assets.landing.index import FileIdentity, LandedFile, LandingIndex
+from flywheel_assets.warehouse.file_index import FileIdentity, LandedFile, FileIndex
 from flywheel_assets.orchestration.requests import Request, run_requests
 
 A, B = ("a.parquet", 10, 1), ("b.parquet", 20, 2)
@@ -25,7 +25,7 @@ def news(
     """What an interval has news of; usable files are those that landed unless they are said."""
     rows = {INTERVAL.key: 1}
     files = [LandedFile(*f, "schema", rows if f in landed else {}) for f in (landed if usable is None else usable)]
-    return LandingIndex(tuple(files)).news(INTERVAL, made_from)
+    return FileIndex(tuple(files)).news(INTERVAL, made_from)
 
 
 def asked(

@@ -1,4 +1,4 @@
-"""Landed files on disk: which there are, whether their content is the same, and what keeps one from being read. Not
+"""Files of a folder into which others put them: which there are, whether their content is the same, and what keeps one from being read. Not
 here: what they must hold."""
 
 import hashlib
@@ -13,17 +13,28 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flywheel_assets.errors import LandingError
+from flywheel_assets.errors import FlywheelError
 
-_READ = (".parquet", ".pq")
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zip", ".tar", ".tgz", ".7z")
 _NOT_UTF_8 = "the name is not UTF-8. Rename it"
 _NAMED = 3
 """So many of the files that are not read for one reason are named; the rest is counted."""
 
 
+@dataclass(frozen=True)
+class FolderKind:
+    """What a folder is called in messages, the setting that says where it is, the endings of the names of files that
+    are read there, what to do about others, and the error that it raises."""
+
+    name: str
+    setting: str
+    endings: tuple[str, ...]
+    convert: str
+    error: type[FlywheelError]
+
+
 class FileStat(NamedTuple):
-    """A file of the landing folder, by its path inside of it. ``changed_ns`` is when the system last saw it change: a
+    """A file of a folder, by its path inside of it. ``changed_ns`` is when the system last saw it change: a
     copy may bring an old ``modified_ns``, but not that. Not the inode: network file systems make a new one at each
     look."""
 
@@ -42,11 +53,11 @@ class Listing:
     not_read: dict[str, str] = field(default_factory=dict)
 
 
-def listing(folder: Path, own: Path) -> Listing:
+def listing(folder: Path, kind: FolderKind, own: Path) -> Listing:
     """The files of a folder and its sub-folders, by name. Passed over are names that begin with a dot or an underscore,
-    which mark what is not data (``_SUCCESS``, ``_temporary``, ``.part-0.crc``), unless they are those of parquet files;
-    and the folder ``own``, if it is inside. A link that leads nowhere is included, so that it gets reported. Raises
-    LandingError when the folder does not exist or cannot be listed."""
+    which mark what is not data (``_SUCCESS``, ``_temporary``, ``.part-0.crc``), unless they are those of files that are
+    read; and the folder ``own``, if it is inside. A link that leads nowhere is included, so that it gets reported.
+    Raises the error of the ``kind`` when the folder does not exist or cannot be listed."""
     found = Listing()
     root = folder.resolve()
     waiting = [("", folder, frozenset([root]))]
@@ -57,14 +68,14 @@ def listing(folder: Path, own: Path) -> Listing:
             entries = list(os.scandir(current))
         except OSError as error:
             if not prefix:
-                raise _unlistable(folder, error) from None
+                raise _unlistable(folder, kind, error) from None
             if not isinstance(error, FileNotFoundError):  # it vanished since
                 found.not_read[prefix[:-1]] = f"the folder cannot be listed ({reason(error)}). Make it readable"
             continue
         for entry in entries:
             name = prefix + entry.name
             hidden = entry.name.startswith((".", "_"))
-            why = name_problem(entry.name)
+            why = name_problem(entry.name, kind)
             if why == _NOT_UTF_8:
                 found.not_read[escaped(name)] = why
             elif _is_folder(entry):
@@ -99,15 +110,16 @@ def sentences(not_read: Mapping[str, str]) -> Iterator[str]:
         yield f"{', '.join(paths[:_NAMED])}{more} {'are' if paths[1:] else 'is'} not read: {why}"
 
 
-def name_problem(name: str) -> str | None:
+def name_problem(name: str, kind: FolderKind) -> str | None:
     """Why a file of that name is not read, as in :class:`Listing`; None for one that is."""
     if not name.isascii() and escaped(name) != name:
         return _NOT_UTF_8
-    if name.lower().endswith(_READ):
+    if name.lower().endswith(kind.endings):
         return None
     if name.lower().endswith(_COMPRESSED):
         return "it is compressed. Unpack first"
-    return "only .parquet and .pq files are. Convert to parquet, or move out of the landing folder"
+    *others, last = kind.endings
+    return f"only {', '.join(others)} and {last} files are. {kind.convert}, or move out of the {kind.name}"
 
 
 def escaped(name: str) -> str:
@@ -125,10 +137,9 @@ def content_digest(path: Path) -> str:
         return ""
 
 
-def damage(folder: Path, name: str) -> str | None:
-    """Why not all rows of a file of a folder can be read, naming it and the column; None when they can. Reads all of
+def damage(path: Path, name: str) -> str | None:
+    """Why not all rows of a parquet file can be read, by its name and the column; None when they can. Reads all of
     it."""
-    path = folder / name
     said = f"{name} is damaged"
     try:
         for column in pq.read_schema(path).names:
@@ -155,13 +166,13 @@ def reason(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
-def _unlistable(folder: Path, error: OSError) -> LandingError:
+def _unlistable(folder: Path, kind: FolderKind, error: OSError) -> FlywheelError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return LandingError(
-            f"there is no landing folder at {folder}: create it and put parquet files there, or set "
-            "FLYWHEEL_LANDING_DIR to where they are"
+        return kind.error(
+            f"there is no {kind.name} at {folder}: create it and put {kind.endings[0].removeprefix('.')} files there, or "
+            f"set {kind.setting} to where they are"
         )
-    return LandingError(f"the landing folder {folder} cannot be listed: {reason(error)}; make it readable")
+    return kind.error(f"the {kind.name} {folder} cannot be listed: {reason(error)}; make it readable")
 
 
 def _add(found: Listing, name: str, entry: os.DirEntry[str]) -> None:

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flywheel_assets.intervals import Interval
-from flywheel_assets.landing.listing import FileStat, sentences
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.warehouse.files import write_whole
+from flywheel_assets.warehouse.listing import FileStat, sentences
 
 FileIdentity = tuple[str, int, int]
 """Path, size, and when the file got its content, in nanoseconds: what tells it from others."""
@@ -77,25 +77,26 @@ class LandedFile:
         return self.path, self.size, self.modified_ns
 
     @property
-    def strays_folder(self) -> str:
-        """Where in quarantine its rows of no interval are."""
-        return f"file={digest(self.path)}"
-
-    @property
     def precedence(self) -> tuple[int, str]:
         """Of several rows of one session, that of the file with the greatest stays."""
         return self.modified_ns, self.path
 
 
 @dataclass(frozen=True)
-class LandingIndex:
-    """All landed files, by path, but for those left out: ``young`` ones, which may still be written, and ``unread``
-    ones, left for the next time. ``not_read``: what else is in the folder, by path, with the reason."""
+class FileIndex:
+    """All files of a folder, by path, but for those left out: ``young`` ones, which may still be written, and
+    ``unread`` ones, left for the next time. ``not_read``: what else is in the folder, by path, with the reason.
+    ``strays_prefix``: how the folders in quarantine with their rows of no interval begin."""
 
     files: tuple[LandedFile, ...]
     young: tuple[str, ...] = ()
     unread: tuple[str, ...] = ()
     not_read: Mapping[str, str] = field(default_factory=dict)
+    strays_prefix: str = "file="
+
+    def strays_folder(self, file: LandedFile) -> str:
+        """Where in quarantine the rows of a file that are of no interval are."""
+        return f"{self.strays_prefix}{digest(file.path)}"
 
     def of_interval(self, interval: Interval) -> Sequence[LandedFile]:
         """The files with sessions of the interval, the one that wins last."""
@@ -157,7 +158,7 @@ class LandingIndex:
     def problems(self) -> list[str]:
         """What landed and is in no interval, in words: files set aside, and rows that belong to none."""
         return self.set_aside + [
-            f"{f.path} has {f.rows[None]:,} rows of no interval, kept in quarantine/{f.strays_folder}: "
+            f"{f.path} has {f.rows[None]:,} rows of no interval, kept in quarantine/{self.strays_folder(f)}: "
             + ", ".join(f"{reason} ({rows:,})" for reason, rows in sorted(f.strays.items(), key=_rare_last))
             for f in self.files
             if f.rows.get(None)

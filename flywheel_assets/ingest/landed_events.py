@@ -1,0 +1,174 @@
+"""The events that have landed: which files decide the sessions of an interval, and what is new to it.
+
+An interval's sessions follow from the events on its own days, and from those after its end that a session of its own
+takes in, as those at its start may belong to a session of the interval before. A late event changes the interval that
+it is of, and another only where it changes what crosses their boundary."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import ibis.expr.types as ir
+
+from flywheel_assets.ingest.event_sessions import MADE_FROM, around, cut_events
+from flywheel_assets.ingest.events import TIME
+from flywheel_assets.ingest.folder import EventsFolder
+from flywheel_assets.ingest.sessions import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting
+from flywheel_assets.ingest.times import SECOND
+from flywheel_assets.intervals import Calendar, Interval
+from flywheel_assets.tables.generation import digest
+from flywheel_assets.warehouse.engine import Engine
+from flywheel_assets.warehouse.file_index import FileIndex, LandedFile, identities
+from flywheel_assets.warehouse.files import write_whole
+from flywheel_assets.warehouse.warehouse import Warehouse
+
+_NOTHING = "nothing"
+_DAYS_BEFORE = timedelta(microseconds=LOOK_AROUND + LOOK_BACK_FOR_COPIES)
+_DAYS_AFTER = timedelta(microseconds=LOOK_AROUND)
+
+
+class LandedEvents:
+    """The folder of events, as ``index`` finds it when it is first needed."""
+
+    def __init__(
+        self,
+        folder: EventsFolder,
+        index: Callable[[], FileIndex],
+        warehouse: Warehouse,
+        calendar: Calendar,
+        timeout_minutes: int,
+    ) -> None:
+        self.folder = folder
+        self.mapping = folder.mapping
+        self.identities = folder.identities
+        self._find_index = index
+        self._warehouse = warehouse
+        self._engine: Engine = warehouse.engine
+        self._calendar = calendar
+        self._timeout_minutes = timeout_minutes
+
+    @cached_property
+    def by_day(self) -> FileIndex:
+        """The files, with their events by day."""
+        return self._find_index()
+
+    @cached_property
+    def index(self) -> FileIndex:
+        """The files, with their events by key of an interval."""
+        return FileIndex(
+            tuple(map(self._by_interval, self.by_day.files)),
+            self.by_day.young,
+            self.by_day.unread,
+            self.by_day.not_read,
+            self.by_day.strays_prefix,
+        )
+
+    def files(self, first: date, last: date) -> list[LandedFile]:
+        """The files with events on these days, both included."""
+        days = {(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)}
+        return [file for file in self.by_day.files if not file.problem and days & file.rows.keys()]
+
+    def files_around(self, interval: Interval) -> list[LandedFile]:
+        """The files with events that decide the interval's sessions."""
+        return self.files(interval.first_day - _DAYS_BEFORE, interval.last_day + _DAYS_AFTER)
+
+    def cut(self, interval: Interval, files: Sequence[LandedFile]) -> ir.Table:
+        """The events of the interval's sessions, as :func:`cut_events` has them."""
+        found = self._cut_around(interval.start_unix, interval.end_unix, files)
+        started = found[START]
+        return found.filter(started >= interval.start_unix * SECOND, started < interval.end_unix * SECOND)
+
+    def of_interval(self, interval: Interval, files: Sequence[LandedFile]) -> ir.Table:
+        """The events on the days of the interval, copies included."""
+        rows = self.folder.read(files)
+        return rows.filter(rows[TIME] >= interval.start_unix * SECOND, rows[TIME] < interval.end_unix * SECOND)
+
+    def made_from(self, interval: Interval) -> str:
+        """What the interval's sessions would be made from now, as the note that event_sessions keeps."""
+        ours = identities(self.index.of_interval(interval))
+        return json.dumps(
+            {"files": ours, "start": self._crossing(interval.start_unix), "end": self._crossing(interval.end_unix)}
+        )
+
+    def fingerprint(self, interval: Interval) -> str:
+        """Changes with what :meth:`made_from` says."""
+        return digest(self.made_from(interval))
+
+    def news(self, interval: Interval) -> str:
+        """What landed since event_sessions of the interval was made, in words; empty without any. A file that vanished
+        is not news."""
+        note = self._warehouse.note("event_sessions", interval, MADE_FROM)
+        made = json.loads(note) if note else {"files": [], "start": _NOTHING, "end": _NOTHING}
+        before = [(path, size, modified) for path, size, modified in made["files"]]
+        parts = [self.index.news(interval, before)]
+        if not self.missing(interval):
+            changed = [
+                name for name in ("start", "end") if note and json.loads(self.made_from(interval))[name] != made[name]
+            ]
+            parts += [f"events changed a session that crosses its {name}" for name in changed]
+        return " and ".join(filter(None, parts))
+
+    def missing(self, interval: Interval) -> list[str]:
+        """Files that event_sessions of the interval was made from and that vanished or can no longer be used."""
+        note = self._warehouse.note("event_sessions", interval, MADE_FROM)
+        return self.index.missing([tuple(one) for one in json.loads(note)["files"]]) if note else []
+
+    def _cut_around(self, start_unix: int, end_unix: int, files: Sequence[LandedFile]) -> ir.Table:
+        native = bool(self.mapping.session)
+        cutting = Cutting.between(self._calendar, start_unix, end_unix, self._timeout_minutes, native)
+        return cut_events(around(self.folder.read(files), start_unix, end_unix), self.mapping, cutting, start_unix)
+
+    def _crossing(self, boundary: int) -> str:
+        """A digest of the events after a boundary of intervals, in Unix seconds, that belong to a session from before
+        it. Kept for the files that it is of, since each tick of a sensor asks."""
+        day = self._calendar.day_at(boundary)
+        before, after = self.files(day - timedelta(days=1), day - timedelta(days=1)), self.files(day, day)
+        if not before or not after:
+            return _NOTHING
+        files = self.files(day - _DAYS_BEFORE, day + _DAYS_AFTER)
+        of = digest(repr((identities(files), self.mapping.digest, self.identities.digest, self._timeout_minutes)))
+        kept = self._crossings.get(str(boundary))
+        if kept is None or kept[0] != of:
+            self._crossings[str(boundary)] = kept = (of, self._crossing_now(boundary, files))
+            write_whole(self._crossings_path, json.dumps(self._crossings).encode())
+        return kept[1]
+
+    def _crossing_now(self, boundary: int, files: Sequence[LandedFile]) -> str:
+        native = bool(self.mapping.session)
+        at, cutting = (
+            boundary * SECOND,
+            Cutting.between(self._calendar, boundary, boundary, self._timeout_minutes, native),
+        )
+        events = around(self.folder.read(files), boundary, boundary)
+        near = events.filter(events[TIME] >= at - cutting.most_gap, events[TIME] < at + cutting.most_gap)
+        both = near.group_by(cutting.key).aggregate(_first=near[TIME].min(), _last=near[TIME].max())
+        who = both.filter(both["_first"] < at, both["_last"] >= at).select(*cutting.key)
+        found = cut_events(events.semi_join(who, cutting.key), self.mapping, cutting, boundary)
+        crossing = found.filter(found[START] < at, found[TIME] >= at).drop(START)
+        rows = sorted(repr(row) for row in self._engine.collect(crossing).to_pylist())
+        return digest("\n".join(rows)) if rows else _NOTHING
+
+    @cached_property
+    def _crossings(self) -> dict[str, tuple[str, str]]:
+        try:
+            return {key: (of, found) for key, (of, found) in json.loads(self._crossings_path.read_text()).items()}
+        except (OSError, ValueError):
+            return {}
+
+    @property
+    def _crossings_path(self) -> Path:
+        return self.folder.converted / "crossings.json"
+
+    def _by_interval(self, file: LandedFile) -> LandedFile:
+        rows: dict[str | None, int] = {}
+        for day, count in file.rows.items():
+            key = self._key(day) if day else None
+            rows[key] = rows.get(key, 0) + count
+        return replace(file, rows=rows)
+
+    def _key(self, day: str) -> str | None:
+        number = (date.fromisoformat(day) - self._calendar.first_day).days // self._calendar.days + 1
+        return self._calendar.number(number).key

@@ -1,0 +1,79 @@
+"""What a file of events must have for the mapping to read it, judged from its schema alone."""
+
+from collections.abc import Iterator
+
+import ibis.expr.datatypes as dt
+import pyarrow as pa
+
+from flywheel_assets.errors import nearest
+from flywheel_assets.ingest.events import fields
+from flywheel_assets.ingest.mapping import EventMapping
+
+
+def problem(path: str, schema: pa.Schema, mapping: EventMapping) -> str | None:
+    """Everything that keeps a file from being used, naming it and the columns; None for one that can be used."""
+    problems = list(_problems(schema, mapping))
+    return f"{path} {'; it also '.join(problems)}" if problems else None
+
+
+def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
+    missing = [name for name in mapping.needed if name not in schema.names]
+    if missing:
+        named = ", ".join(repr(name) + nearest(name, schema.names) for name in missing)
+        yield f"has no column {named}, which events.toml names; found: {', '.join(schema.names)}"
+        return
+    roles = {
+        "user": mapping.user,
+        "session": mapping.session,
+        "event": mapping.event,
+        "event_id": mapping.event_id if mapping.deduplicate == "event_id" else "",
+    }
+    for role, name in roles.items():
+        dtype = _type(schema, mapping, name) if name else None
+        if name and dtype is None:
+            yield f"has no {name!r}, the {role}, in column {name.split('.')[0]!r}"
+        elif dtype is not None and dtype.is_nested():
+            yield f"has {dtype} in {name!r}, the {role}; expected a text or a number: name a field of it, as in {name}.id"
+        elif dtype is not None and dtype.is_floating() and role != "event":
+            yield (
+                f"has {dtype} in {name!r}, the {role}; expected a text or a whole number: pandas makes floats of whole "
+                "numbers with a gap; write .astype('Int64') of that column"
+            )
+    yield from _time_problems(_type(schema, mapping, mapping.time), mapping)
+    for name in mapping.referenced:
+        dtype = _type(schema, mapping, name)
+        if dtype is None:
+            yield f"has no {name!r} in column {name.split('.')[0]!r}, which events.toml names"
+        elif name in mapping.numbers and not (dtype.is_numeric() or dtype.is_string() or dtype.is_null()):
+            yield f"has {dtype} in {name!r}; expected numbers, since a feature is its sum or its maximum"
+        elif dtype.is_struct() or dtype.is_map():
+            yield f"has {dtype} in {name!r}; expected a text or a number: name a field of it, as in {name}.name"
+
+
+def _time_problems(dtype: dt.DataType | None, mapping: EventMapping) -> Iterator[str]:
+    name = mapping.time
+    if dtype is None or not (dtype.is_temporal() or dtype.is_numeric() or dtype.is_string() or dtype.is_null()):
+        yield f"has {dtype} in {name!r}, the time; expected a timestamp, a number or a text"
+    elif dtype.is_numeric() and not mapping.time_unit:
+        yield f'has {dtype} in {name!r}, the time: say in events.toml what it counts, as in time_unit = "milliseconds"'
+
+
+def _type(schema: pa.Schema, mapping: EventMapping, name: str) -> dt.DataType | None:
+    """The type of a value, by its column and field; None where there is no such field. Of a repeated column of keys and
+    values and of a path, a text."""
+    if name in mapping.values:
+        made = mapping.values[name]
+        return dt.string if made.path_of else _entry_type(schema, made.within, made.field)
+    return fields(_ibis(schema, name.split(".")[0]), name)
+
+
+def _entry_type(schema: pa.Schema, column: str, field: str) -> dt.DataType | None:
+    keyed = fields(_ibis(schema, column), f"{column}.key")
+    return fields(_ibis(schema, column), f"{column}.value.{field}") if keyed is not None else None
+
+
+def _ibis(schema: pa.Schema, column: str) -> dt.DataType:
+    try:
+        return dt.DataType.from_pyarrow(schema.field(column).type)
+    except (KeyError, TypeError, NotImplementedError):
+        return dt.unknown
