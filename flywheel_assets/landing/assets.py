@@ -76,7 +76,7 @@ def landed_sessions(step: Step) -> Made:
         repeats = flywheel.figures(rows, landed.repeat_figures(rows))
         once = valid if repeats["rows"] == repeats["ids"] else landed.one_row_a_session(valid)
         made = step.write(
-            landed.landed_sessions(once, flywheel.models["session"].features),
+            landed.landed_sessions(once, flywheel.feature_names),
             {landed.MADE_FROM: json.dumps(identities(files))},
             lambda: landing.verify(files),
         )
@@ -111,18 +111,19 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, MOST_FILES)) as flywheel:
                 because, wanted, stands = _wanted(flywheel, context.instance)
-                index = flywheel.index
+                index, waits = flywheel.index, flywheel.labels_wait
+                tables = [table for table in flywheel.spine if not table.previous] if waits else None
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = run_requests(because, wanted, stands, unfinished(context.instance))
-        new = new_requests(context.instance, requests)
+        new = new_requests(context.instance, requests, tables)
         seen = digest(repr((index.usable, index.problems(), index.young, index.unread)))
         if seen != context.cursor:
             for problem in index.set_aside:
                 context.log.warning(f"set aside: {problem}")
         return dg.SensorResult(
             run_requests=new,
-            skip_reason=None if new else "; ".join(_seen(index) + waiting(requests)),
+            skip_reason=None if new else "; ".join(filter(None, (*_seen(index), *waiting(requests), waits))),
             cursor=seen,
             asset_events=[_observation(index)] if seen != context.cursor else [],
         )

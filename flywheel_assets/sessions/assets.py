@@ -33,7 +33,7 @@ def _trimming_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 @SYSTEM.table(trimmed.TABLE, _trimming_verdicts)
 def trimmed_sessions(step: Step) -> Made:
     flywheel, sessions = step.flywheel, step.read(landed_sessions.TABLE)
-    features, quantile = flywheel.models["session"].features, flywheel.settings.trim_quantile
+    features, quantile = flywheel.feature_names, flywheel.settings.trim_quantile
     count = flywheel.figures(sessions, {"sessions": sessions.count()})["sessions"]
     figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, count))
     limits = trimmed.thresholds(figures, features, quantile, count)

@@ -69,5 +69,5 @@ def train_models_folder(directory: Path, source: Source, seed: int, log: Log) ->
 
 
 def _joined(flywheel: Flywheel, sessions: Labels, users: Labels) -> TrainingData:
-    rows = sessions.to_train(SESSION_MODEL, flywheel.models["session"].features), users.to_train(USER_MODEL)
+    rows = sessions.to_train(SESSION_MODEL, flywheel.feature_names), users.to_train(USER_MODEL)
     return training_data(rows, f"sessions: {sessions.source}; users: {users.source}")
