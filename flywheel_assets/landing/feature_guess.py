@@ -64,7 +64,7 @@ def _figures(engine: Engine, tables: Sequence[ir.Table], name: str) -> dict[str,
             "nulls": value.isnull().sum().coalesce(0),
             "least": value.min(where=finite),
             "most": value.max(where=finite),
-            "fractions": (finite & (value != value.floor())).sum().coalesce(0),
+            "fractions": (finite & (value % 1 != 0)).sum().coalesce(0),
         }
         each += engine.collect(table.aggregate(**aggregates)).to_pylist()
     some = [one for one in each if one["least"] is not None]

@@ -59,7 +59,8 @@ def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
     counted = repeating(flywheel.row(repetition_figures(table, features)), features)
     row = flywheel.row(predictions.figures(table, labels, baseline, counted))
     previous = flywheel.label_counts(predictions.TABLE, flywheel.extent.previous(interval))
-    return predictions.verdicts(row, labels, baseline, previous)
+    measured = {feature.name: feature.measured for feature in flywheel.features}
+    return predictions.verdicts(row, labels, baseline, previous, measured)
 
 
 @SYSTEM.table(predictions.TABLE, _prediction_verdicts, kinds={"keras", "onnx"})
