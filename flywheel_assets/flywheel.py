@@ -3,9 +3,9 @@
 A plain object. It knows nothing of Dagster, so a command or a test makes one as easily as a run does."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -13,21 +13,23 @@ from typing import Any
 import ibis.expr.types as ir
 
 from flywheel_assets.errors import ArtefactError, SettingsError
+from flywheel_assets.features import Feature, model_features, read_features
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
 from flywheel_assets.landing.extent import Extent
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.lineage import Lineage
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorers
-from flywheel_assets.registry.shelves import bundle_with
+from flywheel_assets.registry.shelves import CANDIDATES, bundle_with, has_champion, versions_in
 from flywheel_assets.settings import Settings
+from flywheel_assets.tables.columns import FEATURE
 from flywheel_assets.tables.contract import Column, Table, expand
 from flywheel_assets.users.spine import SPINE, reserved_names
 from flywheel_assets.warehouse.engine import DuckDBEngine, Engine
+from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex
 from flywheel_assets.warehouse.interval_grid import hold_to_grid
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
@@ -86,8 +88,79 @@ class Flywheel:
         return datetime.now(UTC)
 
     @cached_property
+    def stated_features(self) -> tuple[Feature, ...] | None:
+        """The features that `features.toml` states; None without that file. Raises SettingsError."""
+        return read_features(self.settings.features_file, ("session_id", "user_id", *reserved_names((), ())))
+
+    @cached_property
+    def features(self) -> tuple[Feature, ...]:
+        """The features of a session, in their order: what lands, is trimmed, clustered and learnt from. Those that
+        `features.toml` states; without it the session model's. A model scores by its own, which are some of them.
+
+        Raises SettingsError where neither is there, ArtefactError for models that cannot be opened."""
+        if self.stated_features is not None:
+            return self.stated_features
+        if not self.has_models:
+            raise SettingsError(
+                f"nothing says which features a session has: {self.settings.models_dir} holds no model and "
+                f"{self.settings.features_file} is missing. To write it from a session file: flywheel features init "
+                f"FILE. Or set FLYWHEEL_MODELS_DIR to a folder with models, or make one: flywheel models train "
+                f"--sample --out {self.settings.models_dir}"
+            )
+        session = self.models["session"]
+        return model_features(session.features, session.minimums)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def minimums(self) -> dict[str, float]:
+        """The least valid value of each feature."""
+        return {feature.name: feature.least for feature in self.features}
+
+    @cached_property
+    def has_models(self) -> bool:
+        """Whether the models folder holds a file of a bundle, even of a broken one."""
+        return has_champion(self.settings.models_dir)
+
+    @cached_property
     def models(self) -> ModelBundle:
+        """The models in use. Raises ArtefactError, for a project of its own features that has none with what to do."""
+        if self.stated_features and not self.has_models:
+            raise ArtefactError(self.labels_wait)
         return ModelBundle.open(self.settings.models_dir)
+
+    @cached_property
+    def labels_wait(self) -> str:
+        """Why no session can be labelled yet and what to do next, in a sentence; empty where labels can be made. They
+        wait where `features.toml` is there and no model is, or one that takes other features. Raises ArtefactError for
+        models that cannot be opened."""
+        if self.stated_features is None:
+            return ""
+        folder = self.settings.models_dir
+        new = versions_in(folder / CANDIDATES)
+        train = "flywheel segments fit, flywheel segments propose, flywheel models train"
+        following = f"flywheel models compare {new[0]}, flywheel models promote {new[0]}" if new else train
+        if not self.has_models:
+            return f"Labels wait for a model: {folder} has none. Next: {following}"
+        missing = [name for name in self.models["session"].features if name not in self.feature_names]
+        if not missing:
+            return ""
+        return (
+            f"Labels wait: the session model in {folder} needs {', '.join(missing)}, not in "
+            f"{self.settings.features_file}. Add what is missing there, or use a model of your features. "
+            f"Next: {following}"
+        )
+
+    @property
+    def spine(self) -> list[Table]:
+        """The tables from landed_sessions to label_transitions that can be made now, in their order."""
+        return self.makeable(SPINE)
+
+    def makeable(self, tables: Iterable[Table]) -> list[Table]:
+        """Those of the tables that can be made now, in their order: all but those whose labels wait."""
+        return [table for table in tables if not (table.needs_models and self.labels_wait)]
 
     @cached_property
     def scorers(self) -> Scorers:
@@ -107,14 +180,14 @@ class Flywheel:
 
     @cached_property
     def landing(self) -> Landing:
-        session, user = self.models["session"], self.models["user"]
         rules = LandingRules(
             self.calendar,
             self.settings.session_id_pattern,
-            session.features,
-            tuple(reserved_names(session.labels, user.labels)),
-            column_names(self.settings.columns_file, ("session_id", "user_id", *session.features)),
+            self.feature_names,
+            tuple(reserved_names(*self._labels)),
+            column_names(self.settings.columns_file, ("session_id", "user_id", *self.feature_names)),
             self.settings.session_time_column,
+            self.settings.features_file.name if self.stated_features else "the models",
         )
         return Landing(self.settings.landing_dir, self.warehouse, rules)
 
@@ -126,15 +199,19 @@ class Flywheel:
         settled_before = self.now() - timedelta(seconds=self._glance.settled_seconds)
         return self.landing.index(settled_before, self._glance.most_files)
 
-    @property
-    def minimums(self) -> dict[str, float]:
-        """The least value of each session feature that the model was fitted on."""
-        return dict(zip(self.models["session"].features, self.models["session"].minimums, strict=True))
-
     def columns(self, table: Table) -> list[Column]:
-        """The contract's columns of a table for the models in use, other landed columns aside."""
-        session, user = self.models["session"], self.models["user"]
-        return expand(table.columns, session.features, session.labels, user.labels)
+        """The contract's columns of a table for these features and the models in use, other landed columns aside."""
+        meanings = {feature.name: feature.meaning or FEATURE.description for feature in self.features}
+        expanded = expand(table.columns, self.feature_names, *self._labels)
+        return [
+            replace(column, description=meanings[column.name]) if column.description == FEATURE.description else column
+            for column in expanded
+        ]
+
+    @property
+    def _labels(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Of the session model and of the user model; none where there are no models."""
+        return (self.models["session"].labels, self.models["user"].labels) if self.has_models else ((), ())
 
     def row(self, expression: ir.Table) -> dict[str, Any]:
         """The one row of an expression that has one."""
@@ -187,7 +264,7 @@ class Flywheel:
     def unfinished(self, interval: Interval) -> list[Table]:
         """The tables from landed_sessions to the export that are not there, or were made from other tables than are
         there: a run ended before it reached them."""
-        return [table for table in SPINE if not table.previous and self._unfinished(table, interval)]
+        return [table for table in self.spine if not table.previous and self._unfinished(table, interval)]
 
     def _unfinished(self, table: Table, interval: Interval) -> bool:
         made = self.warehouse.generation(table.name, interval)

@@ -56,7 +56,7 @@ class Lineage:
         )
         if made is None:
             return target
-        models = () if by_champion else table.model_parameters
+        models = () if by_champion else table.model_parameters(self.flywheel)
         landed = () if forget_missing else [source for source in table.sources if source.news]
         old = {name: made.parameters[name] for name in models if name in made.parameters}
         kept = {s.name: made.sources[s.name] for s in landed if s.news and not s.news(self.flywheel, interval)}

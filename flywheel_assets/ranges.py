@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+import ibis.expr.types as ir
+
 from flywheel_assets.errors import LandingError, NotMaterializedError, SettingsError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
@@ -50,6 +52,19 @@ def materialized_intervals(flywheel: Flywheel, first: str | None, last: str | No
             f"no interval from {asked[0].key} to {asked[-1].key} has been materialized: flywheel run"
         )
     return intervals
+
+
+def trimmed_sessions(flywheel: Flywheel, interval: Interval) -> ir.Table:
+    """The interval's trimmed sessions, with every feature. Raises NotMaterializedError where they are not there, or
+    were made before a feature was stated."""
+    rows = flywheel.warehouse.read("trimmed_sessions", interval)
+    missing = [name for name in flywheel.feature_names if name not in rows.columns]
+    if missing:
+        raise NotMaterializedError(
+            f"trimmed_sessions of interval {interval.key} has no column {', '.join(missing)}, a feature by now; "
+            "make it again: flywheel run"
+        )
+    return rows
 
 
 def labelled_intervals(flywheel: Flywheel) -> list[Interval]:

@@ -37,12 +37,16 @@ SETTINGS = {
     "FLYWHEEL_SESSION_TIME_COLUMN": ("", "the column that holds a session's start, where session ids hold none"),
     "FLYWHEEL_TRIM_QUANTILE": ("0.999", "sessions above this quantile of any feature are trimmed; 1 trims none"),
     "FLYWHEEL_COLUMNS_FILE": ("columns.toml", "the file that maps your column names to ours, if there is one"),
+    "FLYWHEEL_FEATURES_FILE": ("features.toml", "the file that states the features of a session, if there is one"),
     "FLYWHEEL_USER_EXPORT": ("true", "whether the user-level export is written beside the session-level one"),
     "FLYWHEEL_MAX_FLIPS": ("0.2", "the share of sessions or users whose label an unforced promotion may change"),
     "FLYWHEEL_SEGMENT_COUNTS": ("2-12", "the numbers of session clusters to try"),
     "FLYWHEEL_SEGMENT_COUNT": ("", "the number of clusters; chosen by the rule if unset"),
     "FLYWHEEL_KEEP_RUNS_DAYS": ("30", "how many days the record keeps a run that a later one replaced"),
-    "FLYWHEEL_OUTCOME": ("leads", "the feature that marks a session as a conversion when above 0"),
+    "FLYWHEEL_OUTCOME": (
+        "",
+        "the feature that marks a session as a conversion when above 0, or `none`; `leads` if unset, where it is one",
+    ),
     "FLYWHEEL_ENGINE": ("duckdb", "`duckdb`, inside the process, or `spark`"),
     "FLYWHEEL_MEMORY_LIMIT": ("", "the engine's memory, as in `4GB`; half of the machine's if unset"),
     "FLYWHEEL_THREADS": ("", "the engine's threads; the machine's cores if unset"),
@@ -79,6 +83,7 @@ class Settings:
     session_time_column: str | None
     trim_quantile: Decimal
     columns_file: Path
+    features_file: Path
     user_export: bool
     max_flips: float
     segment_counts: tuple[int, int]
@@ -140,6 +145,7 @@ class Settings:
             session_time_column=get["FLYWHEEL_SESSION_TIME_COLUMN"] or None,
             trim_quantile=_quantile("FLYWHEEL_TRIM_QUANTILE", get["FLYWHEEL_TRIM_QUANTILE"]),
             columns_file=_path(folder, get["FLYWHEEL_COLUMNS_FILE"]),
+            features_file=_path(folder, get["FLYWHEEL_FEATURES_FILE"]),
             user_export=_yes_or_no("FLYWHEEL_USER_EXPORT", get["FLYWHEEL_USER_EXPORT"]),
             max_flips=_share("FLYWHEEL_MAX_FLIPS", get["FLYWHEEL_MAX_FLIPS"]),
             segment_counts=_range("FLYWHEEL_SEGMENT_COUNTS", get["FLYWHEEL_SEGMENT_COUNTS"]),

@@ -92,7 +92,7 @@ def dry_run_report(
     if found.repeated:
         parts += [Text(f"{found.repeated:,} repeated rows: the last row of each session would be kept")]
     parts += [Text(advice, style="yellow") for advice in found.advice]
-    can = "can land: it has every column that the models need"
+    can = "can land: it has every column that is needed"
     return Group(*parts, Text(found.objection or can, style="red" if found.objection else "green"))
 
 

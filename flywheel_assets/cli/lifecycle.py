@@ -55,13 +55,20 @@ def compare(version: str) -> None:
     from flywheel_assets.cli.comparison import comparison_report
     from flywheel_assets.cli.console import terminal
     from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.registry.files import CARD
     from flywheel_assets.registry.promotion import objections
     from flywheel_assets.registry.shelves import promotable
     from flywheel_assets.settings import Settings
     from flywheel_assets.training.candidate_comparison import compare_bundles
 
-    with Flywheel.open(Settings.read()) as flywheel:
+    settings = Settings.read()
+    with Flywheel.open(settings) as flywheel:
         bundle = promotable(flywheel.settings.models_dir, version)
+        if not flywheel.has_models:
+            click.echo(f"{settings.models_dir} has no champion, so there is nothing to compare {version} with")
+            click.echo(f"its figures: {bundle.directory / CARD}")
+            click.echo(f"next: flywheel models promote {version}")
+            return
         found = compare_bundles(flywheel, bundle, flywheel.models)
         against = objections(found, flywheel.settings.max_flips)
     orders = {info.spec.rows: info.order for info in bundle.models.values()}

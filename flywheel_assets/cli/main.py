@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from flywheel_assets.cli.check import check
+from flywheel_assets.cli.features import features
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
 from flywheel_assets.cli.models import models
@@ -37,7 +38,7 @@ def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
 
-for _command in (sample, run, check, status, explain, report, levers, segments, models, forget, prune):
+for _command in (sample, run, check, status, explain, report, levers, segments, features, models, forget, prune):
     main.add_command(_command)
 
 

@@ -43,6 +43,8 @@ def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Int
     """The intervals that can have a report, and the requested one, by default the last.
 
     Raises SettingsError for a key that is no interval, NotMaterializedError for one without labels, and without any."""
+    if flywheel.labels_wait:
+        raise NotMaterializedError(f"there can be no report. {flywheel.labels_wait}")
     intervals = labelled_intervals(flywheel)
     if not intervals:
         raise NotMaterializedError("no interval has been run yet, so there is nothing to report: flywheel run")

@@ -69,20 +69,24 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
             dates = f"{intervals[0].first_day} - {intervals[-1].last_day}"
             console.print(f"{_count(intervals)} up to date, {dates}: nothing to run", highlight=False)
             console.print("flywheel run --all makes them again", highlight=False)
+            if flywheel.labels_wait:
+                console.print(flywheel.labels_wait, highlight=False, soft_wrap=True)
             return
         for line in reasons(needed):
             console.print(Text(line))
         work = partial(_made, flywheel, tables, needed, intervals[-1].key, forget_missing)
+        waits = flywheel.labels_wait
         runs = until_interrupted(work, "the interval that is under way is finished")
     made = [run for run in runs if run.seconds]
     console.print(run_report(RUN_COLUMNS, run_lines(made), [check for run in made for check in run.checks]))
     for line in waiting_lines(runs):
         console.print(Text(line, style="red"))
-    console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
+    if not waits:
+        console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
     if len(runs) < len(needed):
         console.print(f"stopped: {len(needed) - len(runs)} of {len(needed)} intervals are left: flywheel run")
         sys.exit(EXIT_CODE)
-    console.print(f"next: {next_step(made)}", highlight=False, soft_wrap=True)
+    console.print(next_step(made, waits), highlight=False, soft_wrap=True)
     if any(run.failure or run.waits for run in runs):
         sys.exit(1)
 
@@ -117,13 +121,13 @@ def _asked_for(
 
 
 def run_tables(flywheel: "Flywheel") -> list["Table"]:
-    """The tables that a run makes, in their order; clusters once they are fitted."""
+    """The tables that a run makes, in their order; clusters once they are fitted, labels unless they wait."""
     from flywheel_assets.history.assets import CLUSTERED, SYSTEM
     from flywheel_assets.segments.files import SegmentFiles
     from flywheel_assets.users.spine import SPINE
 
     clustered = CLUSTERED if SegmentFiles(flywheel.warehouse).report_path.is_file() else ()
-    return [*SPINE, *clustered, *(one.table for one in SYSTEM.tables.values())]
+    return flywheel.makeable([*SPINE, *clustered, *(one.table for one in SYSTEM.tables.values())])
 
 
 def _made(

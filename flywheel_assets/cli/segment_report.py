@@ -38,7 +38,7 @@ def segments_report(segments: Segments, report: Mapping[str, Any], not_assigned:
         f"constant, so left out: {', '.join(segments.constant) or 'none'}",
     ]
     if not outcome:
-        lines.append("no conversion: the session model has no feature named by FLYWHEEL_OUTCOME")
+        lines.append("no conversion: FLYWHEEL_OUTCOME names no feature")
     if report["vanished"] or report["appeared"]:
         appeared, vanished = (", ".join(map(str, report[name])) or "none" for name in ("appeared", "vanished"))
         lines.append(f"clusters that appeared: {appeared}; that vanished: {vanished}")

@@ -32,6 +32,7 @@ def status(key: str | None) -> None:
         tables = run_tables(flywheel)
         found = statuses(flywheel, last_failures(instance, tables), flywheel.now(), tables)
         problems, nothing = flywheel.problems(), nothing_landed(flywheel)
+        waits = flywheel.labels_wait
         beyond = flywheel.extent.without_data(flywheel.now())
     groups = fold(found, lambda s: s.empty and (s.closed, s.state, s.why))
     rows = [
@@ -46,7 +47,7 @@ def status(key: str | None) -> None:
         console.print(waiting_for_data(beyond), highlight=False)
     console.print(table(("interval", "landed", "closed", "state", "why"), rows) if rows else Text(nothing))
     if rows:
-        console.print(f"next: {step_after_status(found)}", highlight=False)
+        console.print(step_after_status(found, waits), highlight=False, soft_wrap=True)
 
 
 def _changes(key: str) -> None:

@@ -229,7 +229,7 @@ def interval_report(settings: Settings, partitions: Partitions) -> dg.AssetsDefi
         if not flywheel.warehouse.exists("user_labels", interval):
             raise NotMaterializedError(
                 f"interval {interval.key} ({interval.dates}) has no user labels yet, so there is nothing to report: "
-                f"flywheel run --from {interval.key} --to {interval.key}"
+                + (flywheel.labels_wait or f"flywheel run --from {interval.key} --to {interval.key}")
             )
         report = report_of(flywheel, interval, reported_findings(flywheel, interval, context.instance))
         path = write_report(flywheel, report)

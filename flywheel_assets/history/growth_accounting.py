@@ -60,7 +60,7 @@ TABLE = Table(
     earlier=(user_labels.TABLE,),
     checks=CHECKS,
     parameters=number_and_labels,
-    model_parameters=("user labels",),
+    model_parameters=lambda flywheel: ("user labels",),
     code_version=2,  # 1 concluded from intervals that data cover in part
 )
 

@@ -44,7 +44,7 @@ TABLE = Table(
     ),
     checks=CHECKS,
     parameters=_parameters,
-    model_parameters=("session labels", "user labels"),
+    model_parameters=lambda flywheel: ("session labels", "user labels"),
 )
 
 

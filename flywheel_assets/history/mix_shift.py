@@ -46,7 +46,7 @@ TABLE = Table(
     ),
     checks=CHECKS,
     parameters=number_and_labels,
-    model_parameters=("user labels",),
+    model_parameters=lambda flywheel: ("user labels",),
 )
 
 

@@ -49,7 +49,7 @@ TABLE = Table(
     ),
     checks=CHECKS,
     parameters=number_and_labels,
-    model_parameters=("user labels",),
+    model_parameters=lambda flywheel: ("user labels",),
 )
 
 

@@ -44,7 +44,7 @@ TABLE = Table(
     earlier=(label_transitions.TABLE,),
     checks=CHECKS,
     parameters=number_and_labels,
-    model_parameters=("user labels",),
+    model_parameters=lambda flywheel: ("user labels",),
     code_version=2,  # 1 learned from intervals that data cover in part
 )
 

@@ -35,7 +35,9 @@ def feature_drift_sentence(finding: Finding) -> str:
     if not drifted:
         return f"{finding.summary[:1].upper()}{finding.summary[1:]}."
     drifted.sort(key=lambda d: -d["psi"])
-    features = listed([f"{d['feature']} (PSI {decimal(d['psi'])}, {d['band']})" for d in drifted])
+    words = [f"{d['measures']}; " if d.get("measures") else "" for d in drifted]
+    told = zip(drifted, words, strict=True)
+    features = listed([f"{d['feature']} ({what}PSI {decimal(d['psi'])}, {d['band']})" for d, what in told])
     return f"{count(len(drifted))} of {count(len(finding.details))} features drifted: {features}."
 
 

@@ -10,7 +10,6 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import coverage
 from flywheel_assets.landing import landed_sessions as landed
 from flywheel_assets.landing import rows as landed_rows
-from flywheel_assets.warehouse.file_index import FileIndex, identities
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.jobs import LABELS_JOB
 from flywheel_assets.orchestration.metadata import column_schema
@@ -24,6 +23,7 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import PARTITION
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.warehouse.file_index import FileIndex, identities
 
 MOST_FILES = 500
 """New files read in one tick; the rest follow at the next, so that no tick takes a minute."""
@@ -76,7 +76,7 @@ def landed_sessions(step: Step) -> Made:
         repeats = flywheel.figures(rows, landed.repeat_figures(rows))
         once = valid if repeats["rows"] == repeats["ids"] else landed.one_row_a_session(valid)
         made = step.write(
-            landed.landed_sessions(once, flywheel.models["session"].features),
+            landed.landed_sessions(once, flywheel.feature_names),
             {landed.MADE_FROM: json.dumps(identities(files))},
             lambda: landing.verify(files),
         )
@@ -111,18 +111,19 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, MOST_FILES)) as flywheel:
                 because, wanted, stands = _wanted(flywheel, context.instance)
-                index = flywheel.index
+                index, waits = flywheel.index, flywheel.labels_wait
+                tables = [table for table in flywheel.spine if not table.previous] if waits else None
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = run_requests(because, wanted, stands, unfinished(context.instance))
-        new = new_requests(context.instance, requests)
+        new = new_requests(context.instance, requests, tables)
         seen = digest(repr((index.usable, index.problems(), index.young, index.unread)))
         if seen != context.cursor:
             for problem in index.set_aside:
                 context.log.warning(f"set aside: {problem}")
         return dg.SensorResult(
             run_requests=new,
-            skip_reason=None if new else "; ".join(_seen(index) + waiting(requests)),
+            skip_reason=None if new else "; ".join(filter(None, (*_seen(index), *waiting(requests), waits))),
             cursor=seen,
             asset_events=[_observation(index)] if seen != context.cursor else [],
         )

@@ -12,12 +12,12 @@ import ibis.expr.types as ir
 from flywheel_assets.errors import LandingError
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.warehouse.file_index import LandedFile
 from flywheel_assets.landing.landed_sessions import repeat_figures
-from flywheel_assets.warehouse.listing import damage
 from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, started, strays, valid_rows
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
+from flywheel_assets.warehouse.file_index import LandedFile
+from flywheel_assets.warehouse.listing import damage
 
 CLOCK_ERRORS = 0.001
 """No setting is proposed for the sake of the earliest and the latest sessions up to this share: their clocks may be

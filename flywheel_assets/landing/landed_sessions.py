@@ -46,7 +46,7 @@ CHECKS = (CONTRACT, QUARANTINE_RATE, VOLUME, COVERAGE, INTERVAL_CLOSED, LANDED_F
 LANDING = Table(
     "landing",
     "session",
-    "The folder where parquet lands: one row per session, with session_id, user_id, the model's features and any other "
+    "The folder where parquet lands: one row per session, with session_id, user_id, the features and any other "
     "columns. Somebody else writes it; Flywheel only reads.",
     (),
     (SESSION_ID, USER_ID, FEATURE, OTHERS),
@@ -89,7 +89,7 @@ TABLE = Table(
     LANDED,
     checks=CHECKS,
     parameters=_parameters,
-    model_parameters=("features",),
+    model_parameters=lambda flywheel: () if flywheel.stated_features else ("features",),
     present_form=present_form,
 )
 
@@ -113,7 +113,7 @@ def one_row_a_session(rows: ir.Table) -> ir.Table:
 
 
 def landed_sessions(rows: ir.Table, features: Sequence[str]) -> ir.Table:
-    """The table of the contract from valid rows, one per session: ids, features in the model's order, whatever else was
+    """The table of the contract from valid rows, one per session: ids, features in their order, whatever else was
     landed, then ``timestamp_unix`` and ``timestamp_utc``."""
     first = ["session_id", "user_id", *features]
     ours = {*first, FILE, ROW, PRECEDENCE, "timestamp_unix"}

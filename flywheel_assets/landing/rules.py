@@ -19,7 +19,7 @@ _WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "file_index", "_ra
 class LandingRules:
     """The features that a file must have, the column names that it may not have, and how its sessions find their
     interval: by the column ``time_column`` where one is named, else by the id. ``names``: what a team calls columns of
-    ours, theirs to ours."""
+    ours, theirs to ours. ``named_by``: what says which features there are."""
 
     calendar: Calendar
     session_id_pattern: str | None
@@ -27,6 +27,7 @@ class LandingRules:
     reserved: tuple[str, ...]
     names: Mapping[str, str] = field(default_factory=dict)
     time_column: str | None = None
+    named_by: str = field(default="the models", repr=False)
 
     @cached_property
     def digest(self) -> str:
@@ -80,12 +81,17 @@ class LandingRules:
             repr(name)
             + (f", which columns.toml calls {theirs[name]!r}" if name in theirs else "")
             + (", which FLYWHEEL_SESSION_TIME_COLUMN names" if name == self.time_column else "")
-            + ("" if len(names) > 1 or name == self.time_column else " (the models need it)")
+            + ("" if len(names) > 1 or name == self.time_column else f" ({self._needs} it)")
             + nearest(theirs.get(name, name), found)
             for name in names
         ]
-        need = " (the models need them)" if len(names) > 1 else ""
-        return f"has no column {', '.join(called)}{need}; found: {', '.join(found)}"
+        need = f" ({self._needs} them)" if len(names) > 1 else ""
+        own = "; to land features of your own: flywheel features init FILE" if len(self.features) > 1 and {*self.features} <= {*names} else ""
+        return f"has no column {', '.join(called)}{need}; found: {', '.join(found)}{own}"
+
+    @property
+    def _needs(self) -> str:
+        return f"{self.named_by} {'need' if self.named_by == 'the models' else 'names'}"
 
 
 def mixed_columns(schemas: Iterable[pa.Schema]) -> list[str]:

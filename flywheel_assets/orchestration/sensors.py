@@ -44,16 +44,23 @@ def unfinished(instance: dg.DagsterInstance) -> set[str]:
     return keys_of(instance.get_runs(dg.RunsFilter(statuses=statuses)), PARTITION_TAG)
 
 
-def new_requests(instance: dg.DagsterInstance, requests: Iterable[Request]) -> list[dg.RunRequest]:
+def new_requests(
+    instance: dg.DagsterInstance, requests: Iterable[Request], tables: Sequence[Table] | None = None
+) -> list[dg.RunRequest]:
     """As many requests as a tick may make, without those made before: Dagster would drop these, and they would keep
-    others waiting."""
+    others waiting. ``tables``: those of the job to make, by default all."""
     wanted = list(requests)
     if not wanted:
         return []
     runs = instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: [request.run_key for request in wanted]}))
     asked = keys_of(runs, RUN_KEY_TAG)
     return [
-        dg.RunRequest(run_key=r.run_key, partition_key=r.key, tags={"flywheel/because": r.because[:255]})
+        dg.RunRequest(
+            run_key=r.run_key,
+            partition_key=r.key,
+            tags={"flywheel/because": r.because[:255]},
+            asset_selection=[dg.AssetKey(table.name) for table in tables] if tables else None,
+        )
         for r in wanted
         if r.run_key not in asked
     ][:MOST_REQUESTS]

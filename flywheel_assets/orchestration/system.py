@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from flywheel_assets.errors import ArtefactError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.checks import interval_checks
@@ -118,6 +119,8 @@ def _asset(one: IntervalTable, partitions: Partitions, engine: str) -> dg.Assets
     )
     def asset(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
         interval = flywheel.calendar.key(context.partition_key)
+        if one.table not in flywheel.makeable([one.table]):
+            raise ArtefactError(flywheel.labels_wait)
         generation = flywheel.lineage.generation(one.table, interval)
         made = one.body(Step(flywheel, one.table, interval, generation, context.log, context.run.tags))
         return materialized(made.written, flywheel.columns(one.table), made.numbers, made.extras)

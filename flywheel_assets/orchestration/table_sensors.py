@@ -32,7 +32,10 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
     def sensor(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, 0)) as flywheel:
-                state = table_state(flywheel, context.instance, tables, flywheel.extent.to_run(flywheel.now()))
+                able = flywheel.makeable(tables)
+                if not able:
+                    return dg.SkipReason(flywheel.labels_wait)
+                state = table_state(flywheel, context.instance, able, flywheel.extent.to_run(flywheel.now()))
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = state.requests(sensors.unfinished(context.instance))

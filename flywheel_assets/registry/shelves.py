@@ -22,8 +22,12 @@ CANDIDATES, ARCHIVE = "candidates", "archive"
 
 def champion(models_dir: Path) -> ModelBundle | None:
     """The bundle in use; None in a folder without any file of a bundle. Raises ArtefactError for a broken one."""
-    begun = unfinished(read_promotions(models_dir))
-    return ModelBundle.open(models_dir) if begun or has_artefacts(models_dir) else None
+    return ModelBundle.open(models_dir) if has_champion(models_dir) else None
+
+
+def has_champion(models_dir: Path) -> bool:
+    """Whether the folder holds a file of a bundle, even of a broken one."""
+    return unfinished(read_promotions(models_dir)) is not None or has_artefacts(models_dir)
 
 
 def versions_in(folder: Path) -> list[str]:
@@ -113,14 +117,14 @@ def known_bundles(models_dir: Path) -> list[Known]:
             change.why if change else "",
         )
 
-    now = known(models_dir, "champion")
+    now = [known(models_dir, "champion")] if has_champion(models_dir) else []
     others = [
         known(models_dir / folder / version, place)
         for folder, place in ((CANDIDATES, "candidate"), (ARCHIVE, "archive"))
         for version in versions_in(models_dir / folder)
-        if (folder, version) != (ARCHIVE, now.version)
+        if (folder, version) not in {(ARCHIVE, one.version) for one in now}
     ]
-    return [now, *others]
+    return [*now, *others]
 
 
 def bundle_with(models_dir: Path, versions: Mapping[str, str]) -> ModelBundle:

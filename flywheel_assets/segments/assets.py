@@ -78,7 +78,7 @@ def visit_features(
     rows, notes = visits_of(flywheel, intervals), range_note(flywheel, intervals)
     written = SegmentFiles(flywheel.warehouse).write(visits.TABLE, rows, notes)
     extras = {"first_interval": intervals[0].key, "last_interval": intervals[-1].key}
-    return materialized(written, visits.TABLE.columns, {"intervals": len(intervals)}, extras)
+    return materialized(written, flywheel.columns(visits.TABLE), {"intervals": len(intervals)}, extras)
 
 
 @SYSTEM.range_table(diagnostics.TABLE, kinds={"scikitlearn"})

@@ -10,16 +10,17 @@ import numpy as np
 from flywheel_assets.errors import SegmentsError, SettingsError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.ranges import intervals_between
+from flywheel_assets.ranges import intervals_between, trimmed_sessions
 from flywheel_assets.segments import cluster_centers, session_clusters
 from flywheel_assets.segments.exploration import Exploration, explore
 from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.fit import Fitted
 from flywheel_assets.segments.segments import Segments, matrix
 from flywheel_assets.segments.visit_features import columns_of, visit_features
-from flywheel_assets.settings import SETTINGS
 from flywheel_assets.tables.generation import digest_of_all
 from flywheel_assets.warehouse.warehouse import Warehouse
+
+DEFAULT_OUTCOME = "leads"
 
 RANGE = "flywheel.range"
 """The note in visit_features that says which intervals it is of, and of which features."""
@@ -30,7 +31,7 @@ def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval
 
     Raises SettingsError for a key that is no interval, for a range without any and for an outcome that is no feature,
     SegmentsError when nothing has been materialized, NotMaterializedError for an interval in the range that has not."""
-    outcome_among(flywheel.settings.outcome, flywheel.models["session"].features)
+    outcome_among(flywheel.settings.outcome, flywheel.feature_names)
     made = flywheel.warehouse.keys("trimmed_sessions")
     if not made and not (first and last):
         raise SegmentsError("no interval has been materialized, so there are no sessions to cluster: flywheel run")
@@ -43,11 +44,9 @@ def intervals_to_fit(flywheel: Flywheel, first: str, last: str) -> list[Interval
 
 def visits_of(flywheel: Flywheel, intervals: list[Interval]) -> ir.Table:
     """visit_features of these intervals."""
-    features = flywheel.models["session"].features
+    features = flywheel.feature_names
     tables = [
-        visit_features(flywheel.warehouse.read("trimmed_sessions", interval), features).mutate(
-            interval_start=ibis.literal(interval.key)
-        )
+        visit_features(trimmed_sessions(flywheel, interval), features).mutate(interval_start=ibis.literal(interval.key))
         for interval in intervals
     ]
     ordered = ("session_id", "user_id", "interval_start", *columns_of(features))
@@ -60,7 +59,7 @@ def range_note(flywheel: Flywheel, intervals: list[Interval]) -> dict[str, str]:
     value = {
         "first_interval": intervals[0].key,
         "last_interval": intervals[-1].key,
-        "features": list(flywheel.models["session"].features),
+        "features": list(flywheel.feature_names),
         "fingerprint": digest_of_all(generation.digest if generation else "" for generation in made),
     }
     return {RANGE: json.dumps(value)}
@@ -103,15 +102,13 @@ def explored(flywheel: Flywheel, clusters: int, tell: Callable[[str], None]) -> 
 
 
 def outcome_among(outcome: str, features: Sequence[str]) -> str | None:
-    """The outcome where it is one of the features; None for the default, which a team's features need not have. Raises
-    SettingsError for one that was set and is not among them."""
-    if outcome in features:
-        return outcome
-    if outcome != SETTINGS["FLYWHEEL_OUTCOME"][0]:
-        raise SettingsError(
-            f"FLYWHEEL_OUTCOME is {outcome!r}; expected a feature of the session model: {', '.join(features)}"
-        )
-    return None
+    """The feature that marks a conversion: the stated one, else DEFAULT_OUTCOME where there is one, else none. Raises
+    SettingsError for a stated one that is not among the features."""
+    if not outcome:
+        return DEFAULT_OUTCOME if DEFAULT_OUTCOME in features else None
+    if outcome not in features and outcome != "none":
+        raise SettingsError(f"FLYWHEEL_OUTCOME is {outcome!r}; expected none or a feature: {', '.join(features)}")
+    return outcome if outcome in features else None
 
 
 def previous_segments(flywheel: Flywheel) -> Segments | None:

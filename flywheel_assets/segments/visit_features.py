@@ -27,7 +27,7 @@ TABLE = Table(
 
 @dataclass(frozen=True)
 class Rate:
-    """``numerator`` divided by ``denominator``, both features of the session model; 0 of nothing is 0."""
+    """``numerator`` divided by ``denominator``, both features; 0 of nothing is 0."""
 
     numerator: str
     denominator: str
@@ -51,8 +51,8 @@ numerator: leads per page view and leads per detail view hardly differ, and a cl
 
 
 def rates_of(features: Collection[str]) -> tuple[Rate, ...]:
-    """The rates whose two columns are both among the features of the session model."""
-    return tuple(rate for rate in RATES if {rate.numerator, rate.denominator} <= set(features))
+    """The rates whose two columns are both among the features, and that are no feature themselves."""
+    return tuple(r for r in RATES if {r.numerator, r.denominator} <= {*features} and r.name not in features)
 
 
 def columns_of(features: Sequence[str]) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ def _trimming_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 @SYSTEM.table(trimmed.TABLE, _trimming_verdicts)
 def trimmed_sessions(step: Step) -> Made:
     flywheel, sessions = step.flywheel, step.read(landed_sessions.TABLE)
-    features, quantile = flywheel.models["session"].features, flywheel.settings.trim_quantile
+    features, quantile = flywheel.feature_names, flywheel.settings.trim_quantile
     count = flywheel.figures(sessions, {"sessions": sessions.count()})["sessions"]
     figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, count))
     limits = trimmed.thresholds(figures, features, quantile, count)
@@ -59,7 +59,8 @@ def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
     counted = repeating(flywheel.row(repetition_figures(table, features)), features)
     row = flywheel.row(predictions.figures(table, labels, baseline, counted))
     previous = flywheel.label_counts(predictions.TABLE, flywheel.extent.previous(interval))
-    return predictions.verdicts(row, labels, baseline, previous)
+    measured = {feature.name: feature.measured for feature in flywheel.features}
+    return predictions.verdicts(row, labels, baseline, previous, measured)
 
 
 @SYSTEM.table(predictions.TABLE, _prediction_verdicts, kinds={"keras", "onnx"})

@@ -2,6 +2,9 @@
 
 from flywheel_assets.registry.spec import ModelFiles, ModelSpec
 
+SESSION_ORDER = ("Very Low Quality", "Low Quality", "Medium Quality", "High Quality")
+"""Labels, worst to best, where neither a team nor a model in use has others."""
+
 SESSION_MODEL = ModelSpec(
     "session",
     ModelFiles(

@@ -3,6 +3,7 @@ and of drift per feature."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import ibis.expr.types as ir
@@ -45,7 +46,7 @@ TABLE = Table(
     checks=CHECKS,
     labels=LABELS,
     parameters=_parameters,
-    model_parameters=(LABELS.parameter,),
+    model_parameters=lambda flywheel: (LABELS.parameter,),
 )
 
 
@@ -68,22 +69,32 @@ def figures(
 
 
 def verdicts(
-    row: Mapping[str, Any], labels: Sequence[str], baseline: Baseline | None, previous: LabelCounts | None
+    row: Mapping[str, Any],
+    labels: Sequence[str],
+    baseline: Baseline | None,
+    previous: LabelCounts | None,
+    measured: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Verdict]:
-    """All checks of CHECKS from a row of :func:`figures`; ``previous``: the previous interval's rows by label."""
+    """All checks of CHECKS from a row of :func:`figures`; ``previous``: the previous interval's rows by label;
+    ``measured``: what a feature measures, in words."""
     on_labels = labelled.verdicts(row, labels, baseline.labels if baseline else None, previous)
-    return [*on_labels, feature_drift(row, baseline)]
+    return [*on_labels, feature_drift(row, baseline, measured)]
 
 
-def feature_drift(row: Mapping[str, Any], baseline: Baseline | None) -> Verdict:
+def feature_drift(
+    row: Mapping[str, Any], baseline: Baseline | None, measured: Mapping[str, str] = MappingProxyType({})
+) -> Verdict:
     """Warns when a feature's drift against the baseline is an alert. No baseline or no sessions: no verdict, passes."""
     if baseline is None or not row["rows"]:
         why = "there is no training baseline" if baseline is None else "there are no sessions"
         return Verdict(FEATURE_DRIFT.name, True, f"{why}, so there is no verdict", "WARN")
     drifts = {name: compare(_bins(row, name, f), f.counts) for name, f in baseline.features.items()}
     some = {name: found for name, found in drifts.items() if found is not None}
-    alerts = [f"{name} {found.band} ({in_words(found)})" for name, found in some.items() if found.alert]
-    table: list[dict[str, Number]] = [{"feature": name, **numbers_of(found)} for name, found in some.items()]
+    words = {name: f" ({measured[name]})" if measured.get(name) else "" for name in some}
+    alerts = [f"{name}{words[name]} {found.band} ({in_words(found)})" for name, found in some.items() if found.alert]
+    table: list[dict[str, Number]] = [
+        {"feature": name, "measures": measured.get(name, ""), **numbers_of(found)} for name, found in some.items()
+    ]
     return Verdict(
         FEATURE_DRIFT.name,
         not alerts,

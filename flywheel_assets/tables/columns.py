@@ -4,7 +4,7 @@ from flywheel_assets.tables.contract import Column
 
 SESSION_ID = Column("session_id", "string", "The session; ends in the Unix time of its start, or a column holds that.")
 USER_ID = Column("user_id", "string", "The user.")
-FEATURE = Column("<feature>", "float64", "A feature of the session model, as landed.")
+FEATURE = Column("<feature>", "float64", "A feature of the session, as landed.")
 OTHERS = Column("*", "any", "Every other landed column, as it is.")
 UNIX = Column("timestamp_unix", "int64", "Start of the session, seconds since 1970-01-01 UTC.")
 UTC = Column("timestamp_utc", "timestamp('UTC')", "Start of the session.")

@@ -52,10 +52,10 @@ class Table:
     ``fits``: tables over a range of intervals that it rests on.
 
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
-    by a name that a person reads; those of ``model_parameters`` follow the champion, and a promotion that changes them
-    leaves a table as it is. ``present_form`` brings parameters that an earlier version of Flywheel wrote into today's
-    form. A table that somebody else writes has a ``fingerprint`` of its content instead, and ``news``: what it has that
-    a table was not made from, in words, empty without any.
+    by a name that a person reads; those that ``model_parameters`` names, for a flywheel, follow the champion, and a
+    promotion that changes them leaves a table as it is. ``present_form`` brings parameters that an earlier version of
+    Flywheel wrote into today's form. A table that somebody else writes has a ``fingerprint`` of its content instead,
+    and ``news``: what it has that a table was not made from, in words, empty without any.
 
     ``companions`` gives, for a flywheel, further files of the interval that are written with it, by their names in the
     warehouse: the table is what it should be only where these are of the same generation.
@@ -74,12 +74,17 @@ class Table:
     checks: tuple[Check, ...] = ()
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
-    model_parameters: tuple[str, ...] = ()
+    model_parameters: Callable[[Any], Sequence[str]] = lambda flywheel: ()
     present_form: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     fingerprint: Callable[[Any, Interval], str] | None = None
     news: Callable[[Any, Interval], str] | None = None
     companions: Callable[[Any], Sequence[str]] = lambda flywheel: ()
     code_version: int = 1
+
+    @property
+    def needs_models(self) -> bool:
+        """Whether a model labels it, or a table that it is made from."""
+        return self.labels is not None or any(source.needs_models for source in self.sources)
 
     @property
     def schema(self) -> pa.Schema:

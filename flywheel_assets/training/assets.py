@@ -115,6 +115,8 @@ def model_comparison(
     context: dg.AssetExecutionContext, config: ComparisonConfig, flywheel: dg.ResourceParam[Flywheel]
 ) -> dg.MaterializeResult[None]:
     bundle = candidate(flywheel.settings.models_dir, config.version)
+    if not flywheel.has_models:
+        return dg.MaterializeResult(metadata={"candidate": bundle.version, "champion": "none to compare with"})
     comparison = compare_bundles(flywheel, bundle, flywheel.models)
     against = objections(comparison, flywheel.settings.max_flips)
     folder = flywheel.warehouse.folder / "training"

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from flywheel_assets.features import Feature
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
 from flywheel_assets.training.candidate_models import Measured, ModelFigures
 from flywheel_assets.training.network_grid import layers
@@ -181,6 +182,13 @@ def _classifiers(classifiers: tuple[Measured, ...]) -> str:
     ]
     header = ["classifier", "accuracy, %", "macro F1", "log loss", "mean calibration error", "bytes", "µs per row"]
     return markdown_table(header, rows)
+
+
+def features_section(features: Sequence[Feature]) -> str:
+    """What the features of a session mean, as a section of the card."""
+    rows = [[f"`{one.name}`", *((one.kind, one.unit, one.description))] for one in features]
+    lines = [f"| {' | '.join(cells)} |" for cells in (["feature", "kind", "unit", "description"], ["---"] * 4, *rows)]
+    return "## Features\n\n" + "\n".join(lines)
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,14 +10,18 @@ import pandas as pd
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.spec import ModelSpec
+from flywheel_assets.sessions.session_model import SESSION_MODEL, SESSION_ORDER
 from flywheel_assets.training.own_labels import ORDER_FILE, OwnLabels, order_of_labels
 from flywheel_assets.training.training_data import LabelledRows
+from flywheel_assets.users.user_model import USER_MODEL, USER_ORDER
 
 Warn = Callable[[str], None]
 
 log_warning: Warn = logging.getLogger("flywheel_assets").warning
 
 PEOPLE = "people"
+
+_ORDERS = {SESSION_MODEL.name: SESSION_ORDER, USER_MODEL.name: USER_ORDER}
 
 
 @dataclass(frozen=True)
@@ -47,13 +51,19 @@ def counted(rows: pd.DataFrame, spec: ModelSpec) -> str:
 
 
 def order_in_use(flywheel: Flywheel, spec: ModelSpec, labels: "pd.Series[str]") -> tuple[str, ...]:
-    """The order that has these labels: the stated one, else that of the model in use. Raises LabelError when neither
+    """The order that has these labels: the stated one, else that of the model in use, or without models of the
+    shipped ones. Raises LabelError when neither
     has them."""
     folder = flywheel.settings.labels_dir
-    stated, in_use = OwnLabels(folder).orders().get(spec.rows), flywheel.models[spec.name].order
+    stated, in_use = OwnLabels(folder).orders().get(spec.rows), _default_order(flywheel, spec)
     return order_of_labels(spec.rows, set(labels), stated, in_use, str(folder / ORDER_FILE))
 
 
 def order_of_tiers(flywheel: Flywheel, spec: ModelSpec) -> tuple[str, ...]:
-    """The order that clusters are cut into: the stated one, else that of the model in use."""
-    return OwnLabels(flywheel.settings.labels_dir).orders().get(spec.rows, flywheel.models[spec.name].order)
+    """The order that clusters are cut into: as :func:`order_in_use` without labels."""
+    return OwnLabels(flywheel.settings.labels_dir).orders().get(spec.rows, _default_order(flywheel, spec))
+
+
+def _default_order(flywheel: Flywheel, spec: ModelSpec) -> tuple[str, ...]:
+    """That of the model in use; without models that of the shipped ones."""
+    return flywheel.models[spec.name].order if flywheel.has_models else _ORDERS[spec.name]

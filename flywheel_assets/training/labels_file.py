@@ -25,7 +25,7 @@ def labels_of_file(flywheel: Flywheel, path: Path, warn: Warn) -> tuple[Labels, 
 
     Raises LabelError for a file that cannot be read, lacks a column, has no row to learn from, labels a session
     twice or a user differently within an interval, and for a label that no order knows."""
-    features = flywheel.models["session"].features
+    features = flywheel.feature_names
     rules = flywheel.landing.rules
     table = _read(flywheel, path, (*rules.needed, "session_quality_label"))
     label_columns = [c for c in ("session_quality_label", "user_flywheel_label") if c in table.columns]
@@ -78,7 +78,7 @@ def _read(flywheel: Flywheel, path: Path, needed: tuple[str, ...]) -> ir.Table:
             f"{path} has no column {', '.join(missing)}; expected {', '.join(needed)} and, where users are labelled "
             f"too, user_flywheel_label; found: {', '.join(table.columns)}"
         )
-    texts = [name for name in flywheel.models["session"].features if not table[name].type().is_numeric()]
+    texts = [name for name in flywheel.feature_names if not table[name].type().is_numeric()]
     if texts:
         raise LabelError(f"{path} has {', '.join(texts)} of {table[texts[0]].type()}; features are numbers")
     return table

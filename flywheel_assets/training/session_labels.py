@@ -8,14 +8,14 @@ import pyarrow as pa
 from flywheel_assets.errors import LabelError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
-from flywheel_assets.ranges import intervals_between, materialized_intervals
+from flywheel_assets.ranges import intervals_between, materialized_intervals, trimmed_sessions
 from flywheel_assets.segments import cluster_centers
 from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.segments import Segments
 from flywheel_assets.segments.session_clusters import session_clusters
 from flywheel_assets.segments.visit_features import visit_features
-from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.sessions.trimmed_sessions import TABLE as TRIMMED_SESSIONS
 from flywheel_assets.tables.columns import SESSION_ID, USER_ID
 from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.training.labels import Labels, Warn, counted, order_in_use, order_of_tiers
@@ -30,7 +30,7 @@ TABLE = Table(
     "session_labels",
     "session",
     "Sessions to train on: a team's own labels, else those of the sessions' clusters.",
-    (trimmed_sessions.TABLE, cluster_centers.TABLE),
+    (TRIMMED_SESSIONS, cluster_centers.TABLE),
     (
         SESSION_ID,
         USER_ID,
@@ -83,7 +83,7 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
     that table is there or not.
 
     Raises LabelError when sessions have no labels and for a file of tiers that doesn't fit, NotMaterializedError."""
-    folder, models = flywheel.settings.labels_dir, flywheel.models
+    folder = flywheel.settings.labels_dir
     if SegmentFiles(flywheel.warehouse).report() is None:
         raise LabelError(
             f"no session has a label: put parquet with session_id and session_quality_label into "
@@ -94,7 +94,7 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
     sessions = pd.concat([_clustered(flywheel, segments, interval) for interval in intervals], ignore_index=True)
     if sessions.empty:
         raise LabelError(f"from {intervals[0].key} to {intervals[-1].key} there are no sessions: use another range")
-    found = segment_labels(sessions, models["session"].features, segments, order, path)
+    found = segment_labels(sessions, flywheel.feature_names, segments, order, path)
     sessions["session_quality_label"] = sessions["cluster"].map(found.labels)
     return Labels(
         sessions,
@@ -103,7 +103,7 @@ def labels_from_segments(flywheel: Flywheel, intervals: Sequence[Interval]) -> L
         found.name,
         found.tiers(),
         path,
-        (segments.outcome,) if segments.outcome in models["session"].features else (),
+        (segments.outcome,) if segments.outcome in flywheel.feature_names else (),
     )
 
 
@@ -111,8 +111,7 @@ def trimmed(flywheel: Flywheel, interval: Interval) -> pd.DataFrame:
     """``session_id``, ``user_id``, ``interval_start`` and the features of the interval's trimmed sessions.
 
     Raises NotMaterializedError."""
-    rows = flywheel.warehouse.read("trimmed_sessions", interval)
-    wanted = rows.select("session_id", "user_id", *flywheel.models["session"].features)
+    wanted = trimmed_sessions(flywheel, interval).select("session_id", "user_id", *flywheel.feature_names)
     frame: pd.DataFrame = flywheel.engine.collect(wanted).to_pandas()
     frame.insert(2, "interval_start", interval.key)
     return frame
@@ -120,8 +119,8 @@ def trimmed(flywheel: Flywheel, interval: Interval) -> pd.DataFrame:
 
 def _clustered(flywheel: Flywheel, segments: Segments, interval: Interval) -> pd.DataFrame:
     """As :func:`trimmed`, with ``cluster`` and ``converted``, null without an outcome."""
-    features = flywheel.models["session"].features
-    visits = visit_features(flywheel.warehouse.read("trimmed_sessions", interval), features)
+    features = flywheel.feature_names
+    visits = visit_features(trimmed_sessions(flywheel, interval), features)
     rows = flywheel.engine.collect(visits).combine_chunks()
     clusters = session_clusters(segments, pa.RecordBatch.from_struct_array(rows.to_struct_array().combine_chunks()))
     frame: pd.DataFrame = rows.select(["session_id", "user_id", *features]).to_pandas()

@@ -12,6 +12,7 @@ from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.promotion import install
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training.candidates import Candidate, Sections, train_candidate
+from flywheel_assets.training.card import features_section
 from flywheel_assets.training.labels import Labels, Warn, log_warning
 from flywheel_assets.training.labels_file import labels_of_file
 from flywheel_assets.training.network import Log
@@ -42,14 +43,15 @@ def range_source(flywheel: Flywheel, first: str | None, last: str | None, warn: 
     SettingsError for a key that is no interval."""
     sessions = session_labels(flywheel, intervals_to_label(flywheel, first, last), warn)
     data = _joined(flywheel, sessions, user_labels(flywheel, sessions, warn))
-    return Source(data, f"flywheel models train --from {data.intervals[0]} --to {data.intervals[-1]}")
+    command = f"flywheel models train --from {data.intervals[0]} --to {data.intervals[-1]}"
+    return Source(data, command, _described(flywheel))
 
 
 def file_source(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> Source:
     """The labelled sessions of a parquet file, as :func:`labels_of_file` takes it. Raises LabelError."""
     sessions, users = labels_of_file(flywheel, path, warn)
     data = _joined(flywheel, sessions, users or user_labels(flywheel, sessions, warn))
-    return Source(data, f"flywheel models train --labelled {shlex.quote(str(path))}")
+    return Source(data, f"flywheel models train --labelled {shlex.quote(str(path))}", _described(flywheel))
 
 
 def train_and_track(models_dir: Path, source: Source, seed: int, log: Log) -> tuple[Candidate, str | None]:
@@ -68,6 +70,11 @@ def train_models_folder(directory: Path, source: Source, seed: int, log: Log) ->
         return install(candidate.bundle, directory)
 
 
+def _described(flywheel: Flywheel) -> Sections:
+    section = features_section(flywheel.features)
+    return lambda trained: (section,)
+
+
 def _joined(flywheel: Flywheel, sessions: Labels, users: Labels) -> TrainingData:
-    rows = sessions.to_train(SESSION_MODEL, flywheel.models["session"].features), users.to_train(USER_MODEL)
+    rows = sessions.to_train(SESSION_MODEL, flywheel.feature_names), users.to_train(USER_MODEL)
     return training_data(rows, f"sessions: {sessions.source}; users: {users.source}")

@@ -29,14 +29,15 @@ class IntervalStatus:
 
 
 def statuses(
-    flywheel: Flywheel, failures: Mapping[str, Failure], now: datetime, tables: Sequence[Table] = SPINE
+    flywheel: Flywheel, failures: Mapping[str, Failure], now: datetime, tables: Sequence[Table] | None = None
 ) -> list[IntervalStatus]:
     """The intervals that `flywheel run` looks at, and those beside them that have data: open ones, and what a clock
-    that was wrong made. ``failures``: by key. ``tables``: those that a run makes; the state is that of the spine."""
+    that was wrong made. ``failures``: by key. ``tables``: those that a run makes; the state is that of the spine, which
+    they are by default."""
     closed = flywheel.extent.to_run(now)
     beside = flywheel.extent.sessions.keys() - {i.key for i in closed}
     intervals = sorted([*closed, *map(flywheel.calendar.key, beside)], key=lambda interval: interval.number)
-    needed = {need.interval: need for need in needs(flywheel, tables, intervals)}
+    needed = {need.interval: need for need in needs(flywheel, flywheel.spine if tables is None else tables, intervals)}
     return [_status(flywheel, i, needed.get(i), failures.get(i.key), now) for i in intervals]
 
 
@@ -75,7 +76,9 @@ def _remarks(flywheel: Flywheel, interval: Interval, closed: bool) -> list[str]:
 
 def labelled_by_others(flywheel: Flywheel, interval: Interval) -> list[str]:
     """The models, by name, that labelled the interval in another version than the champion's."""
-    others = []
+    others: list[str] = []
+    if flywheel.labels_wait:
+        return others
     for table in LABELLED:
         made = flywheel.warehouse.generation(table.name, interval)
         if (

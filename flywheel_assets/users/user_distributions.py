@@ -40,7 +40,7 @@ TABLE = Table(
     (USER_ID, SESSIONS, SHARE),
     checks=CHECKS,
     parameters=_parameters,
-    model_parameters=("session labels",),
+    model_parameters=lambda flywheel: ("session labels",),
 )
 
 

@@ -41,7 +41,7 @@ TABLE = Table(
     checks=CHECKS,
     labels=LABELS,
     parameters=_parameters,
-    model_parameters=(LABELS.parameter,),
+    model_parameters=lambda flywheel: (LABELS.parameter,),
 )
 
 

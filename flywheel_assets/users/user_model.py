@@ -3,6 +3,9 @@
 from flywheel_assets.registry.spec import ModelFiles, ModelSpec
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 
+USER_ORDER = ("Passive", "Exploring", "Engaged", "Highly Engaged")
+"""Labels, worst to best, where neither a team nor a model in use has others."""
+
 USER_MODEL = ModelSpec(
     "user",
     ModelFiles(

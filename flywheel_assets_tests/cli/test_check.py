@@ -79,7 +79,7 @@ def test_a_good_file_can_land(flywheel: Type, project: Project) -> None:
     assert re.search(r"^2024-01-15 - 2024-01-28 +1$", result.stdout, re.MULTILINE)
     assert re.search(r"^2024-01-29 - 2024-02-11, open +1$", result.stdout, re.MULTILINE)
     assert "first session 2024-01-15, last session 2024-01-29" in result.stdout
-    assert "can land: it has every column that the models need" in result.stdout
+    assert "can land: it has every column that is needed" in result.stdout
     assert "quarantined" not in result.stdout
 
 

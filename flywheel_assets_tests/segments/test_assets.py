@@ -15,9 +15,9 @@ from flywheel_assets.errors import SegmentsError
 from flywheel_assets.orchestration.failures import last_failures
 from flywheel_assets.orchestration.jobs import CLUSTERS_JOB, SEGMENTS_JOB
 from flywheel_assets.segments.files import SegmentFiles, segments_in_use
-from flywheel_assets.segments.fitting import not_assigned
+from flywheel_assets.segments.fitting import not_assigned, outcome_among
 from flywheel_assets.segments.segments import Segments
-from flywheel_assets.settings import SETTINGS, Settings
+from flywheel_assets.settings import Settings
 from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.fits import sessions_of
 from flywheel_assets_tests.projects import QUIET, Project, checks, materializations, metadata
@@ -149,8 +149,7 @@ def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays
     other = fitted.with_settings(FLYWHEEL_OUTCOME="lead")
 
     assert (
-        "FLYWHEEL_OUTCOME is 'lead'; expected a feature of the session model: impressions, pageviews, "
-        "detail_pageviews, favorites, shares, leads, distinct_categories, distinct_items"
+        "FLYWHEEL_OUTCOME is 'lead'; expected none or a feature: impressions, pageviews, detail_pageviews, favorites, shares, leads, distinct_categories, distinct_items"
     ) in said(fit(other, FIRST, SECOND))
     assert report(fitted) == before
 
@@ -250,11 +249,23 @@ def test_the_setting_decides_how_many_unless_the_run_does_and_what_appeared_is_n
     assert report(two)["why"].startswith("3 clusters, as asked for")
 
 
-def test_without_the_outcome_among_the_features_conversion_is_unknown(
-    trimmed: Project, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("outcome", "features", "found"),
+    [
+        ("", ("pageviews", "leads"), "leads"),
+        ("", ("pageviews", "orders"), None),
+        ("none", ("pageviews", "leads"), None),
+        ("orders", ("pageviews", "orders"), "orders"),
+    ],
+)
+def test_the_outcome_is_the_stated_feature_else_leads_where_there_is_one(
+    outcome: str, features: tuple[str, ...], found: str | None
 ) -> None:
-    monkeypatch.setitem(SETTINGS, "FLYWHEEL_OUTCOME", ("orders", "as if nobody had said which, and it were this"))
-    other = trimmed.with_settings()
+    assert outcome_among(outcome, features) == found
+
+
+def test_without_an_outcome_conversion_is_unknown(trimmed: Project) -> None:
+    other = trimmed.with_settings(FLYWHEEL_OUTCOME="none")
     fit(other)
     result = assign(other, THIRD)
 
