@@ -3,6 +3,7 @@
 A plain object. It knows nothing of Dagster, so a command or a test makes one as easily as a run does."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -14,6 +15,11 @@ import ibis.expr.types as ir
 
 from flywheel_assets.errors import ArtefactError, SettingsError
 from flywheel_assets.features import Feature, model_features, read_features
+from flywheel_assets.ingest import event_sessions
+from flywheel_assets.ingest.folder import EventsFolder
+from flywheel_assets.ingest.identities import Identities
+from flywheel_assets.ingest.landed_events import LandedEvents
+from flywheel_assets.ingest.mapping import read_mapping
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
@@ -33,6 +39,7 @@ from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex
 from flywheel_assets.warehouse.interval_grid import hold_to_grid
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
+from flywheel_assets.warehouse.watched_folder import WatchedFolder
 
 
 @dataclass(frozen=True)
@@ -159,8 +166,10 @@ class Flywheel:
         return self.makeable(SPINE)
 
     def makeable(self, tables: Iterable[Table]) -> list[Table]:
-        """Those of the tables that can be made now, in their order: all but those whose labels wait."""
-        return [table for table in tables if not (table.needs_models and self.labels_wait)]
+        """Those of the tables that can be made now, in their order: those that the project has, less those whose labels
+        wait."""
+        used = [table for table in tables if table.used(self.settings)]
+        return [table for table in used if not (table.needs_models and self.labels_wait)]
 
     @cached_property
     def scorers(self) -> Scorers:
@@ -194,10 +203,31 @@ class Flywheel:
     @cached_property
     def index(self) -> FileIndex:
         """The landing folder as it was when first requested: one run sees one state of it."""
+        if self.has_events and not self.landing.folder.exists():  # whoever lands events needs none
+            return FileIndex(())
+        return self._indexed(self.landing)
+
+    @property
+    def has_events(self) -> bool:
+        """Whether sessions are made of events: `events.toml` is there."""
+        return event_sessions.TABLE.used(self.settings)
+
+    @cached_property
+    def events(self) -> LandedEvents:
+        """The events that landed, read as `events.toml` says. Raises EventsError for a mapping that is none."""
+        settings = self.settings
+        mapping = read_mapping(settings.events_file, self.feature_names)
+        known = (
+            Identities.read(settings.events_file.parent / mapping.identities) if mapping.identities else Identities()
+        )
+        folder = EventsFolder(settings.events_dir, self.warehouse, mapping, known, self.calendar)
+        return LandedEvents(folder, lambda: self._indexed(folder), settings.session_timeout_minutes)
+
+    def _indexed(self, folder: WatchedFolder) -> FileIndex:
         if self._glance is None:
-            return self.landing.index()
+            return folder.index()
         settled_before = self.now() - timedelta(seconds=self._glance.settled_seconds)
-        return self.landing.index(settled_before, self._glance.most_files)
+        return folder.index(settled_before, self._glance.most_files)
 
     def columns(self, table: Table) -> list[Column]:
         """The contract's columns of a table for these features and the models in use, other landed columns aside."""
@@ -238,10 +268,13 @@ class Flywheel:
     @cached_property
     def extent(self) -> Extent:
         """Which intervals have data: by the landing folder, and for files that are gone by landed_sessions."""
-        counts = self.index.sessions()
+        counts = Counter(self.index.sessions())
+        if self.has_events:
+            counts.update(self.events.index.sessions())
         for key in set(self.warehouse.keys("landed_sessions")) & {i.key for i in self.calendar}:
             rows = self.warehouse.rows("landed_sessions", self.calendar.key(key)) or 0
-            counts |= {key: max(rows, counts.get(key, 0))} if rows else {}
+            if rows:
+                counts[key] = max(rows, counts[key])
         return Extent(self.calendar, counts)
 
     @cached_property
@@ -250,14 +283,19 @@ class Flywheel:
 
     def problems(self) -> list[str]:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
-        return self.index.problems() + [self._clock_error(interval) for interval in self.extent.clock_errors]
+        events = self.events.index.problems() if self.has_events else []
+        return self.index.problems() + events + [self._clock_error(interval) for interval in self.extent.clock_errors]
 
     def _clock_error(self, interval: Interval) -> str:
-        files = " and ".join(f.path for f in self.index.of_interval(interval)) or "a file that is gone"
+        found = [
+            *self.index.of_interval(interval),
+            *(self.events.index.of_interval(interval) if self.has_events else ()),
+        ]
+        files = " and ".join(f.path for f in found) or "a file that is gone"
         key = interval.key
         first = f"--from {key} " if key < (self.extent.first_key or "") else ""
         return (
-            f"{files} has {self.extent.sessions[key]:,} sessions in {interval.dates}, far from all others: probably a "
+            f"{files} has {self.extent.sessions[key]:,} {'rows' if self.has_events else 'sessions'} in {interval.dates}, far from all others: probably a "
             f"wrong clock. To make that interval anyway: flywheel run {first}--to {key}"
         )
 
@@ -268,7 +306,7 @@ class Flywheel:
 
     def _unfinished(self, table: Table, interval: Interval) -> bool:
         made = self.warehouse.generation(table.name, interval)
-        ours = [source for source in table.sources if source.fingerprint is None]
+        ours = [source for source in table.sources_in(self.settings) if source.fingerprint is None]
         return made is None or any(made.sources.get(s.name) != self.lineage.stored_digest(s, interval) for s in ours)
 
     def landed_from(self, interval: Interval) -> list[FileIdentity] | None:

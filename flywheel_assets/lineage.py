@@ -28,7 +28,7 @@ class Lineage:
         digest = digest or self.stored_digest
         sources = {
             source.name: source.fingerprint(self.flywheel, interval) if source.fingerprint else digest(source, interval)
-            for source in table.sources
+            for source in self._sources(table)
         }
         for source in table.previous:
             previous = self.flywheel.extent.previous(interval)
@@ -57,7 +57,7 @@ class Lineage:
         if made is None:
             return target
         models = () if by_champion else table.model_parameters(self.flywheel)
-        landed = () if forget_missing else [source for source in table.sources if source.news]
+        landed = () if forget_missing else [source for source in self._sources(table) if source.news]
         old = {name: made.parameters[name] for name in models if name in made.parameters}
         kept = {s.name: made.sources[s.name] for s in landed if s.news and not s.news(self.flywheel, interval)}
         target = replace(target, sources={**target.sources, **kept}, parameters={**target.parameters, **old})
@@ -75,7 +75,7 @@ class Lineage:
             return f"it {self._seen(table.name, interval)}"
         target = (wanted or self.target)(table, interval)
         if made.digest != target.digest:
-            news = {source.name: source.news(self.flywheel, interval) for source in table.sources if source.news}
+            news = {source.name: source.news(self.flywheel, interval) for source in self._sources(table) if source.news}
             told = {name: target.sources[name] for name, what in news.items() if what}
             rest = replace(_in_present_form(made, table), sources={**made.sources, **told})
             differences = rest.stale_because(target, self.generation(table, interval))
@@ -89,10 +89,13 @@ class Lineage:
         """The tables, each of an interval, that a table of the interval is made from; landed files aside."""
         previous = self.flywheel.extent.previous(interval)
         return [
-            *((source, interval) for source in table.sources if source.fingerprint is None),
+            *((source, interval) for source in self._sources(table) if source.fingerprint is None),
             *((source, previous) for source in table.previous if previous),
             *((source, i) for source in table.earlier for i in self.flywheel.extent.earlier(interval)),
         ]
+
+    def _sources(self, table: Table) -> list[Table]:
+        return table.sources_in(self.flywheel.settings)
 
     def _as_made(self, wanted: Generation, table: Table, interval: Interval) -> Generation:
         """The same generation in the form in which an earlier version of Flywheel wrote it, where that is all the

@@ -1,10 +1,11 @@
 """event_sessions: the sessions of an interval, cut from a team's events and measured as its mapping says."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import ibis
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
 from flywheel_assets.ingest.events import NAME, NATIVE, TIME, USER, among, value_column
@@ -13,11 +14,14 @@ from flywheel_assets.ingest.sessions import CUT, LOOK_AROUND, LOOK_BACK_FOR_COPI
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Interval
 from flywheel_assets.tables.columns import FEATURE, OTHERS, SESSION_ID, UNIX, USER_ID
-from flywheel_assets.tables.contract import Column, Table
-from flywheel_assets.tables.verdict import Check
+from flywheel_assets.tables.contract import Column, Table, wrong_columns
+from flywheel_assets.tables.verdict import Check, Verdict
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
+
+MOST_NAMES = 20
+"""Names of events without a feature that a check lists; the rest is counted."""
 
 MADE_FROM = "flywheel.event_files"
 """The note in event_sessions that lists the files with events of its interval."""
@@ -68,19 +72,10 @@ TABLE = Table(
         OTHERS,
         UNIX,
     ),
+    used=lambda settings: settings.events_file.is_file(),
     checks=(CONTRACT, UNMAPPED, LIKELY_BOTS, EVENT_FILES),
     parameters=_parameters,
 )
-
-
-@dataclass(frozen=True)
-class Cut:
-    """Events of a span, each with its session. ``span``: Unix seconds."""
-
-    span: tuple[int, int]
-    mapping: EventMapping
-    cutting: Cutting
-    offsets: Sequence[tuple[int, int]]
 
 
 def around(events: ir.Table, start_unix: int, end_unix: int) -> ir.Table:
@@ -126,7 +121,7 @@ def sessions(cut_events: ir.Table, mapping: EventMapping, offsets: Sequence[tupl
         events=made["_events"],
         session_end=(made["_last"] // SECOND).cast("int64").as_timestamp("s").cast("timestamp('UTC')"),
         likely_bot=made["_cut"],
-        source_sessions=made["_native"].cast("int64") if mapping.session else ibis.literal(1, "int64"),
+        source_sessions=made["_native"].cast("int64") if mapping.session else ibis.literal(1, "int8").cast("int64"),
         **{name: made[f"_carried_{i}"] for i, name in enumerate(mapping.carried)},
         timestamp_unix=second,
     )
@@ -177,3 +172,81 @@ def mapped(events: ir.Table, mapping: EventMapping) -> ir.BooleanValue:
     if any(one is None for one in matched):
         return ibis.literal(True)
     return ibis.or_(among(events[NAME], mapping.ignored), *(one for one in matched if one is not None))
+
+
+def figures(table: ir.Table, interval: Interval) -> dict[str, ir.Scalar]:
+    """Aggregates: ``rows``, ``sessions`` (distinct ids), ``outside`` the interval, ``events``, ``bots`` (sessions that
+    are likely a bot's), ``bot_users``, ``merged`` (sessions in which several began in one second)."""
+    unix = table.timestamp_unix
+    outside = (unix < interval.start_unix) | (unix >= interval.end_unix) | unix.isnull()
+    return {
+        "rows": table.count(),
+        "sessions": table.session_id.nunique(),
+        "outside": outside.sum().coalesce(0),
+        "events": table.events.sum().coalesce(0),
+        "bots": table.likely_bot.sum().coalesce(0),
+        "bot_users": table.user_id.nunique(where=table.likely_bot),
+        "merged": (table.source_sessions > 1).sum().coalesce(0),
+    }
+
+
+def contract(row: Mapping[str, Any], schema: sch.Schema, columns: Sequence[Column]) -> Verdict:
+    """Fails on a missing column, a wrong type, a row outside the interval, or a repeated session."""
+    wrong, repeated = wrong_columns(schema, columns), int(row["rows"]) - int(row["sessions"])
+    faults = [*wrong]
+    faults += [f"{row['outside']:,} rows outside the interval"] if row["outside"] else []
+    faults += [f"{repeated:,} further rows of a session already counted"] if repeated else []
+    summary = f"{row['rows']:,} sessions of {row['events']:,} events"
+    summary += f"; in {row['merged']:,} of them, several began in one second" if row["merged"] else ""
+    numbers = {name: int(row[name]) for name in ("rows", "events", "outside", "merged")}
+    return Verdict(CONTRACT.name, not faults, "; ".join(faults) or summary, numbers=numbers)
+
+
+def unmapped_events(counts: Mapping[str, int]) -> Verdict:
+    """Warns of events that make no feature. ``counts``: by name, the most frequent names first."""
+    total, listed = sum(counts.values()), dict(islice(counts.items(), MOST_NAMES))
+    named = ", ".join(f"{name!r} ({count:,})" for name, count in islice(listed.items(), 3))
+    named += f" and {len(counts) - 3:,} more names" if len(counts) > 3 else ""
+    return Verdict(
+        UNMAPPED.name,
+        not total,
+        f"{total:,} events make no feature: {named}. Map these names in events.toml, or list them under ignore"
+        if total
+        else "each event makes some feature, or its name is ignored",
+        "WARN",
+        {"unmapped_events": total, "unmapped_names": len(counts)},
+        [{"event": name, "events": count} for name, count in listed.items()],
+    )
+
+
+def likely_bots(row: Mapping[str, Any]) -> Verdict:
+    """Warns of users who are active for over 24 hours without a pause."""
+    return Verdict(
+        LIKELY_BOTS.name,
+        not row["bots"],
+        f"{row['bot_users']:,} users were active for over 24 hours without a pause, probably bots: {row['bots']:,} "
+        "sessions, cut at midnights"
+        if row["bots"]
+        else "no user was active for over 24 hours without a pause",
+        "WARN",
+        {"likely_bots": int(row["bot_users"]), "sessions_of_bots": int(row["bots"])},
+    )
+
+
+def event_files(used: int, problems: Sequence[str]) -> Verdict:
+    """Warns of files that are set aside, and of rows that are no events of an interval."""
+    return Verdict(
+        EVENT_FILES.name,
+        not problems,
+        "; ".join(problems) or f"all files can be used, {used:,} of them have events of this interval",
+        "WARN",
+        {"files_used": used, "files_with_problems": len(problems)},
+    )
+
+
+def empty_schema(mapping: EventMapping) -> dict[str, str]:
+    """The columns of the table by Ibis dtype, for an interval without any event."""
+    ours = {c.name: c.dtype for c in TABLE.columns if c.name not in ("<feature>", "*")}
+    ids = {name: ours.pop(name) for name in ("session_id", "user_id")}
+    unix = {"timestamp_unix": ours.pop("timestamp_unix")}
+    return ids | dict.fromkeys(mapping.features, "float64") | ours | dict.fromkeys(mapping.carried, "string") | unix

@@ -50,19 +50,19 @@ class EventsFolder(WatchedFolder):
         super().__init__(folder, warehouse, digest(repr((mapping.digest, calendar))))
         self.mapping = mapping
         self.identities = identities
-        self._calendar = calendar
+        self.calendar = calendar
 
     @property
     def converted(self) -> Path:
         """Where text files are as parquet."""
-        return self._warehouse.folder / CONVERTED_EVENTS
+        return self.warehouse.folder / CONVERTED_EVENTS
 
     def readable(self, file: LandedFile) -> Path:
         if not is_text(file.path):
             return super().readable(file)
         path = self.converted / f"{file.content}.parquet"
         if not path.is_file():
-            with staging(self._warehouse.folder) as folder:
+            with staging(self.warehouse.folder) as folder:
                 staged = folder / path.name
                 convert(self.folder / file.path, staged)
                 path.parent.mkdir(exist_ok=True)
@@ -124,7 +124,7 @@ class EventsFolder(WatchedFolder):
 
     def _stray_reason(self, rows: ir.Table) -> ir.StringValue:
         """Why a row is no event of an interval; null for one that is."""
-        when, calendar = time(rows, self.mapping), self._calendar
+        when, calendar = time(rows, self.mapping), self.calendar
         first, end = calendar.number(1).start_unix * SECOND, calendar.number(calendar.count).end_unix * SECOND
         no_event = fault(rows, self.mapping)
         lines = [(rows[UNREADABLE].notnull(), "the line cannot be read")] if UNREADABLE in rows.columns else []
@@ -136,7 +136,7 @@ class EventsFolder(WatchedFolder):
         ).cast("string")
 
     def _day(self, quarter: int) -> str:
-        return _day_of(self._calendar, quarter)
+        return _day_of(self.calendar, quarter)
 
 
 @cache

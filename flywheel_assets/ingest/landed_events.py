@@ -5,25 +5,25 @@ takes in, as those at its start may belong to a session of the interval before. 
 it is of, and another only where it changes what crosses their boundary."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import ibis.expr.types as ir
 
-from flywheel_assets.ingest.event_sessions import MADE_FROM, around, cut_events
-from flywheel_assets.ingest.events import TIME
+from flywheel_assets.ingest.event_sessions import MADE_FROM, around, cut_events, mapped
+from flywheel_assets.ingest.events import NAME, TIME
 from flywheel_assets.ingest.folder import EventsFolder
-from flywheel_assets.ingest.sessions import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting
+from flywheel_assets.ingest.sessions import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting, without_copies
 from flywheel_assets.ingest.times import SECOND
-from flywheel_assets.intervals import Calendar, Interval
+from flywheel_assets.intervals import Interval
 from flywheel_assets.tables.generation import digest
-from flywheel_assets.warehouse.engine import Engine
-from flywheel_assets.warehouse.file_index import FileIndex, LandedFile, identities
+from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex, LandedFile, identities
 from flywheel_assets.warehouse.files import write_whole
-from flywheel_assets.warehouse.warehouse import Warehouse
 
 _NOTHING = "nothing"
 _DAYS_BEFORE = timedelta(microseconds=LOOK_AROUND + LOOK_BACK_FOR_COPIES)
@@ -37,17 +37,14 @@ class LandedEvents:
         self,
         folder: EventsFolder,
         index: Callable[[], FileIndex],
-        warehouse: Warehouse,
-        calendar: Calendar,
         timeout_minutes: int,
     ) -> None:
         self.folder = folder
         self.mapping = folder.mapping
         self.identities = folder.identities
         self._find_index = index
-        self._warehouse = warehouse
-        self._engine: Engine = warehouse.engine
-        self._calendar = calendar
+        self._warehouse = folder.warehouse
+        self._calendar = folder.calendar
         self._timeout_minutes = timeout_minutes
 
     @cached_property
@@ -68,8 +65,17 @@ class LandedEvents:
 
     def files(self, first: date, last: date) -> list[LandedFile]:
         """The files with events on these days, both included."""
-        days = {(first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1)}
-        return [file for file in self.by_day.files if not file.problem and days & file.rows.keys()]
+        days = ((first + timedelta(days=n)).isoformat() for n in range((last - first).days + 1))
+        return sorted({f.path: f for day in days for f in self._of_days.get(day, ())}.values(), key=lambda f: f.path)
+
+    @cached_property
+    def _of_days(self) -> dict[str, list[LandedFile]]:
+        files: dict[str, list[LandedFile]] = defaultdict(list)
+        for file in self.by_day.files:
+            for day in file.rows:
+                if day:
+                    files[day].append(file)
+        return files
 
     def files_around(self, interval: Interval) -> list[LandedFile]:
         """The files with events that decide the interval's sessions."""
@@ -81,10 +87,28 @@ class LandedEvents:
         started = found[START]
         return found.filter(started >= interval.start_unix * SECOND, started < interval.end_unix * SECOND)
 
-    def of_interval(self, interval: Interval, files: Sequence[LandedFile]) -> ir.Table:
-        """The events on the days of the interval, copies included."""
-        rows = self.folder.read(files)
-        return rows.filter(rows[TIME] >= interval.start_unix * SECOND, rows[TIME] < interval.end_unix * SECOND)
+    def copies(self, interval: Interval) -> int:
+        """How many events of the interval are copies of others, as the mapping says, and so are left out."""
+        by = self.mapping.deduplicate
+        files = self.files(interval.first_day - _DAYS_BEFORE, interval.last_day)
+        if not by or not self.index.of_interval(interval):
+            return 0
+        rows = around(self.folder.read(files), interval.start_unix, interval.end_unix)
+        once = _within(without_copies(rows, by_id=by == "event_id"), interval)
+        return self.index.rows(interval) - int(
+            self._warehouse.engine.collect(once.aggregate(n=once.count()))["n"][0].as_py()
+        )
+
+    def unmapped(self, interval: Interval) -> dict[str, int]:
+        """Events of the interval that make no feature and are not ignored, by name, the most frequent first."""
+        files = self.index.of_interval(interval)
+        if not files:
+            return {}
+        rows = _within(self.folder.read(files), interval)
+        rest = rows.filter(~mapped(rows, self.mapping))
+        counted = rest.group_by(NAME).aggregate(events=rest.count())
+        found = self._warehouse.engine.collect(counted.order_by(counted.events.desc(), counted[NAME])).to_pylist()
+        return {line[NAME]: line["events"] for line in found}
 
     def made_from(self, interval: Interval) -> str:
         """What the interval's sessions would be made from now, as the note that event_sessions keeps."""
@@ -101,20 +125,19 @@ class LandedEvents:
         """What landed since event_sessions of the interval was made, in words; empty without any. A file that vanished
         is not news."""
         note = self._warehouse.note("event_sessions", interval, MADE_FROM)
-        made = json.loads(note) if note else {"files": [], "start": _NOTHING, "end": _NOTHING}
-        before = [(path, size, modified) for path, size, modified in made["files"]]
-        parts = [self.index.news(interval, before)]
+        if not note:
+            return self.index.news(interval, ())
+        made, now = json.loads(note), json.loads(self.made_from(interval))
+        parts = [self.index.news(interval, _identities(made))]
         if not self.missing(interval):
-            changed = [
-                name for name in ("start", "end") if note and json.loads(self.made_from(interval))[name] != made[name]
-            ]
-            parts += [f"events changed a session that crosses its {name}" for name in changed]
+            changed = [name for name in ("start", "end") if now[name] != made[name]]
+            parts += [f"a session that crosses its {name} changed" for name in changed]
         return " and ".join(filter(None, parts))
 
     def missing(self, interval: Interval) -> list[str]:
         """Files that event_sessions of the interval was made from and that vanished or can no longer be used."""
         note = self._warehouse.note("event_sessions", interval, MADE_FROM)
-        return self.index.missing([tuple(one) for one in json.loads(note)["files"]]) if note else []
+        return self.index.missing(_identities(json.loads(note))) if note else []
 
     def _cut_around(self, start_unix: int, end_unix: int, files: Sequence[LandedFile]) -> ir.Table:
         native = bool(self.mapping.session)
@@ -148,7 +171,7 @@ class LandedEvents:
         who = both.filter(both["_first"] < at, both["_last"] >= at).select(*cutting.key)
         found = cut_events(events.semi_join(who, cutting.key), self.mapping, cutting, boundary)
         crossing = found.filter(found[START] < at, found[TIME] >= at).drop(START)
-        rows = sorted(repr(row) for row in self._engine.collect(crossing).to_pylist())
+        rows = sorted(repr(row) for row in self._warehouse.engine.collect(crossing).to_pylist())
         return digest("\n".join(rows)) if rows else _NOTHING
 
     @cached_property
@@ -172,3 +195,11 @@ class LandedEvents:
     def _key(self, day: str) -> str | None:
         number = (date.fromisoformat(day) - self._calendar.first_day).days // self._calendar.days + 1
         return self._calendar.number(number).key
+
+
+def _identities(made_from: Mapping[str, Any]) -> list[FileIdentity]:
+    return [(path, size, modified) for path, size, modified in made_from["files"]]
+
+
+def _within(events: ir.Table, interval: Interval) -> ir.Table:
+    return events.filter(events[TIME] >= interval.start_unix * SECOND, events[TIME] < interval.end_unix * SECOND)

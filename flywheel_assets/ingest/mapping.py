@@ -211,7 +211,7 @@ class _Reader:
             )
         values = {name: self._value(name, one) for name, one in self._table("values").items()}
         mapping = EventMapping(
-            **roles,  # type: ignore[arg-type]
+            **roles,
             deduplicate=deduplicate or None,
             ignored=self._names(options.get("ignore", ()), "ignore"),
             identities=self._text(options, "identities", "[events]") if "identities" in options else "",

@@ -33,8 +33,8 @@ START, CUT = "_start", "_cut"
 """Columns of events that are cut: the time of the first event of the session, and whether its run was cut."""
 
 
-@ibis.udf.agg.builtin
-def bit_or(bits: dt.int64) -> dt.int64:  # type: ignore[valid-type, empty-body]
+@ibis.udf.agg.builtin  # type: ignore[untyped-decorator]
+def bit_or(bits: dt.int64) -> dt.int64:
     """Of both engines; Ibis 12 knows only DuckDB's."""
 
 

@@ -44,8 +44,8 @@ def microseconds(column: ir.Value, unit: str, timezone: str) -> ir.IntegerValue:
     return ibis.coalesce(_of_timestamp(with_zone), _utc(_of_timestamp(bare), timezone))
 
 
-@ibis.udf.scalar.builtin
-def unix_micros(time: dt.Timestamp("UTC")) -> dt.int64:  # type: ignore[valid-type, empty-body]
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def unix_micros(time: dt.Timestamp("UTC")) -> dt.int64:  # type: ignore[valid-type]
     """Spark's function; the engine on DuckDB has one of the same name. Ibis has none that both know."""
 
 

@@ -6,6 +6,7 @@ import dagster as dg
 
 from flywheel_assets.errors import FlywheelError, LandingError
 from flywheel_assets.flywheel import Flywheel, Glance
+from flywheel_assets.ingest import event_sessions
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import coverage
 from flywheel_assets.landing import landed_sessions as landed
@@ -23,6 +24,7 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import PARTITION
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.warehouse.engine import footer
 from flywheel_assets.warehouse.file_index import FileIndex, identities
 
 MOST_FILES = 500
@@ -68,7 +70,11 @@ def landed_sessions(step: Step) -> Made:
             f"it back, or give its sessions up: flywheel run --from {interval.key} --to {interval.key} --forget-missing"
         )
     files = index.of_interval(interval)
-    rows = landing.read(files) if files else landing.empty(index)
+    of_events = []
+    if flywheel.has_events:
+        step.read(event_sessions.TABLE)
+        of_events = [flywheel.warehouse.path(event_sessions.TABLE.name, interval)]
+    rows = landing.read(files, of_events) if files or of_events else landing.empty(index)
     started = landed_rows.started(rows, landing.rules.session_id_pattern, landing.rules.time_column)
     of_interval = started if index.only(interval) else landed_rows.of_interval(started, interval)
     valid = landed_rows.valid_rows(of_interval, flywheel.minimums)
@@ -80,7 +86,7 @@ def landed_sessions(step: Step) -> Made:
             {landed.MADE_FROM: json.dumps(identities(files))},
             lambda: landing.verify(files),
         )
-        left_out = index.rows(interval) - made.rows
+        left_out = index.rows(interval) + sum(footer(path)[0] for path in of_events) - made.rows
         invalid = landed_rows.invalid_rows(of_interval, flywheel.minimums) if left_out else None
         quarantined = flywheel.warehouse.quarantine(f"{PARTITION}={interval.key}", invalid)
     numbers = {
@@ -141,10 +147,13 @@ def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str,
     for interval in flywheel.extent.to_run(flywheel.now()):
         unmade = flywheel.unfinished(interval)
         news = flywheel.index.news(interval, flywheel.landed_from(interval) or ())
+        if flywheel.has_events:
+            news = " and ".join(filter(None, (news, flywheel.events.news(interval))))
         if news or unmade:
             why = news or f"no run reached {unmade[0].name}"
             because[interval.key] = "it was never made" if landed.TABLE in unmade else why
-            wanted[interval.key] = flywheel.index.fingerprint(interval)
+            of_events = flywheel.events.fingerprint(interval) if flywheel.has_events else ""
+            wanted[interval.key] = flywheel.index.fingerprint(interval) + of_events
             stands[interval.key] = replaced(flywheel, instance, [landed.TABLE] if news else unmade, interval)
     return because, wanted, stands
 

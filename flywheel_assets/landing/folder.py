@@ -38,14 +38,16 @@ class Landing(WatchedFolder):
 
     def at(self, folder: Path) -> "Landing":
         """Another folder under the same rules."""
-        return Landing(folder, self._warehouse, self.rules)
+        return Landing(folder, self.warehouse, self.rules)
 
-    def read(self, files: Sequence[LandedFile]) -> ir.Table:
-        """All rows of files, canonical, with file, position and precedence. ``files`` in order, the winner last."""
-        one_of_each = {f.schema_digest: f for f in files}.values()
-        schemas = [pq.read_schema(path) for path in self._paths([*one_of_each])] if len(one_of_each) > 1 else []
+    def read(self, files: Sequence[LandedFile], made: Sequence[Path] = ()) -> ir.Table:
+        """All rows of files, canonical, with file, position and precedence. ``files`` in order, the winner last.
+        ``made``: files of sessions that Flywheel made, which win over none."""
+        one_of_each = [*made, *self._paths([*{f.schema_digest: f for f in files}.values()])]
+        schemas = [pq.read_schema(path) for path in one_of_each] if len(one_of_each) > 1 else []
         mixed = [c for c in mixed_columns(schemas) if self.rules.names.get(c, c) not in self.rules.features]
-        return canonical(self._named(self._engine.read_landed(self._paths(files), mixed)), self.rules.features)
+        rows = self._engine.read_landed([*made, *self._paths(files)], mixed)
+        return canonical(self._named(rows), self.rules.features)
 
     def empty(self, index: FileIndex) -> ir.Table:
         """No rows, with the columns of the file that landed last, or of the contract alone when none did."""

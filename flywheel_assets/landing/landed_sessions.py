@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.schema as sch
 import ibis.expr.types as ir
 
+from flywheel_assets.ingest import event_sessions
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.coverage import COVERAGE
 from flywheel_assets.landing.rows import invalid_reason
@@ -84,8 +85,8 @@ def present_form(parameters: Mapping[str, str]) -> Mapping[str, str]:
 TABLE = Table(
     "landed_sessions",
     "session",
-    "The sessions of the interval as they landed: valid rows, one per session_id. Invalid rows go to quarantine.",
-    (LANDING,),
+    "The sessions of the interval as they landed, or as their events make them: valid rows, one per session_id. Invalid rows go to quarantine.",
+    (LANDING, event_sessions.TABLE),
     LANDED,
     checks=CHECKS,
     parameters=_parameters,

@@ -76,7 +76,7 @@ class System:
                     kinds={"parquet", settings.engine, *kinds},
                     description=table.description,
                     metadata=declared(table),
-                    deps=_deps(table),
+                    deps=_deps(table, settings),
                     code_version=_code_version(table),
                 )(body)
             )
@@ -93,10 +93,10 @@ class System:
 
     def definitions(self, settings: Settings, partitions: Partitions) -> dg.Definitions:
         """Everything of the system, for given settings."""
-        tables = self.tables.values()
+        tables = [one for one in self.tables.values() if one.table.used(settings)]
         return dg.Definitions(
             assets=[
-                *(_asset(one, partitions, settings.engine) for one in tables),
+                *(_asset(one, partitions, settings) for one in tables),
                 *(make(settings, partitions) for make in self.assets),
             ],
             asset_checks=[*(interval_checks(one.table, one.verdicts, partitions) for one in tables), *self.checks],
@@ -106,15 +106,15 @@ class System:
         )
 
 
-def _asset(one: IntervalTable, partitions: Partitions, engine: str) -> dg.AssetsDefinition:
+def _asset(one: IntervalTable, partitions: Partitions, settings: Settings) -> dg.AssetsDefinition:
     @dg.asset(
         name=one.table.name,
         group_name=one.group,
-        kinds={*one.kinds, engine},
+        kinds={*one.kinds, settings.engine},
         description=one.table.description,
         metadata=declared(one.table),
         partitions_def=partitions,
-        deps=_deps(one.table),
+        deps=_deps(one.table, settings),
         code_version=_code_version(one.table),
     )
     def asset(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
@@ -134,11 +134,12 @@ def _code_version(table: Table) -> str | None:
     return str(table.code_version) if table.code_version > 1 else None
 
 
-def _deps(table: Table) -> Sequence[dg.AssetDep]:
+def _deps(table: Table, settings: Settings) -> Sequence[dg.AssetDep]:
     """One per source. A source that is needed of the previous interval too is one dependency on both partitions;
     earlier intervals are no dependency of Dagster's, which would ask for every one of them whenever this is made."""
+    sources = table.sources_in(settings)
     both = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=0)
     return [
-        *(dg.AssetDep(s.name, partition_mapping=both if s in table.previous else None) for s in table.sources),
+        *(dg.AssetDep(s.name, partition_mapping=both if s in table.previous else None) for s in sources),
         *(dg.AssetDep(fit.name) for fit in table.fits),
     ]

@@ -57,6 +57,8 @@ class Table:
     Flywheel wrote into today's form. A table that somebody else writes has a ``fingerprint`` of its content instead,
     and ``news``: what it has that a table was not made from, in words, empty without any.
 
+    ``used`` says, of settings, whether a project has the table at all: what is made from it does without where not.
+
     ``companions`` gives, for a flywheel, further files of the interval that are written with it, by their names in the
     warehouse: the table is what it should be only where these are of the same generation.
 
@@ -78,6 +80,7 @@ class Table:
     present_form: Callable[[Mapping[str, str]], Mapping[str, str]] | None = None
     fingerprint: Callable[[Any, Interval], str] | None = None
     news: Callable[[Any, Interval], str] | None = None
+    used: Callable[[Any], bool] = lambda settings: True
     companions: Callable[[Any], Sequence[str]] = lambda flywheel: ()
     code_version: int = 1
 
@@ -85,6 +88,10 @@ class Table:
     def needs_models(self) -> bool:
         """Whether a model labels it, or a table that it is made from."""
         return self.labels is not None or any(source.needs_models for source in self.sources)
+
+    def sources_in(self, settings: Any) -> list["Table"]:
+        """The sources that a project with these settings has."""
+        return [source for source in self.sources if source.used(settings)]
 
     @property
     def schema(self) -> pa.Schema:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from flywheel_assets.ingest import event_sessions
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.rows import QUARANTINE_REASON
 from flywheel_assets.sessions import session_predictions, trimmed_sessions
@@ -10,6 +11,7 @@ from flywheel_assets.tables.contract import PARTITION, Table, expand
 from flywheel_assets.users import enriched_export, label_transitions, user_distributions, user_labels
 
 SPINE: tuple[Table, ...] = (
+    event_sessions.TABLE,
     landed_sessions.TABLE,
     trimmed_sessions.TABLE,
     session_predictions.TABLE,

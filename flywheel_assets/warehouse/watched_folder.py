@@ -31,7 +31,7 @@ class WatchedFolder(ABC):
     def __init__(self, folder: Path, warehouse: Warehouse, rules_digest: str) -> None:
         self.folder = folder
         self._rules_digest = rules_digest
-        self._warehouse = warehouse
+        self.warehouse = warehouse
         self._engine = warehouse.engine
         self._index_path = warehouse.folder / self.index_name
 
@@ -62,7 +62,7 @@ class WatchedFolder(ABC):
         they are back, or were only touched."""
         stored = file_index.load(self._index_path, self._rules_digest)
         young_ns = settled_before.timestamp() * 1e9 if settled_before else float("inf")
-        listing = listed.listing(self.folder, self.kind, self._warehouse.folder)
+        listing = listed.listing(self.folder, self.kind, self.warehouse.folder)
         known, new, again = [], [], []
         for stat in (s for s in listing.files if s.modified_ns < young_ns):
             file = stored.get(stat.path)
@@ -147,7 +147,7 @@ class WatchedFolder(ABC):
         vanished stay: they may be the last copy. A file whose rows cannot be read is set aside."""
         found = self._strays(file) if file.rows.get(None) else None
         try:
-            self._warehouse.quarantine(FileIndex((), strays_prefix=self.strays_prefix).strays_folder(file), found)
+            self.warehouse.quarantine(FileIndex((), strays_prefix=self.strays_prefix).strays_folder(file), found)
         except self._engine.read_errors as error:
             self.verify([file])
             damage = listed.damage(self.readable(file), file.path)
@@ -158,7 +158,7 @@ class WatchedFolder(ABC):
 
     def _unwritable(self, error: Exception) -> SettingsError:
         return SettingsError(
-            f"FLYWHEEL_WAREHOUSE_DIR is {self._warehouse.folder}, where landed sessions could not be written: "
+            f"FLYWHEEL_WAREHOUSE_DIR is {self.warehouse.folder}, where landed sessions could not be written: "
             f"{listed.reason(error)}; make sure that there is space and permission to write, and run again "
             "(existing files are unchanged)"
         )
