@@ -13,6 +13,7 @@ import click
 from flywheel_assets.cli.check import check
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
+from flywheel_assets.cli.labels import labels
 from flywheel_assets.cli.models import models
 from flywheel_assets.cli.prune import prune
 from flywheel_assets.cli.report import report
@@ -37,7 +38,7 @@ def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
 
-for _command in (sample, run, check, status, explain, report, levers, segments, models, forget, prune):
+for _command in (sample, run, check, status, explain, report, levers, segments, labels, models, forget, prune):
     main.add_command(_command)
 
 
