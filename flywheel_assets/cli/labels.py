@@ -31,6 +31,7 @@ def review(key: str | None, most: int) -> None:
 
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.report.numbers import plural
     from flywheel_assets.sessions.label_review import sessions_to_review, telling_features
     from flywheel_assets.sessions.reviewed_labels import Answer, ReviewedLabels
     from flywheel_assets.sessions.session_model import SESSION_MODEL
@@ -59,7 +60,7 @@ def review(key: str | None, most: int) -> None:
     medians = [(name, *(_number(rows[name].median()) for rows in by_label.values())) for name in shown]
     console.print(table(("feature", *by_label), medians, "Medians of the sessions below"))
     if len(shown) < len(telling):
-        console.print(f"{len(telling) - len(shown)} more features are not shown: they tell the labels apart less")
+        console.print(f"{len(telling) - len(shown)} of {len(telling)} features are not shown; a wider window shows more")
     try:
         for label, rows in by_label.items():
             console.print(Text(), _sessions(rows, shown, label))
@@ -70,7 +71,7 @@ def review(key: str | None, most: int) -> None:
         click.echo("no answer was given")
         return
     kept = sum(answer.rejected is None for answer in given)
-    click.echo(f"{len(given)} sessions reviewed, {kept} of them kept their label: {answers.path}")
+    click.echo(f"{plural(len(given), 'session')} reviewed, of which {kept} kept their label: {answers.path}")
     click.echo("next: flywheel labels review, for other sessions | flywheel models train")
 
 
@@ -79,8 +80,9 @@ def _ask(label: str, rows: "pd.DataFrame", order: Sequence[str], keep: "Callable
     from flywheel_assets.sessions.reviewed_labels import Answer
 
     numbers = ", ".join(f"{n} {name}" for n, name in enumerate(order, start=1))
-    expected = f"y yes, n no, or the right label: {numbers}. Enter skips, a: yes to all that are left, q ends"
-    click.echo(f"{label}, is that right? {expected}")
+    expected = f"y for yes, n for no, or the right label: {numbers}"
+    click.echo(f"Is each of them {label}? Enter skips one, a says yes to all that are left, q ends. Else")
+    click.echo(f"  {expected}")
     ids = [str(one) for one in rows["session_id"]]
     for place, session_id in enumerate(ids):
         answer = ""
@@ -128,16 +130,16 @@ def _sessions(rows: "pd.DataFrame", features: Sequence[str], label: str) -> obje
 
 
 def _fitting(rows: "pd.DataFrame", features: Sequence[str], width: int) -> list[str]:
-    """The first of the features that fit into lines of that many characters; at least one."""
+    """The features that fit into lines of that many characters, the first ones before others; at least one."""
     from flywheel_assets.cli.console import cell
 
     used = 2 + 18 + 13 + 2 + min(MOST_ID_CHARACTERS, int(rows["session_id"].str.len().max()))
     fitting: list[str] = []
     for name in features:
-        used += 2 + max(len(name), *(len(cell(_number(value))) for value in rows[name]))
-        if used > width and fitting:
-            break
-        fitting.append(name)
+        needed = 2 + max(len(name), *(len(cell(_number(value))) for value in rows[name]))
+        if used + needed <= width or not fitting:
+            fitting.append(name)
+            used += needed
     return fitting
 
 
