@@ -1,7 +1,6 @@
 """Sessions to review: some of each label, and the features that tell the labels apart."""
 
 from collections.abc import Collection, Sequence
-from itertools import pairwise
 
 import ibis
 import numpy as np
@@ -68,7 +67,7 @@ def sessions_to_review(
 def one_of_each_part(count: int, parts: int, random: np.random.Generator) -> list[int]:
     """One number of each of ``parts`` equal parts of ``range(count)``, drawn; all of them where there are no more."""
     parts = min(count, parts)
-    return [int(random.integers(*bounds)) for bounds in pairwise(part * count // parts for part in range(parts + 1))]
+    return [int(random.integers(part * count // parts, (part + 1) * count // parts)) for part in range(parts)]
 
 
 def telling_features(sessions: pd.DataFrame, features: Sequence[str]) -> list[str]:
