@@ -60,7 +60,9 @@ def review(key: str | None, most: int) -> None:
     medians = [(name, *(_number(rows[name].median()) for rows in by_label.values())) for name in shown]
     console.print(table(("feature", *by_label), medians, "Medians of the sessions below"))
     if len(shown) < len(telling):
-        console.print(f"{len(telling) - len(shown)} of {len(telling)} features are not shown; a wider window shows more")
+        console.print(
+            f"{len(telling) - len(shown)} of {len(telling)} features are not shown; a wider window shows more"
+        )
     try:
         for label, rows in by_label.items():
             console.print(Text(), _sessions(rows, shown, label))

@@ -1,6 +1,7 @@
 """Session labels that a person reviewed: the answers in their file, and what is said of labels by clusters."""
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,7 +111,8 @@ def proposed_labels(flywheel: "Flywheel", version: str | None = None) -> Propose
         except ArtefactError:
             return None
     proposed = proposed_in(bundle.training)
-    answers = ReviewedLabels(flywheel.settings.labels_dir).read() if proposed else None
-    if answers is None:
-        return proposed
-    return ProposedLabels(len(answers), int(answers["rejected_label"].isna().sum()))
+    with suppress(LabelError):  # of a file that a training or a review will refuse, and no run need stop for
+        answers = ReviewedLabels(flywheel.settings.labels_dir).read() if proposed else None
+        if answers is not None:
+            return ProposedLabels(len(answers), int(answers["rejected_label"].isna().sum()))
+    return proposed

@@ -50,7 +50,9 @@ def test_a_label_that_is_rare_in_the_last_interval_is_filled_from_earlier_ones(h
     one_each = shown(history, most=1)
     assert one_each["session_quality_label"].is_unique
     for label, session_id in one_each[["session_quality_label", "session_id"]].itertuples(index=False):
-        there = {r["session_id"] for r in history.rows("session_predictions", LAST) if r["session_quality_label"] == label}
+        there = {
+            r["session_id"] for r in history.rows("session_predictions", LAST) if r["session_quality_label"] == label
+        }
         assert session_id in there or not there
     assert not set(one_each["session_id"]) <= last
 

@@ -20,9 +20,7 @@ from flywheel_assets.sessions.reviewed_labels import (
 from flywheel_assets_tests.projects import MODELS, Project
 from flywheel_assets_tests.variants import write_candidate
 
-NOBODY = (
-    "These labels are proposals made from clusters of sessions. Nobody has confirmed them: flywheel labels review."
-)
+NOBODY = "These labels are proposals made from clusters of sessions. Nobody has confirmed them: flywheel labels review."
 
 
 def answers_in(folder: Path) -> list[list[str | None]]:
@@ -115,6 +113,8 @@ def test_answers_at_hand_count_before_those_of_the_training(project: Project) ->
         answers = [Answer.of(f"s{n}", "High", "High" if n else None) for n in range(5)]
         ReviewedLabels(models.settings.labels_dir).add(answers)
         assert proposed_labels(flywheel) == ProposedLabels(5, 4)
+        ReviewedLabels(models.settings.labels_dir).path.write_text("broken")
+        assert proposed_labels(flywheel) == ProposedLabels(3, 2), "a run needs no answers"
 
 
 def test_labels_of_the_shipped_models_are_no_proposals_even_where_some_were_reviewed(project: Project) -> None:

@@ -36,8 +36,10 @@ def test_answers_correct_the_labels_of_clusters_and_the_other_sessions_keep_thei
     )
     assert data.reviewed == {"sessions": {"confirmed": 1, "changed": 1, "left_out": 1}}
     assert data.from_clusters == ("sessions", "users")
-    assert warnings == ["of 3 reviewed sessions of cluster 1, 2 did not keep its label, Very Low Quality: if that label "
-                        f"is wrong, correct it in {copy.settings.labels_dir / 'segment_labels.toml'}"]  # fmt: skip
+    assert warnings == [
+        "of 3 reviewed sessions of cluster 1, 2 did not keep its label, Very Low Quality: if that label is wrong, "
+        f"correct it in {copy.settings.labels_dir / 'segment_labels.toml'}"
+    ]
 
 
 def test_a_no_to_another_label_than_that_of_the_cluster_leaves_the_clusters(copy: Project) -> None:
