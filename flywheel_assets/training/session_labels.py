@@ -32,7 +32,7 @@ INTERVAL_START = Column("interval_start", "string", "The key of the interval: it
 TABLE = Table(
     "session_labels",
     "session",
-    "Sessions to train on: a team's own labels, else those of the sessions' clusters, as a person corrected them.",
+    "Sessions to train on: a team's own labels, else those of the sessions' clusters.",
     (trimmed_sessions.TABLE, cluster_centers.TABLE),
     (
         SESSION_ID,
