@@ -14,6 +14,7 @@ from flywheel_assets.cli.check import check
 from flywheel_assets.cli.features import features
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
+from flywheel_assets.cli.labels import labels
 from flywheel_assets.cli.models import models
 from flywheel_assets.cli.prune import prune
 from flywheel_assets.cli.report import report
@@ -38,7 +39,9 @@ def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
 
-for _command in (sample, run, check, status, explain, report, levers, segments, features, models, forget, prune):
+for _command in (
+    sample, run, check, status, explain, report, levers, segments, labels, features, models, forget, prune
+):  # fmt: skip
     main.add_command(_command)
 
 

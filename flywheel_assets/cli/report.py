@@ -40,6 +40,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     from flywheel_assets.orchestration.jobs import REPORTS_JOB
     from flywheel_assets.orchestration.processes import end_abandoned_runs
     from flywheel_assets.report.pages import Pages
+    from flywheel_assets.sessions.reviewed_labels import proposed_labels
 
     console = terminal()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -71,7 +72,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         if looked_at < len(intervals):
             console.print(f"stopped: {len(intervals) - looked_at} of {len(intervals)} are left: flywheel report")
             sys.exit(EXIT_CODE)
-        lacking = held(flywheel, intervals)
+        lacking, proposed = held(flywheel, intervals), proposed_labels(flywheel)
         unpaged = any(run.interval == wanted and not run.paged for run in runs)
         if standalone and not unpaged:
             page = interval_report(
@@ -79,7 +80,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
             )
             pages.write_alone(standalone, page)
     click.echo(in_short(len(intervals), runs))
-    for line in lacking:
+    for line in [*lacking, *([proposed.sentence] if proposed else [])]:
         click.echo(line)
     made = pages.made_at(wanted)
     if pages.index.exists():

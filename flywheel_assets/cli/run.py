@@ -54,6 +54,7 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.history.assets import csv_copies_are_stale
     from flywheel_assets.orchestration.home import dagster_home
+    from flywheel_assets.sessions.reviewed_labels import proposed_labels
     from flywheel_assets.settings import Settings
 
     dagster_home(Path.cwd())
@@ -77,10 +78,13 @@ def run(first: str | None, last: str | None, everything: bool, rescore: bool, fo
         work = partial(_made, flywheel, tables, needed, intervals[-1].key, forget_missing)
         waits = flywheel.labels_wait
         runs = until_interrupted(work, "the interval that is under way is finished")
+        proposed = proposed_labels(flywheel)
     made = [run for run in runs if run.seconds]
     console.print(run_report(RUN_COLUMNS, run_lines(made), [check for run in made for check in run.checks]))
     for line in waiting_lines(runs):
         console.print(Text(line, style="red"))
+    if proposed:
+        console.print(proposed.sentence, highlight=False, soft_wrap=True)
     if not waits:
         console.print(f"exports: {settings.warehouse_dir / 'exports'}", highlight=False, soft_wrap=True)
     if len(runs) < len(needed):

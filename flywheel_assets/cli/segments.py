@@ -119,7 +119,7 @@ def propose() -> None:
         fitted = segments_in_use(flywheel.warehouse)
         intervals = materialized_intervals(flywheel, fitted.first_interval, fitted.last_interval)
         sessions = labels_from_segments(flywheel, intervals)
-        own = OwnLabels(flywheel.settings.labels_dir).sessions() is not None
+        own = OwnLabels(flywheel.settings.labels_dir)
         try:
             users = labels_from_worths(flywheel, sessions, warnings.append, write=False)
         except LabelError as error:
@@ -133,7 +133,9 @@ def propose() -> None:
     click.echo(f"the labels of clusters: {sessions.file}; edit it, or delete it for a new proposal")
     if not users:
         click.echo(f"users have no labels yet: {unlabelled}")
-    if own:
+    if own.only_reviewed:
+        click.echo("sessions have reviewed labels too: training corrects these by them")
+    elif own.sessions() is not None:
         click.echo("sessions have labels of your own too: training uses those, and not these")
     click.echo("next: flywheel models train")
 

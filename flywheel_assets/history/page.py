@@ -69,6 +69,7 @@ def interval_report(report: Report, standalone: bool = False) -> str:
 def _warning(report: Report) -> str:
     """What must be known before any number is read."""
     parts = [] if report.closed else ["This interval is still open: its numbers will change."]
+    parts += [report.proposed.sentence] if report.proposed and not report.proposed.reviewed else []
     number = report.interval.number
     names = {number: "This interval", number - 1: "The previous interval"}
     parts += [f"{name} is incomplete: {report.incomplete[x]}." for x, name in names.items() if x in report.incomplete]

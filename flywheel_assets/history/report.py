@@ -17,6 +17,7 @@ from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
 from flywheel_assets.report.pages import Pages
 from flywheel_assets.sessions import trimmed_sessions
+from flywheel_assets.sessions.reviewed_labels import ProposedLabels, proposed_labels
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
@@ -76,6 +77,7 @@ def report_of(flywheel: Flywheel, interval: Interval, findings: Sequence[Finding
         previous_page=_page(flywheel, previous) if previous else None,
         unmade=len(unmade),
         incomplete=incomplete(flywheel, intervals),
+        proposed=_proposed(flywheel, interval),
         generation=made_from,
     )
     if stale and report.changed_models:
@@ -96,6 +98,8 @@ def report_generation(flywheel: Flywheel, interval: Interval) -> Generation:
     closed = "yes" if interval.closed(flywheel.now()) else "no"
     labels = ", ".join((*flywheel.models["session"].order, *flywheel.models["user"].order))
     parameters = {"interval number": str(interval.number), "closed": closed, "labels": labels, "look": look()}
+    if proposed := _proposed(flywheel, interval):
+        parameters["proposed labels"] = proposed.sentence
     return Generation("interval_report", sources, parameters)
 
 
@@ -130,6 +134,12 @@ def _versions(flywheel: Flywheel, interval: Interval) -> Mapping[str, Sequence[s
         if table.labels and made and flywheel.warehouse.rows(table.name, interval):
             versions[table.labels.model] = (made.parameters[table.labels.parameter],)
     return versions
+
+
+def _proposed(flywheel: Flywheel, interval: Interval) -> ProposedLabels | None:
+    """Of the session labels of the interval, by the model that gave them."""
+    versions = _versions(flywheel, interval).get("session", ())
+    return proposed_labels(flywheel, *versions) if versions else None
 
 
 def _digest(flywheel: Flywheel, table: Table, intervals: Iterable[Interval]) -> str:

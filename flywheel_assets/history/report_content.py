@@ -12,6 +12,7 @@ from flywheel_assets.history.model_shift import model_shift
 from flywheel_assets.history.moves import Moves, moves_of
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report.folding import Folding, fold
+from flywheel_assets.sessions.reviewed_labels import ProposedLabels
 from flywheel_assets.sessions.trimmed_sessions import Ledger
 from flywheel_assets.tables.verdict import Finding
 
@@ -33,8 +34,9 @@ class Report:
     versions by interval number and model, of all intervals; an interval without users has none. ``causes``: the rows of
     transition_causes of this interval, none when they do not belong to the labels as they are now. ``missing``: what to
     do, per table that the page needs and that is not there; transition_causes is needed where the models changed.
-    ``incomplete``: those of the intervals that are, by number, in words (see `landing.coverage`). ``generation``: the
-    digest of what the page is made from."""
+    ``incomplete``: those of the intervals that are, by number, in words (see `landing.coverage`). ``proposed``: where
+    the session labels follow from clusters, how many a person reviewed. ``generation``: the digest of what the page is
+    made from."""
 
     interval: Interval
     intervals: Sequence[Interval]
@@ -55,6 +57,7 @@ class Report:
     previous_page: str | None = None
     unmade: int = 0
     incomplete: Mapping[int, str] = field(default_factory=dict)
+    proposed: ProposedLabels | None = None
     generation: str = ""
 
     @property

@@ -93,7 +93,12 @@ def checks_sentence(report: Report) -> str:
 
 
 def models_sentence(report: Report) -> str:
-    """Whether one version of each model gave the labels of this interval and of the previous one."""
+    """Whether one version of each model gave the labels of this interval and of the previous one; and where those are
+    proposals made from clusters, that they are."""
+    return " ".join(filter(None, (_versions_sentence(report), report.proposed.sentence if report.proposed else "")))
+
+
+def _versions_sentence(report: Report) -> str:
     if not report.versions.get(report.interval.number):
         return "This interval has no labels, so no model was used."
     if report.changed_models:

@@ -4,7 +4,6 @@ A run is what a user does without a gap over the timeout. It is one session, unl
 cut at each midnight of the interval timezone, so that two days around an interval decide all of its sessions. Where
 events have a native session, a run is what carries the same one, without a gap over NATIVE_TIMEOUT."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -83,10 +82,10 @@ def without_copies(events: ir.Table, by_id: bool) -> ir.Table:
     return marked.filter(~copies).drop("_gap")
 
 
-def cut(events: ir.Table, cutting: Cutting, ties: Sequence[str] = ()) -> ir.Table:
-    """The events with START, int64 microseconds, and CUT. ``ties``: columns that order events of one time."""
-    runs = _runs(events, cutting, ties)
-    pieces = _pieces(_runs(_suspects(events, cutting), cutting, ()), cutting).view()
+def cut(events: ir.Table, cutting: Cutting) -> ir.Table:
+    """The events with START, int64 microseconds, and CUT."""
+    runs = _runs(events, cutting)
+    pieces = _pieces(_runs(_suspects(events, cutting), cutting), cutting).view()
     of_piece = [runs[name] == pieces[f"_{name}"] for name in [*cutting.key, "_run"]]
     inside = (runs[TIME] >= pieces["_first"]) & (runs[TIME] <= pieces["_last"])
     joined = runs.left_join(pieces, [*of_piece, inside])
@@ -96,14 +95,15 @@ def cut(events: ir.Table, cutting: Cutting, ties: Sequence[str] = ()) -> ir.Tabl
     )
 
 
-def _runs(events: ir.Table, cutting: Cutting, ties: Sequence[str]) -> ir.Table:
+def _runs(events: ir.Table, cutting: Cutting) -> ir.Table:
     """The events with ``_run``, the time of the first of their run."""
-    order = [TIME, *ties]
-    previous = events[TIME].lag().over(ibis.window(group_by=cutting.key, order_by=order))
-    first = ibis.ifelse((events[TIME] - previous) <= cutting.most_gap, ibis.null("int64"), events[TIME])
-    marked = events.mutate(_begins=first)
-    so_far = ibis.window(group_by=cutting.key, order_by=order, preceding=None, following=0)
-    return marked.mutate(_run=marked["_begins"].max().over(so_far)).drop("_begins")
+    # The second window goes by the places of the first: of events of one moment it would begin with another.
+    order = ibis.window(group_by=cutting.key, order_by=TIME)
+    previous = events[TIME].lag().over(order)
+    begins = ibis.ifelse((events[TIME] - previous) <= cutting.most_gap, ibis.null("int64"), events[TIME])
+    marked = events.mutate(_begins=begins, _place=ibis.row_number().over(order))
+    so_far = ibis.window(group_by=cutting.key, order_by="_place", preceding=None, following=0)
+    return marked.mutate(_run=marked["_begins"].max().over(so_far)).drop("_begins", "_place")
 
 
 def _suspects(events: ir.Table, cutting: Cutting) -> ir.Table:

@@ -87,6 +87,8 @@ def train_candidate(
         "trained_at": now.isoformat(timespec="seconds") if now else None,
         "seed": seed,
         "source": data.source,
+        "from_clusters": list(data.from_clusters),
+        "reviewed": data.reviewed,
         "intervals": list(data.intervals),
         "validation_intervals": sorted(
             {key for one in trained.values() for key in _validation(one.fitted)["interval_start"]}

@@ -5,6 +5,7 @@ from typing import Any
 
 from flywheel_assets.features import Feature
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
+from flywheel_assets.sessions.reviewed_labels import proposed_in
 from flywheel_assets.training.candidate_models import Measured, ModelFigures
 from flywheel_assets.training.network_grid import layers
 
@@ -36,12 +37,13 @@ def candidate_card(
     bundle: ModelBundle, figures: Mapping[str, ModelFigures], training: Mapping[str, Any], sections: Sequence[str] = ()
 ) -> str:
     """``figures`` by model, ``training`` as the manifest has it, further ``sections`` as Markdown."""
-    infos = bundle.models
+    infos, proposed = bundle.models, proposed_in(training)
     summary = ", ".join(f"the {name} model {info.spec.description}" for name, info in infos.items())
     parts = [
         f"# Models, version {bundle.version}",
         f"{summary[0].upper()}{summary[1:]}. The training wrote this page.",
         f"    {training['command']}",
+        *([f"**{proposed.sentence}**"] if proposed else []),
         "## Data and method",
         _data(training),
         *(f"Look at this: {warning}." for warning in training.get("warnings", ())),

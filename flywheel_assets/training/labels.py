@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ _ORDERS = {SESSION_MODEL.name: SESSION_ORDER, USER_MODEL.name: USER_ORDER}
 class Labels:
     """``rows`` with their label, null for a row that nobody labelled, and the ``order`` of labels, worst to best.
     ``source`` says in words who labelled; ``labelled_by`` is the same as long as the labels mean the same. For labels
-    that follow from clusters: the ``tiers``, one line per cluster, the ``file`` that people edit, and the
-    ``outcome_features`` that the clusters were ordered by."""
+    that follow from clusters: the ``tiers``, one line per cluster, the ``file`` that people edit, the
+    ``outcome_features`` that the clusters were ordered by, and how many a person ``reviewed``, by outcome."""
 
     rows: pd.DataFrame
     order: tuple[str, ...]
@@ -38,10 +38,12 @@ class Labels:
     tiers: Sequence[Mapping[str, Any]] = ()
     file: Path | None = None
     outcome_features: tuple[str, ...] = ()
+    reviewed: Mapping[str, int] = field(default_factory=dict)
 
     def to_train(self, spec: ModelSpec, features: tuple[str, ...] = ()) -> LabelledRows:
         """What the model learns from."""
-        return LabelledRows(spec, self.rows, self.order, features, self.outcome_features, self.file is not None)
+        clusters = self.file is not None
+        return LabelledRows(spec, self.rows, self.order, features, self.outcome_features, clusters, self.reviewed)
 
 
 def counted(rows: pd.DataFrame, spec: ModelSpec) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from flywheel_assets.errors import LabelError
+from flywheel_assets.sessions.reviewed_labels import REVIEWED
 
 ORDER_FILE = "label_order.toml"
 
@@ -28,6 +29,12 @@ class OwnLabels:
 
         Raises LabelError for a file that cannot be read or lacks a column, and for a session with two labels."""
         return self._read("sessions", ["session_id"], (), "session_quality_label")
+
+    @property
+    def only_reviewed(self) -> bool:
+        """Whether there are answers of a review, and no other labels of sessions. Answers correct labels that clusters
+        propose; other files of a team's labels replace them."""
+        return [path.name for path in (self.folder / "sessions").glob("*.parquet")] == [REVIEWED]
 
     def users(self) -> pd.DataFrame | None:
         """The same of ``users/*.parquet``: ``user_id``, ``interval_start`` and ``user_flywheel_label``. The interval's

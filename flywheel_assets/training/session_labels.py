@@ -1,4 +1,5 @@
-"""session_labels: the sessions of a range with the label to learn, by a team or by the clusters that they fall into."""
+"""session_labels: the sessions of a range with the label to learn, by a team or by their clusters, as a person
+corrected these."""
 
 from collections.abc import Sequence
 
@@ -14,10 +15,12 @@ from flywheel_assets.segments.files import SegmentFiles, segments_in_use
 from flywheel_assets.segments.segments import Segments
 from flywheel_assets.segments.session_clusters import session_clusters
 from flywheel_assets.segments.visit_features import visit_features
+from flywheel_assets.sessions.reviewed_labels import ReviewedLabels
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.sessions.trimmed_sessions import TABLE as TRIMMED_SESSIONS
 from flywheel_assets.tables.columns import SESSION_ID, USER_ID
 from flywheel_assets.tables.contract import Column, Table
+from flywheel_assets.training.corrected_labels import corrected_labels
 from flywheel_assets.training.labels import Labels, Warn, counted, order_in_use, order_of_tiers
 from flywheel_assets.training.own_labels import OwnLabels
 from flywheel_assets.training.segment_labels import segment_labels
@@ -50,11 +53,17 @@ def intervals_to_label(flywheel: Flywheel, first: str | None, last: str | None) 
 
 def session_labels(flywheel: Flywheel, intervals: list[Interval], warn: Warn) -> Labels:
     """The intervals' trimmed sessions with their ``session_quality_label``: a team's own where there are any, null for
-    the sessions that it did not label, else those of the segments. Raises LabelError where
-    labels are missing or don't fit, and NotMaterializedError for an interval that was not run."""
-    own = OwnLabels(flywheel.settings.labels_dir).sessions()
-    if own is not None:
-        return own_session_labels(flywheel, intervals, own, warn)
+    the sessions that it did not label, else those of the segments, corrected by what a person reviewed. Raises
+    LabelError where labels are missing or don't fit, and NotMaterializedError for an interval that was not run."""
+    own, folder = OwnLabels(flywheel.settings.labels_dir), flywheel.settings.labels_dir
+    answers = ReviewedLabels(folder).read() if own.only_reviewed else None
+    if answers is not None and SegmentFiles(flywheel.warehouse).report() is not None:
+        labels = corrected_labels(labels_from_segments(flywheel, intervals), answers, warn)
+        order_in_use(flywheel, SESSION_MODEL, labels.rows["session_quality_label"].dropna())
+        return labels
+    given = own.sessions()
+    if given is not None and not (own.only_reviewed and given.empty):
+        return own_session_labels(flywheel, intervals, given, warn)
     return labels_from_segments(flywheel, intervals)
 
 

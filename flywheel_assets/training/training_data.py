@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
@@ -26,7 +26,7 @@ class LabelledRows:
 
     ``outcome_features`` are those that the labels were defined by, none for a team's own: a model that sees them agrees
     trivially, so figures are given with and without them. ``from_clusters``: whether rows were labelled by the cluster
-    that they are in, which a model then imitates."""
+    that they are in, which a model then imitates; ``reviewed``: how many of these a person reviewed, by outcome."""
 
     spec: ModelSpec
     rows: pd.DataFrame
@@ -34,6 +34,7 @@ class LabelledRows:
     features: tuple[str, ...] = ()
     outcome_features: tuple[str, ...] = ()
     from_clusters: bool = False
+    reviewed: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class TrainingData:
     def from_clusters(self) -> tuple[str, ...]:
         """The nouns of rows that were labelled by their cluster."""
         return tuple(one.spec.rows for one in self.models.values() if one.from_clusters)
+
+    @property
+    def reviewed(self) -> dict[str, dict[str, int]]:
+        """How many of these rows a person reviewed, by their noun and by outcome."""
+        return {one.spec.rows: dict(one.reviewed) for one in self.models.values() if one.reviewed}
 
 
 def training_data(models: Sequence[LabelledRows], source: str) -> TrainingData:

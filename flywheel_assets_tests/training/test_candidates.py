@@ -121,7 +121,7 @@ def learnt_from() -> list[pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFactory) -> tuple[Candidate, TrainingData]:
-    """Of each user somebody labelled the busier half of the sessions alone."""
+    """Of each user the busier half of the sessions alone has a label, by clusters; a person reviewed three."""
 
     def noted(task: Task, rows: pd.DataFrame, *rest: Any) -> Any:
         learnt_from.append(rows)
@@ -133,6 +133,9 @@ def partly(learnt_from: list[pd.DataFrame], tmp_path_factory: pytest.TempPathFac
         name if one else None for name, one in zip(data["session"].rows["session_quality_label"], busier, strict=True)
     ]
     data = with_rows(data, "session", data["session"].rows.assign(session_quality_label=labels))
+    reviewed = {"confirmed": 2, "changed": 1, "left_out": 0}
+    by_clusters = replace(data["session"], from_clusters=True, reviewed=reviewed)
+    data = replace(data, models={**data.models, "session": by_clusters})
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(candidates, "train_model", noted)
         return train_candidate(tmp_path_factory.mktemp("partly"), data, COMMAND, 7, lambda line: None, SMALL_GRID), data
@@ -226,6 +229,19 @@ def test_manifest_and_card_tell_command_data_and_the_same_figures(candidate: Can
             assert f"({name}_{picture}.png)" in card
             assert (directory / f"{name}_{picture}.png").is_file()
     assert "the labels were defined by `leads`, which the model sees; the same network without: accuracy" in card
+
+
+def test_manifest_and_card_tell_labels_by_clusters_and_how_many_a_person_reviewed(
+    partly: tuple[Candidate, TrainingData], candidate: Candidate
+) -> None:
+    directory = partly[0].bundle.directory
+    training = json.loads((directory / MANIFEST).read_text())["training"]
+
+    assert training["from_clusters"] == ["sessions"]
+    assert training["reviewed"] == {"sessions": {"confirmed": 2, "changed": 1, "left_out": 0}}
+    assert "Of 3 sessions that a person reviewed, 2 kept their label." in (directory / "README.md").read_text()
+    assert (candidate.training["from_clusters"], candidate.training["reviewed"]) == ([], {})
+    assert "proposals" not in (candidate.bundle.directory / "README.md").read_text()
 
 
 def test_progress_is_a_line_an_epoch_and_a_point_of_the_grid(candidate: Candidate, lines: list[str]) -> None:

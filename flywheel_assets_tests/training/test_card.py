@@ -99,6 +99,20 @@ def test_the_card_has_a_line_for_every_classifier_label_and_point_of_the_grid(tm
     assert "which also chose network and temperature" in card
 
 
+def test_the_card_says_of_labels_by_clusters_that_they_are_proposals_and_how_many_a_person_reviewed(
+    tmp_path: Path,
+) -> None:
+    bundle = write_artefacts(tmp_path, compiled=False)
+    proposals = TRAINING | {"from_clusters": ["sessions", "users"], "reviewed": {}}
+    reviewed = proposals | {"reviewed": {"sessions": {"confirmed": 31, "changed": 7, "left_out": 2}}}
+
+    assert "**These labels are proposals made from clusters of sessions. Nobody has confirmed them" in candidate_card(
+        bundle, BOTH, proposals
+    )
+    assert "Of 40 sessions that a person reviewed, 31 kept their label.**" in candidate_card(bundle, BOTH, reviewed)
+    assert "proposals" not in candidate_card(bundle, BOTH, TRAINING | {"from_clusters": [], "reviewed": {}})
+
+
 def test_the_card_says_what_the_labels_were_defined_by(tmp_path: Path) -> None:
     bundle = write_artefacts(tmp_path, compiled=False)
     outcome = replace(FIGURES, outcome_features=("leads",))

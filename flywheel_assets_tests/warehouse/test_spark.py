@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.errors import EngineError
+from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import rows as landed_rows
@@ -25,6 +26,7 @@ from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorer, open_scorer
 from flywheel_assets.sessions import session_predictions, trimmed_sessions
+from flywheel_assets.sessions.label_review import sessions_to_review
 from flywheel_assets.tables.changes import changes, moves
 from flywheel_assets.users import enriched_export, label_transitions, user_labels
 from flywheel_assets.users import user_distributions as distributions
@@ -41,7 +43,7 @@ from flywheel_assets.warehouse.engine import (
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, SECOND
-from flywheel_assets_tests.projects import MODELS
+from flywheel_assets_tests.projects import MODELS, Project
 
 MARCH = CALENDAR.key("2024-03-25")
 """The clocks of Berlin go forward in it, on 31 March at 01:00 UTC."""
@@ -619,3 +621,11 @@ def test_on_the_figures_of_every_check(agree: Agree, labelled: dict[str, Path]) 
     for table, figures in checks:
         assert agree(of(table, figures, None))[0]["rows"] > 0
         assert agree(of(table, figures, 0))[0]["rows"] == 0
+
+
+def test_on_which_sessions_are_shown_to_be_reviewed(history: Project, engine: DuckDBEngine, spark: SparkEngine) -> None:
+    by_duckdb, by_spark = (
+        sessions_to_review(Flywheel(history.settings, one), None, 1, ()).to_dict("records") for one in (engine, spark)
+    )
+    assert len(by_duckdb) > 1
+    assert by_spark == by_duckdb
