@@ -27,11 +27,12 @@ MAY_USE = {
     "warehouse": {"tables", "intervals", "errors"},
     "registry": BASE,
     "report": BASE,
-    "landing": BASE,
+    "ingest": BASE,
+    "landing": BASE | {"ingest"},
     "sessions": BASE | {"registry", "landing"},
-    "users": BASE | {"registry", "landing", "sessions"},
+    "users": BASE | {"registry", "ingest", "landing", "sessions"},
     "lineage": {"flywheel", "tables", "intervals"},
-    "flywheel": BASE | {"registry", "landing", "sessions", "users", "lineage"},
+    "flywheel": BASE | {"registry", "ingest", "landing", "sessions", "users", "lineage"},
     "ranges": {"flywheel", "intervals", "errors"},
     "needs": {"flywheel", "lineage", "users", "tables", "intervals"},
     "segments": BASE | {"landing", "sessions", "users"},
@@ -43,7 +44,7 @@ MAY_USE = {
 """What each folder or module of the package may use of the others, itself aside; `cli` and `definitions`, the
 outermost, may use all."""
 
-SYSTEMS = {"landing", "sessions", "users", "segments", "history", "training"}
+SYSTEMS = {"ingest", "landing", "sessions", "users", "segments", "history", "training"}
 """Those have an ``assets.py``, which may use orchestration, and modules that work on a whole flywheel."""
 
 OUTERMOST = {"__init__", "cli", "definitions"}

@@ -495,7 +495,7 @@ def test_a_warehouse_that_cannot_be_written_is_one_error(project: Project, monke
     def refuse(*_: Any) -> None:
         raise OSError(errno.EROFS, "Read-only file system", "x")
 
-    monkeypatch.setattr(landing_index, "store", refuse)
+    monkeypatch.setattr(file_index, "store", refuse)
     said = f"FLYWHEEL_WAREHOUSE_DIR is {project.settings.warehouse_dir}, .*: Read-only file system; make sure that"
     with pytest.raises(SettingsError, match=said):
         problems(project)

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from flywheel_assets.errors import LandingError
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.warehouse.file_index import FileIdentity, LandedFile, FileIndex
-from flywheel_assets.warehouse.listing import FileStat
 from flywheel_assets.landing.rows import started
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.users.spine import reserved_names
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW, DuckDBEngine
+from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex, LandedFile
+from flywheel_assets.warehouse.listing import FileStat
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, records
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from flywheel_assets.intervals import Calendar
-from flywheel_assets.warehouse.file_index import FileIdentity, LandedFile, FileIndex
 from flywheel_assets.orchestration.requests import Request, run_requests
+from flywheel_assets.warehouse.file_index import FileIdentity, FileIndex, LandedFile
 
 A, B = ("a.parquet", 10, 1), ("b.parquet", 20, 2)
 A_AGAIN = ("a.parquet", 10, 5)
