@@ -236,7 +236,7 @@ class _Reader:
         if name not in features:
             raise self.error(
                 f"features.{name}",
-                f"{where} is not a feature; the features are: {', '.join(features)}. Add it to features.toml, or drop it here",
+                f"{where} is not a feature; the features are: {', '.join(features)}. Add it to features.toml, or drop it",
             )
         table = self._is_table(value, where)
         self._only(table, (*_MEASURES, "events", "where"), where)
