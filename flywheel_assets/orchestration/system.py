@@ -98,7 +98,7 @@ class System:
         return dg.Definitions(
             assets=[
                 *(_asset(one, partitions, settings) for one in tables),
-                *filter(None, (make(settings, partitions) for make in self.assets)),
+                *(asset for make in self.assets if (asset := make(settings, partitions)) is not None),
             ],
             asset_checks=[*(interval_checks(one.table, one.verdicts, partitions) for one in tables), *self.checks],
             jobs=self.jobs,
