@@ -134,7 +134,7 @@ def _line(text: str, name: str) -> str:
     """``, line 3``, where the feature's table begins; empty where it is written in another way."""
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.fullmatch(r"\[\s*features\s*\.\s*(.+?)\s*\]\s*(#.*)?", line.strip())
-        if header and header[1] in (name, f"'{name}'", _quoted(name)):
+        if header and header[1] in (name, f"'{name}'", quoted(name)):
             return f", line {number}"
     return ""
 
@@ -148,12 +148,12 @@ def features_text(features: Iterable[Feature], comments: Iterable[str] = (), hea
         "# what you do not want measured, trimmed, clustered and learnt from: such a column passes through.",
     ]
     for position, feature in enumerate(features):
-        key = feature.name if re.fullmatch(r"[A-Za-z0-9_-]+", feature.name) else _quoted(feature.name)
+        key = feature.name if re.fullmatch(r"[A-Za-z0-9_-]+", feature.name) else quoted(feature.name)
         lines += ["", *([f"# {said[position]}"] if said and said[position] else []), f"[features.{key}]"]
-        lines += [f"{name} = {_quoted(getattr(feature, name))}" for name in _KEYS]
+        lines += [f"{name} = {quoted(getattr(feature, name))}" for name in _KEYS]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
-    """As TOML has it, which escapes what JSON does, and one character more."""
+def quoted(text: str) -> str:
+    """A text as TOML, which escapes what JSON does and one character more."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -119,7 +119,7 @@ def test_the_preset_is_that_of_the_shipped_models() -> None:
 
     assert tuple(one.name for one in SHIPPED) == session.features == FEATURES
     assert model_features(session.features, session.minimums) == SHIPPED
-    assert (SESSION_ORDER, USER_ORDER) == (WORLD.session_labels, WORLD.user_labels)
+    assert (WORLD.session_labels, WORLD.user_labels) == (SESSION_ORDER, USER_ORDER)
 
 
 def test_a_feature_of_a_model_is_an_amount_where_it_was_negative_in_training() -> None:
