@@ -10,7 +10,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,31 +103,33 @@ def read_features(path: Path, taken: Collection[str] = ()) -> tuple[Feature, ...
     ours = {name.lower(): name for name in (*taken, *_WORKING_COLUMNS)}
     lower: dict[str, str] = {}
     for name, value in stated.items():
-        where = f"{path}{_line(text, name)}, features.{name}"
-        if not re.fullmatch(r"\w([\w -]*\w)?", name):
-            raise SettingsError(
-                f"{where}: no column can have this name; expected letters, digits, underscores, hyphens and blanks"
-            )
-        if name.lower() in ours:
-            raise SettingsError(f"{where}: {ours[name.lower()]} is a column of ours; give the feature another name")
-        if name.lower() in lower:
-            raise SettingsError(f"{where}: {lower[name.lower()]!r} differs in case only; rename or delete one")
+        wrong = _wrong(name, value, ours, lower)
+        if wrong:
+            raise SettingsError(f"{path}{_line(text, name)}, features.{name}: {wrong}")
         lower[name.lower()] = name
-        _check(where, value)
     return tuple(Feature(name, **value) for name, value in stated.items())
 
 
-def _check(where: str, value: Any) -> None:
+def _wrong(name: str, value: Any, ours: Mapping[str, str], others: Mapping[str, str]) -> str:
+    """What is wrong with a feature's name or table; empty when nothing is. ``ours`` and ``others``: names of columns
+    and of the features before it, by their lower case."""
+    if not re.fullmatch(r"\w([\w -]*\w)?", name):
+        return "no column can have this name; expected letters, digits, underscores, hyphens and blanks"
+    if name.lower() in ours:
+        return f"{ours[name.lower()]} is a column of ours; give the feature another name"
+    if name.lower() in others:
+        return f"{others[name.lower()]!r} differs in case only; rename or delete one"
     if not isinstance(value, dict):
-        raise SettingsError(f'{where} is {value!r}; expected a table with kind = "count"')
+        return f'it is {value!r}; expected a table with kind = "count"'
     for key, said in value.items():
         if key not in _KEYS:
-            raise SettingsError(f"{where} has an unknown key, {key}; expected {', '.join(_KEYS)}")
+            return f"unknown key {key}; expected {', '.join(_KEYS)}"
         if not isinstance(said, str):
-            raise SettingsError(f"{where}: {key} is {said!r}; expected a text in quotes")
+            return f"{key} is {said!r}; expected a text in quotes"
     if value.get("kind") not in KINDS:
         said = f"kind is {value['kind']!r}" if "kind" in value else "there is no kind"
-        raise SettingsError(f"{where}: {said}; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+        return f"{said}; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+    return ""
 
 
 def _line(text: str, name: str) -> str:

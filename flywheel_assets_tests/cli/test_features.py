@@ -78,12 +78,10 @@ def test_a_run_makes_what_can_be_made_and_every_command_says_what_labels_wait_fo
     assert ran.exit_code == 0
     assert wait in ran.stdout.splitlines()[-1]
     assert wait in flywheel("run", "--from", FIRST, "--to", FIRST).stdout
-    status = flywheel("status").stdout
-    assert wait in status or "next: flywheel run" in status
+    assert "next: flywheel run" in flywheel("status").stdout, "another interval has sessions too"
     for words in (("report",), ("levers",), ("explain", "u1")):
         result = flywheel(*words)
         assert result.exit_code == 2, words
-        assert wait in result.stderr or "flywheel run" in result.stderr, words
-    again = flywheel("run")
-    assert again.exit_code == 0
+        assert wait in result.stderr, words
+    assert flywheel("run").exit_code == 0
     assert wait in flywheel("status").stdout
