@@ -258,8 +258,8 @@ def test_what_a_feature_means_stands_beside_its_column(own: Project) -> None:
     assert columns["payment"] == "what payment is (amount)"
 
 
-def test_two_hundred_features_land_and_are_trimmed_and_labelled(tmp_path: Path) -> None:
-    names = {f"f{number}": KINDS[number % 4] for number in range(200)}
+def test_hundreds_of_features_land_and_are_trimmed_and_labelled(tmp_path: Path) -> None:
+    names = {f"f{number}": KINDS[number % 4] for number in range(300)}
     project = Project(tmp_path, FLYWHEEL_MODELS_DIR="models")
     state(project, names)
     project.land("wide.parquet", shop_sessions(400, tuple(names)))
