@@ -15,7 +15,7 @@ from flywheel_assets.registry.shelves import ARCHIVE, champion
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.users.status import statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, NOW
-from flywheel_assets_tests.projects import TABLES, MODELS, Project, sessions
+from flywheel_assets_tests.projects import MODELS, TABLES, Project, sessions
 from flywheel_assets_tests.variants import write_candidate
 
 KEYS = (FIRST, GAP, AFTER_GAP, LAST)

@@ -10,6 +10,8 @@ from flywheel_assets_tests.projects import Project, checks
 
 FIRST, SECOND, THIRD = "2024-01-01", "2024-01-15", "2024-01-29"
 
+LANDED, CROSSING = "late.parquet landed", "a session that crosses its {} changed"
+
 BEFORE = [
     ("anna", "2024-01-14 23:50", "view", "a"),  # with the next one session that crosses the boundary
     ("anna", "2024-01-15 00:10", "view", "b"),
@@ -58,19 +60,19 @@ def test_a_session_belongs_to_the_interval_of_its_first_event(made_once: Project
 @pytest.mark.parametrize(
     ("late", "changed"),
     [
-        pytest.param(("cleo", "2024-01-10 12:05", "view"), {FIRST: "late.parquet landed"}, id="within one interval"),
-        pytest.param(("cleo", "2024-01-15 00:20", "view"), {SECOND: "late.parquet landed"}, id="near a boundary"),
+        pytest.param(("cleo", "2024-01-10 12:05", "view"), {FIRST: LANDED}, id="within one interval"),
+        pytest.param(("cleo", "2024-01-15 00:20", "view"), {SECOND: LANDED}, id="near a boundary"),
         pytest.param(
             ("anna", "2024-01-15 00:20", "view"),
-            {FIRST: "a session that crosses its end changed", SECOND: "late.parquet landed and a session that crosses its start changed"},
+            {FIRST: CROSSING.format("end"), SECOND: f"{LANDED} and {CROSSING.format('start')}"},
             id="it extends a session of the interval before",
         ),
         pytest.param(
             ("ben", "2024-01-14 23:50", "view"),
-            {FIRST: "late.parquet landed and a session that crosses its end changed", SECOND: "a session that crosses its start changed"},
+            {FIRST: f"{LANDED} and {CROSSING.format('end')}", SECOND: CROSSING.format("start")},
             id="it joins a session to one of the interval before",
         ),
-        pytest.param(("anna", "2024-01-14 23:40", "view"), {FIRST: "late.parquet landed"}, id="it begins that session"),
+        pytest.param(("anna", "2024-01-14 23:40", "view"), {FIRST: LANDED}, id="it begins that session"),
     ],
 )  # fmt: skip
 def test_a_late_event_changes_its_interval_and_those_whose_sessions_it_changes(
