@@ -102,17 +102,17 @@ def fields(dtype: dt.DataType, name: str) -> dt.DataType | None:
     """The type of a field within a column of that type, as in ``device.category``; None where it has none."""
     _, *parts = name.split(".")
     for part in parts:
-        dtype = _inner(dtype)
+        dtype, _ = entries(dtype)
         if not isinstance(dtype, dt.Struct) or part not in dtype.fields:
             return None
         dtype = dtype.fields[part]
     return dtype
 
 
-def _inner(dtype: dt.DataType) -> dt.DataType:
-    wrapped = _wrapped(dtype)
-    dtype = wrapped or dtype
-    return _inner(dtype.value_type) if isinstance(dtype, dt.Array) else dtype
+def entries(dtype: dt.DataType) -> tuple[dt.DataType, bool]:
+    """The type of what a repeated column holds, however it is wrapped, and whether it is one; else the type itself."""
+    dtype = _wrapped(dtype) or dtype
+    return (entries(dtype.value_type)[0], True) if isinstance(dtype, dt.Array) else (dtype, False)
 
 
 def _wrapped(dtype: dt.DataType) -> dt.Array | None:
