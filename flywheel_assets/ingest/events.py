@@ -94,8 +94,9 @@ def value(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Value:
         url = _text(value(rows, mapping, made.path_of))
         path = url.re_replace("^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "").re_replace("[?#].*$", "")
         return ibis.ifelse(path == "", "/", path)
-    entries = _plain(rows[made.within]).filter(lambda entry: entry["key"] == made.key)
-    return entries.map(lambda entry: entry["value"][made.field])[0]
+    keyed = _plain(rows[made.within]).filter(lambda entry: entry["key"] == made.key)
+    # Spark has no first of an empty array; where a key repeats, the least is the same on both engines.
+    return keyed.map(lambda entry: entry["value"][made.field]).mins()
 
 
 def fields(dtype: dt.DataType, name: str) -> dt.DataType | None:

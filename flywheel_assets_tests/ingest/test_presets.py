@@ -1,7 +1,9 @@
 """Each preset, from a small file in the shape that its source publishes to the sessions that come of it."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,6 @@ def cut(engine: DuckDBEngine, file: Path, proposal: Proposal) -> dict[str, dict[
 
 
 def _calendar() -> Calendar:
-    from datetime import date
-
     return Calendar(date(2024, 1, 1), date(2024, 12, 31), 2, "UTC")
 
 
@@ -193,17 +193,29 @@ def test_snowplow_is_read_from_atomic_events(tmp_path: Path, engine: DuckDBEngin
     assert set(found) == {f"u1.{T}", f"u2.{T + 120}", f"u3.{T + 600}"}
 
 
-SEGMENT_LINES = """\
-{"anonymousId":"a","messageId":"m1","type":"page","timestamp":"2024-01-15T10:00:00.000Z","originalTimestamp":"2024-01-15T09:59:59Z","context":{"page":{"path":"/"},"campaign":{"source":"ads"}},"properties":{}}
-{"anonymousId":"a","messageId":"m2","type":"track","event":"Product Viewed","timestamp":"2024-01-15T10:01:00.000Z","originalTimestamp":"2024-01-15T10:00:59Z","context":{"page":{"path":"/p"}},"properties":{"product_id":"p1"}}
-{"anonymousId":"a","messageId":"m3","type":"track","event":"Order Completed","timestamp":"2024-01-15T10:02:00.000Z","originalTimestamp":"2024-01-15T10:01:59Z","context":{"page":{"path":"/pay"}},"properties":{"revenue":25.5,"product_id":"p1"}}
-{"anonymousId":"b","messageId":"m4","type":"identify","userId":"7","timestamp":"2024-01-15T10:03:00.000Z","originalTimestamp":"2024-01-15T10:02:59Z","context":{"page":{"path":"/p"}}}
-"""
+def segment_call(minute: int, of: str, path: str, anonymous: str = "a", **others: Any) -> dict[str, Any]:
+    return {
+        "anonymousId": anonymous,
+        "messageId": f"m{minute}",
+        "type": of,
+        "timestamp": f"2024-01-15T10:0{minute}:00.000Z",
+        "originalTimestamp": f"2024-01-15T10:0{minute}:03.000Z",
+        "context": {"page": {"path": path}, "campaign": {"source": "ads"}},
+        **others,
+    }
+
+
+SEGMENT_CALLS = [
+    segment_call(0, "page", "/", properties={}),
+    segment_call(1, "track", "/p", event="Product Viewed", properties={"product_id": "p1"}),
+    segment_call(2, "track", "/pay", event="Order Completed", properties={"revenue": 25.5, "product_id": "p1"}),
+    segment_call(3, "identify", "/p", "b", userId="7"),
+]
 
 
 def test_segments_calls_are_read_from_json_lines(tmp_path: Path, engine: DuckDBEngine) -> None:
     path = tmp_path / "segment.jsonl"
-    path.write_text(SEGMENT_LINES)
+    path.write_text("\n".join(map(json.dumps, SEGMENT_CALLS)))
     proposal = propose(engine, [path])
     assert (proposal.preset, proposal.mapping.user) == ("segment", "anonymousId")
     first = cut(engine, path, proposal)[f"a.{T}"]
@@ -252,7 +264,7 @@ def test_matomos_actions_are_read_one_per_row(tmp_path: Path, engine: DuckDBEngi
 
 def test_matomos_visits_with_nested_actions_say_how_to_make_rows_of_them(tmp_path: Path, engine: DuckDBEngine) -> None:
     path = write(tmp_path, [{"visitorId": "f", "idVisit": 1, "actionDetails": [{"type": "action", "timestamp": T}]}])
-    with pytest.raises(EventsError, match="export.parquet: these are visits.*one row per action.*unnest"):
+    with pytest.raises(EventsError, match=r"export.parquet: these are visits.*one row per action.*unnest"):
         propose(engine, [path])
 
 
@@ -260,7 +272,8 @@ def test_retailrockets_csv_is_read_with_its_epochs(tmp_path: Path, engine: DuckD
     path = tmp_path / "events.csv"
     path.write_text(
         "timestamp,visitorid,event,itemid,transactionid\n"
-        f"{T}000,257597,view,355908,\n{T + 60}500,257597,addtocart,355908,\n{T + 90}000,257597,transaction,355908,4000\n"
+        f"{T}000,257597,view,355908,\n{T + 60}500,257597,addtocart,355908,\n"
+        f"{T + 90}000,257597,transaction,355908,4000\n"
         f"{T + 90}000,992329,view,248676,\n"
     )
     proposal = propose(engine, [path])
@@ -273,5 +286,7 @@ def test_retailrockets_csv_is_read_with_its_epochs(tmp_path: Path, engine: DuckD
 
 def test_a_preset_whose_columns_are_missing_says_which_it_expects(tmp_path: Path, engine: DuckDBEngine) -> None:
     path = write(tmp_path, [{"user_id": "a", "time": T, "event": "view"}])
-    with pytest.raises(EventsError, match="export.parquet: the preset ga4 .*expected event_params with user_pseudo_id"):
+    with pytest.raises(
+        EventsError, match=r"export.parquet: the preset ga4 .*expected event_params with user_pseudo_id"
+    ):
         propose(engine, [path], "ga4")
