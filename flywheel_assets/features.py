@@ -10,7 +10,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,38 +103,40 @@ def read_features(path: Path, taken: Collection[str] = ()) -> tuple[Feature, ...
     ours = {name.lower(): name for name in (*taken, *_WORKING_COLUMNS)}
     lower: dict[str, str] = {}
     for name, value in stated.items():
-        where = f"{path}{_line(text, name)}, features.{name}"
-        if not re.fullmatch(r"\w([\w -]*\w)?", name):
-            raise SettingsError(
-                f"{where}: no column can have this name; expected letters, digits, underscores, hyphens and blanks"
-            )
-        if name.lower() in ours:
-            raise SettingsError(f"{where}: {ours[name.lower()]} is a column of ours; give the feature another name")
-        if name.lower() in lower:
-            raise SettingsError(f"{where}: {lower[name.lower()]!r} differs in case only; rename or delete one")
+        wrong = _wrong(name, value, ours, lower)
+        if wrong:
+            raise SettingsError(f"{path}{_line(text, name)}, features.{name}: {wrong}")
         lower[name.lower()] = name
-        _check(where, value)
     return tuple(Feature(name, **value) for name, value in stated.items())
 
 
-def _check(where: str, value: Any) -> None:
+def _wrong(name: str, value: Any, ours: Mapping[str, str], others: Mapping[str, str]) -> str:
+    """What is wrong with a feature's name or table; empty when nothing is. ``ours`` and ``others``: names of columns
+    and of the features before it, by their lower case."""
+    if not re.fullmatch(r"\w([\w -]*\w)?", name):
+        return "no column can have this name; expected letters, digits, underscores, hyphens and blanks"
+    if name.lower() in ours:
+        return f"{ours[name.lower()]} is a column of ours; give the feature another name"
+    if name.lower() in others:
+        return f"{others[name.lower()]!r} differs in case only; rename or delete one"
     if not isinstance(value, dict):
-        raise SettingsError(f'{where} is {value!r}; expected a table with kind = "count"')
+        return f'it is {value!r}; expected a table with kind = "count"'
     for key, said in value.items():
         if key not in _KEYS:
-            raise SettingsError(f"{where} has an unknown key, {key}; expected {', '.join(_KEYS)}")
+            return f"unknown key {key}; expected {', '.join(_KEYS)}"
         if not isinstance(said, str):
-            raise SettingsError(f"{where}: {key} is {said!r}; expected a text in quotes")
+            return f"{key} is {said!r}; expected a text in quotes"
     if value.get("kind") not in KINDS:
         said = f"kind is {value['kind']!r}" if "kind" in value else "there is no kind"
-        raise SettingsError(f"{where}: {said}; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}")
+        return f"{said}; expected {', '.join(KINDS[:-1])} or {KINDS[-1]}"
+    return ""
 
 
 def _line(text: str, name: str) -> str:
     """``, line 3``, where the feature's table begins; empty where it is written in another way."""
     for number, line in enumerate(text.splitlines(), start=1):
         header = re.fullmatch(r"\[\s*features\s*\.\s*(.+?)\s*\]\s*(#.*)?", line.strip())
-        if header and header[1] in (name, f"'{name}'", _quoted(name)):
+        if header and header[1] in (name, f"'{name}'", quoted(name)):
             return f", line {number}"
     return ""
 
@@ -148,12 +150,12 @@ def features_text(features: Iterable[Feature], comments: Iterable[str] = (), hea
         "# what you do not want measured, trimmed, clustered and learnt from: such a column passes through.",
     ]
     for position, feature in enumerate(features):
-        key = feature.name if re.fullmatch(r"[A-Za-z0-9_-]+", feature.name) else _quoted(feature.name)
+        key = feature.name if re.fullmatch(r"[A-Za-z0-9_-]+", feature.name) else quoted(feature.name)
         lines += ["", *([f"# {said[position]}"] if said and said[position] else []), f"[features.{key}]"]
-        lines += [f"{name} = {_quoted(getattr(feature, name))}" for name in _KEYS]
+        lines += [f"{name} = {quoted(getattr(feature, name))}" for name in _KEYS]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
-    """As TOML has it, which escapes what JSON does, and one character more."""
+def quoted(text: str) -> str:
+    """A text as TOML, which escapes what JSON does and one character more."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -294,8 +294,9 @@ class Flywheel:
         files = " and ".join(f.path for f in found) or "a file that is gone"
         key = interval.key
         first = f"--from {key} " if key < (self.extent.first_key or "") else ""
+        rows = "rows" if self.has_events else "sessions"
         return (
-            f"{files} has {self.extent.sessions[key]:,} {'rows' if self.has_events else 'sessions'} in {interval.dates}, far from all others: probably a "
+            f"{files} has {self.extent.sessions[key]:,} {rows} in {interval.dates}, far from all others: probably a "
             f"wrong clock. To make that interval anyway: flywheel run {first}--to {key}"
         )
 

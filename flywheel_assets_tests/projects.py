@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from flywheel_assets.definitions import definitions
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.assets import SYSTEM as HISTORY_SYSTEM
+from flywheel_assets.ingest import event_sessions
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.jobs import INTERVAL_JOB
 from flywheel_assets.orchestration.runs import IntervalRun, run_intervals
@@ -23,8 +24,8 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets.users.spine import SPINE
 
-TABLES = {table.name: table for table in SPINE}
-"""The tables of the spine, in the order in which they are made."""
+TABLES = {table.name: table for table in SPINE if table is not event_sessions.TABLE}
+"""The tables of the spine of a project without events, in the order in which they are made."""
 
 HISTORY = {name: one.table for name, one in HISTORY_SYSTEM.tables.items()}
 

@@ -23,6 +23,7 @@ import pytest
 from click.testing import CliRunner
 
 from flywheel_assets.cli.main import main
+from flywheel_assets.features import read_features
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.settings import SETTINGS
 from flywheel_assets.simulation.world import FEATURES
@@ -333,9 +334,17 @@ def test_the_python_of_a_page_is_in_a_file_that_its_heading_names(page: Path) ->
             assert any(code[number] in path.read_text() for path in named), f"{page_id(page)}:{number}"
 
 
+def test_the_features_file_of_a_page_can_be_used(tmp_path: Path) -> None:
+    stated = [block for page in PAGES for block in blocks(page) if block.text.startswith("[features")]
+    assert stated
+    for block in stated:
+        (tmp_path / "features.toml").write_text(block.text)
+        assert read_features(tmp_path / "features.toml")
+
+
 @pytest.mark.parametrize("page", [page for page in PAGES if "```toml" in page.read_text()], ids=page_id)
 def test_a_columns_file_of_a_page_can_be_used(page: Path, folder: Path) -> None:
-    for block in (block for block in blocks(page) if block.language == "toml"):
+    for block in (block for block in blocks(page) if block.text.startswith("[columns]")):
         (folder / "columns.toml").write_text(block.text)
         landed = next((folder / "data" / "landing").glob("sessions_*"))
         theirs = {our: their for their, our in tomllib.loads(block.text)["columns"].items()}

@@ -6,15 +6,18 @@ import pytest
 
 from flywheel_assets.needs import needs
 from flywheel_assets.sessions import trimmed_sessions
-from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import Project, checks, sessions
+from flywheel_assets_tests.projects import TABLES, Project, checks, sessions
 
 
 def reasons(project: Project, key: str) -> dict[str, str]:
     """Per table of an interval that is not what it should be, why."""
     with project.flywheel() as flywheel:
-        return {t: why for need in needs(flywheel, SPINE, project.intervals(key)) for t, why in need.tables.items()}
+        return {
+            t: why
+            for need in needs(flywheel, TABLES.values(), project.intervals(key))
+            for t, why in need.tables.items()
+        }
 
 
 def test_another_first_interval_makes_other_numbers_stale(copy: Project) -> None:

@@ -13,41 +13,42 @@ from flywheel_assets.orchestration.runs import IntervalRun, run_needs
 from flywheel_assets.registry.promotion import promote, rollback
 from flywheel_assets.registry.shelves import ARCHIVE, champion
 from flywheel_assets.sessions import trimmed_sessions
-from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import statuses
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST, NOW
-from flywheel_assets_tests.projects import MODELS, Project, sessions
+from flywheel_assets_tests.projects import MODELS, TABLES, Project, sessions
 from flywheel_assets_tests.variants import write_candidate
 
 KEYS = (FIRST, GAP, AFTER_GAP, LAST)
 LABELS = ["session_predictions", "user_distributions", "user_labels", "enriched_export"]
-ALL = [table.name for table in SPINE]
+ALL = [table.name for table in TABLES.values()]
 
 
 def needed(project: Project, *keys: str, **options: bool) -> dict[str, list[str]]:
     """The tables that are needed, by key of their interval."""
     with project.flywheel() as flywheel:
-        found = needs(flywheel, SPINE, project.intervals(*keys or KEYS), {}, **options)
+        found = needs(flywheel, TABLES.values(), project.intervals(*keys or KEYS), {}, **options)
     return {need.interval.key: [*need.tables] for need in found}
 
 
 def because(project: Project, key: str, failures: dict[str, Failure] | None = None) -> str:
     with project.flywheel() as flywheel:
-        (need,) = needs(flywheel, SPINE, project.intervals(key), failures)
+        (need,) = needs(flywheel, TABLES.values(), project.intervals(key), failures)
     return need.because
 
 
 def run(project: Project, *keys: str, **options: bool) -> list[IntervalRun]:
     """What `flywheel run` does, of the spine."""
     with project.flywheel() as flywheel:
-        found = needs(flywheel, SPINE, project.intervals(*keys or KEYS), {}, **options)
+        found = needs(flywheel, TABLES.values(), project.intervals(*keys or KEYS), {}, **options)
         job = project.definitions.resolve_job_def(RUN_JOB)
-        return list(run_needs(flywheel, job, project.instance, found, SPINE, options.get("forget_missing", False)))
+        return list(
+            run_needs(flywheel, job, project.instance, found, TABLES.values(), options.get("forget_missing", False))
+        )
 
 
 def states(project: Project) -> dict[str, tuple[str, str]]:
     with project.flywheel() as flywheel:
-        found = statuses(flywheel, last_failures(project.instance, SPINE), NOW)
+        found = statuses(flywheel, last_failures(project.instance, TABLES.values()), NOW)
         return {one.interval.key: (one.state, one.why) for one in found}
 
 
@@ -116,7 +117,7 @@ def test_why_a_rescore_is_needed_names_both_models(lived: Project) -> None:
     assert shipped is not None
     assert now is not None
     with lived.flywheel() as flywheel:
-        why = {need.because for need in needs(flywheel, SPINE, lived.intervals(*KEYS), by_champion=True)}
+        why = {need.because for need in needs(flywheel, TABLES.values(), lived.intervals(*KEYS), by_champion=True)}
     versions = shipped["session"].version, now["session"].version
     assert why == {"session_predictions: session model was {}, is {}".format(*versions)}
 
@@ -170,7 +171,7 @@ def test_a_champion_of_other_features_has_its_intervals_made_from_landing(lived:
     assert needed(lived, FIRST) == {}
     assert needed(lived, FIRST, by_champion=True) == {FIRST: ALL}
     with lived.flywheel() as flywheel:
-        (need,) = needs(flywheel, SPINE, lived.intervals(FIRST), by_champion=True)
+        (need,) = needs(flywheel, TABLES.values(), lived.intervals(FIRST), by_champion=True)
     assert need.because == "landed_sessions: features: impressions (also negative) in place of impressions"
 
 
@@ -270,7 +271,7 @@ def test_models_that_were_replaced_during_a_run_and_are_nowhere_are_named_with_w
 def test_only_a_failed_check_makes_a_table_needed_that_its_file_says_is_right(copy: Project) -> None:
     with copy.flywheel() as flywheel:
         broken_off = {LAST: Failure("landed_sessions", "january.parquet is gone", check=False)}
-        assert needs(flywheel, SPINE, copy.intervals(LAST), broken_off) == []
+        assert needs(flywheel, TABLES.values(), copy.intervals(LAST), broken_off) == []
 
 
 def test_an_interval_that_is_relabelled_for_a_failed_check_takes_the_transitions_of_the_next_along(
@@ -278,7 +279,7 @@ def test_an_interval_that_is_relabelled_for_a_failed_check_takes_the_transitions
 ) -> None:
     failures = {GAP: Failure("session_predictions", "a label is missing")}
     with lived.flywheel() as flywheel:
-        found = needs(flywheel, SPINE, lived.intervals(*KEYS), failures)
+        found = needs(flywheel, TABLES.values(), lived.intervals(*KEYS), failures)
         relabelled = {need.interval.key: [*need.tables] for need in found}
 
     assert relabelled == {GAP: [*LABELS, "label_transitions"], AFTER_GAP: ["label_transitions"]}

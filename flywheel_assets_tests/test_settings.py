@@ -11,6 +11,9 @@ from flywheel_assets.settings import SETTINGS, Settings
 
 DEFAULTS = {
     "FLYWHEEL_LANDING_DIR": "data/landing",
+    "FLYWHEEL_EVENTS_DIR": "data/events",
+    "FLYWHEEL_EVENTS_FILE": "events.toml",
+    "FLYWHEEL_SESSION_TIMEOUT_MINUTES": "30",
     "FLYWHEEL_WAREHOUSE_DIR": "data/warehouse",
     "FLYWHEEL_MODELS_DIR": "models",
     "FLYWHEEL_LABELS_DIR": "data/labels",
@@ -50,6 +53,9 @@ def test_unset_settings_have_their_defaults(tmp_path: Path) -> None:
     half_of_memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 // 2**20
     assert settings == Settings(
         landing_dir=tmp_path / "data/landing",
+        events_dir=tmp_path / "data/events",
+        events_file=tmp_path / "events.toml",
+        session_timeout_minutes=30,
         warehouse_dir=tmp_path / "data/warehouse",
         models_dir=tmp_path / "models",
         labels_dir=tmp_path / "data/labels",
@@ -76,6 +82,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     settings = read(
         tmp_path,
         LANDING_DIR="/srv/landing",
+        EVENTS_DIR="raw",
+        EVENTS_FILE="mapping.toml",
+        SESSION_TIMEOUT_MINUTES="45",
         WAREHOUSE_DIR="wh",
         MODELS_DIR="my/models",
         LABELS_DIR="my/labels",
@@ -100,6 +109,9 @@ def test_every_setting_is_read(tmp_path: Path) -> None:
     )
     assert settings == Settings(
         landing_dir=Path("/srv/landing"),
+        events_dir=tmp_path / "raw",
+        events_file=tmp_path / "mapping.toml",
+        session_timeout_minutes=45,
         warehouse_dir=tmp_path / "wh",
         models_dir=tmp_path / "my/models",
         labels_dir=tmp_path / "my/labels",

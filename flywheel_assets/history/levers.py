@@ -86,7 +86,9 @@ def levers_of(flywheel: Flywheel, interval: Interval | None) -> Levers:
     if interval is None:
         keys = flywheel.warehouse.keys("label_transitions")
         if not keys:
-            raise NotMaterializedError("no interval has been run yet, so there is no transition to move: flywheel run")
+            raise NotMaterializedError(
+                flywheel.labels_wait or "no interval has been run yet, so there is no transition to move: flywheel run"
+            )
         made = [flywheel.interval(key) for key in keys]
         interval = next((i for i in reversed(made) if not coverage_of(flywheel, i).incomplete), made[-1])
     order = flywheel.models["user"].order

@@ -16,8 +16,10 @@ from flywheel_assets.tables.verdict import Verdict
 SYSTEM = System("ingest")
 
 
-def _events(settings: Settings, partitions: Partitions) -> dg.AssetSpec:
+def _events(settings: Settings, partitions: Partitions) -> dg.AssetSpec | None:
     table = made_of_events.EVENTS
+    if not made_of_events.TABLE.used(settings):
+        return None
     return dg.AssetSpec(
         table.name,
         metadata={"dagster/column_schema": column_schema(table.columns)},

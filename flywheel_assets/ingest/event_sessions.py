@@ -166,12 +166,16 @@ def _end(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Scalar:
 
 
 def mapped(events: ir.Table, mapping: EventMapping) -> ir.BooleanValue:
-    """Whether an event makes some feature, or its name is one that the mapping ignores."""
-    named = [one for one in mapping.features.values() if one.measure not in ("duration", "start_hour")]
-    matched = [_matched(events, mapping, one) for one in named]
-    if any(one is None for one in matched):
-        return ibis.literal(True)
-    return ibis.or_(among(events[NAME], mapping.ignored), *(one for one in matched if one is not None))
+    """Whether an event makes some feature, or its name is one that the mapping ignores. One without the value that a
+    feature is of makes nothing of it."""
+    tests = [among(events[NAME], mapping.ignored)]
+    for one in mapping.features.values():
+        if one.measure in ("duration", "start_hour"):
+            continue
+        matched = _matched(events, mapping, one)
+        counts = ibis.literal(True) if matched is None else matched
+        tests.append(counts if one.measure == "count" else counts & events[value_column(mapping, one.of)].notnull())
+    return ibis.or_(*tests)
 
 
 def figures(table: ir.Table, interval: Interval) -> dict[str, ir.Scalar]:

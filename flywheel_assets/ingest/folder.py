@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from flywheel_assets.intervals import QUARTER_HOUR_SECONDS, Calendar
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.warehouse.engine import FILE
 from flywheel_assets.warehouse.file_index import LandedFile
-from flywheel_assets.warehouse.files import staging
 from flywheel_assets.warehouse.listing import FolderKind, unreadable
 from flywheel_assets.warehouse.warehouse import CONVERTED_EVENTS, Warehouse
 from flywheel_assets.warehouse.watched_folder import WatchedFolder
@@ -62,11 +61,7 @@ class EventsFolder(WatchedFolder):
             return super().readable(file)
         path = self.converted / f"{file.content}.parquet"
         if not path.is_file():
-            with staging(self.warehouse.folder) as folder:
-                staged = folder / path.name
-                convert(self.folder / file.path, staged)
-                path.parent.mkdir(exist_ok=True)
-                staged.replace(path)
+            self.warehouse.replace(path, partial(convert, self.folder / file.path))
         return path
 
     def read(self, files: Sequence[LandedFile]) -> ir.Table:
@@ -90,9 +85,11 @@ class EventsFolder(WatchedFolder):
             yield group, self._engine.read_landed([self.readable(file) for file in group])
 
     def _inspected(self, file: LandedFile) -> LandedFile:
+        if not file.size:
+            return replace(file, problem=f"{file.path} is empty; replace or remove it")
         try:
             schema = pq.read_schema(self.readable(file))
-        except (pa.ArrowException, *READ_ERRORS) as error:
+        except (pa.ArrowException, ValueError, *READ_ERRORS) as error:
             return replace(file, problem=_why_unreadable(file, error))
         fields = "\n".join(f"{f.name}: {f.type}" for f in schema)
         return replace(file, schema_digest=digest(fields), problem=problem(file.path, schema, self.mapping))
@@ -148,6 +145,4 @@ def _why_unreadable(file: LandedFile, error: Exception) -> str:
     if not is_text(file.path) or (isinstance(error, OSError) and error.errno):
         return unreadable(file.path, error)
     kind = "CSV" if file.path.lower().endswith(CSV) else "JSON lines"
-    if not file.size:
-        return f"{file.path} is empty; replace or remove it"
     return f"{file.path} cannot be read as {kind} in UTF-8: {str(error).strip().splitlines()[0]}; replace or remove it"

@@ -49,7 +49,9 @@ Deduplicate = Literal["event_id", "all_columns"]
 
 _MEASURES = ("count", "sum", "max", "distinct", "duration", "start_hour")
 _ROLES = ("user", "time", "event", "session", "event_id", "time_unit", "timezone")
-_OURS = {"session_id", "user_id", "timestamp_unix", "timestamp_utc", "session_end", "events", "native_session_ids"}
+_OURS = {
+    "session_id", "user_id", "timestamp_unix", "timestamp_utc", "events", "session_end", "likely_bot", "source_sessions"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,11 @@ class _Reader:
         if name not in features:
             raise self.error(
                 f"features.{name}",
-                f"{where} is not a feature; the features are: {', '.join(features)}. Add it to features.toml, or drop it here",
+                f"{where} is no feature; the features are {', '.join(features)}. Add it to features.toml, or drop it",
+            )
+        if name.lower() in _OURS:
+            raise self.error(
+                f"features.{name}", f"{where} is the name of a column that sessions of events have: rename it"
             )
         table = self._is_table(value, where)
         self._only(table, (*_MEASURES, "events", "where"), where)

@@ -33,7 +33,7 @@ def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
         if name and dtype is None:
             yield f"has no {name!r}, the {role}, in column {name.split('.')[0]!r}"
         elif dtype is not None and dtype.is_nested():
-            yield f"has {dtype} in {name!r}, the {role}; expected a text or a number: name a field of it, as in {name}.id"
+            yield f"has {dtype} in {name!r}, the {role}; expected a text or a number: name a field, as in {name}.id"
         elif dtype is not None and dtype.is_floating() and role != "event":
             yield (
                 f"has {dtype} in {name!r}, the {role}; expected a text or a whole number: pandas makes floats of whole "

@@ -76,7 +76,9 @@ def without_copies(events: ir.Table, by_id: bool) -> ir.Table:
     events of the 24 hours before do not have. Events without an id are no copies."""
     if not by_id:
         return events.distinct()
-    order = ibis.window(group_by=[USER, ID], order_by=[TIME])
+    # Of copies in one moment the same one stays, whoever asks.
+    others = [c for c in events.columns if c not in (USER, ID, TIME) and not isinstance(events[c], ir.ArrayValue)]
+    order = ibis.window(group_by=[USER, ID], order_by=[TIME, *others])
     marked = events.mutate(_gap=events[TIME] - events[TIME].lag().over(order))
     copies = marked["_gap"].notnull() & (marked["_gap"] <= LOOK_BACK_FOR_COPIES) & marked[ID].notnull()
     return marked.filter(~copies).drop("_gap")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from itertools import pairwise
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -67,8 +68,7 @@ def _utc(local: ir.IntegerValue, timezone: str) -> ir.IntegerValue:
     if len(offsets) == 1:
         return local - offsets[0][1] * SECOND
     until = [
-        (local < (start + offset) * SECOND, local - offset * SECOND)
-        for (_, offset), (start, _) in zip(offsets, offsets[1:], strict=False)
+        (local < (start + offset) * SECOND, local - offset * SECOND) for (_, offset), (start, _) in pairwise(offsets)
     ]
     return ibis.cases(*until, else_=local - offsets[-1][1] * SECOND)
 

@@ -85,7 +85,8 @@ def present_form(parameters: Mapping[str, str]) -> Mapping[str, str]:
 TABLE = Table(
     "landed_sessions",
     "session",
-    "The sessions of the interval as they landed, or as their events make them: valid rows, one per session_id. Invalid rows go to quarantine.",
+    "The sessions of the interval, as they landed or as events make them: valid rows, one per session_id. Invalid rows "
+    "go to quarantine.",
     (LANDING, event_sessions.TABLE),
     LANDED,
     checks=CHECKS,

@@ -86,11 +86,8 @@ class LandingRules:
             for name in names
         ]
         need = f" ({self._needs} them)" if len(names) > 1 else ""
-        own = (
-            "; to land features of your own: flywheel features init FILE"
-            if len(self.features) > 1 and {*self.features} <= {*names}
-            else ""
-        )
+        none = len(self.features) > 1 and {*self.features} <= {*names}
+        own = "; to land features of your own: flywheel features init FILE" if none else ""
         return f"has no column {', '.join(called)}{need}; found: {', '.join(found)}{own}"
 
     @property

@@ -19,6 +19,7 @@ from flywheel_assets.tables.verdict import Verdict
 
 Body = Callable[[Step], Made]
 Verdicts = Callable[[Flywheel, Interval], list[Verdict]]
+Asset = dg.AssetsDefinition | dg.AssetSpec
 Partitions = dg.TimeWindowPartitionsDefinition
 
 
@@ -39,11 +40,11 @@ class IntervalTable:
 @dataclass(frozen=True)
 class System:
     """The parts of one system; `definitions` combines those of all systems. ``assets``, ``checks`` and ``sensors`` are
-    those that do not come from a table of an interval."""
+    those that do not come from a table of an interval; an asset is None where a project has no use for it."""
 
     name: str
     tables: dict[str, IntervalTable] = field(default_factory=dict)
-    assets: list[Callable[[Settings, Partitions], dg.AssetsDefinition | dg.AssetSpec]] = field(default_factory=list)
+    assets: list[Callable[[Settings, Partitions], Asset | None]] = field(default_factory=list)
     checks: list[dg.AssetChecksDefinition] = field(default_factory=list)
     jobs: list[Any] = field(default_factory=list)
     sensors: list[Callable[[Settings], dg.SensorDefinition]] = field(default_factory=list)
@@ -97,7 +98,7 @@ class System:
         return dg.Definitions(
             assets=[
                 *(_asset(one, partitions, settings) for one in tables),
-                *(make(settings, partitions) for make in self.assets),
+                *(asset for make in self.assets if (asset := make(settings, partitions)) is not None),
             ],
             asset_checks=[*(interval_checks(one.table, one.verdicts, partitions) for one in tables), *self.checks],
             jobs=self.jobs,

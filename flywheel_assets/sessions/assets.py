@@ -1,6 +1,8 @@
 """Trimmed and labelled sessions as assets: trimmed_sessions, session_predictions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import ibis.expr.types as ir
 import pyarrow as pa
@@ -20,6 +22,15 @@ from flywheel_assets.tables.verdict import Verdict
 
 SYSTEM = System("sessions")
 
+FEATURES_A_QUERY = 32
+
+
+def _parts(features: Sequence[str]) -> list[Sequence[str]]:
+    """The features in parts that one query each can look at, one part at least. A query that joins the figures of
+    features takes time and memory as their square: of 400, twelve seconds, or all memory."""
+    starts = range(0, max(len(features), 1), FEATURES_A_QUERY)
+    return [features[start : start + FEATURES_A_QUERY] for start in starts]
+
 
 def _trimming_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     ledger = trimmed.Ledger.from_json(flywheel.warehouse.note("trimmed_sessions", interval, trimmed.LEDGER) or "")
@@ -35,7 +46,9 @@ def trimmed_sessions(step: Step) -> Made:
     flywheel, sessions = step.flywheel, step.read(landed_sessions.TABLE)
     features, quantile = flywheel.feature_names, flywheel.settings.trim_quantile
     count = flywheel.figures(sessions, {"sessions": sessions.count()})["sessions"]
-    figures = flywheel.row(trimmed.threshold_aggregates(sessions, features, quantile, count))
+    figures: dict[str, Any] = {}
+    for part in _parts(features):
+        figures |= flywheel.row(trimmed.threshold_aggregates(sessions, part, quantile, count))
     limits = trimmed.thresholds(figures, features, quantile, count)
     small = trimmed.too_small(count, quantile)
     kept = sessions if small else trimmed.trimmed_sessions(sessions, limits)
@@ -55,9 +68,11 @@ def trimmed_sessions(step: Step) -> Made:
 def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("session_predictions", interval)
     labels, baseline = flywheel.models["session"].order, flywheel.models["session"].baseline
-    features = list(baseline.features) if baseline else []
-    counted = repeating(flywheel.row(repetition_figures(table, features)), features)
-    row = flywheel.row(predictions.figures(table, labels, baseline, counted))
+    row: dict[str, Any] = {}
+    for part in _parts([*baseline.features] if baseline else []):
+        some = replace(baseline, features={name: baseline.features[name] for name in part}) if baseline else None
+        counted = repeating(flywheel.row(repetition_figures(table, part)), part)
+        row |= flywheel.row(predictions.figures(table, labels, some, counted))
     previous = flywheel.label_counts(predictions.TABLE, flywheel.extent.previous(interval))
     measured = {feature.name: feature.measured for feature in flywheel.features}
     return predictions.verdicts(row, labels, baseline, previous, measured)

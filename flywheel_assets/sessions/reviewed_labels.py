@@ -103,7 +103,8 @@ def proposed_in(training: Mapping[str, Any]) -> ProposedLabels | None:
 
 def proposed_labels(flywheel: "Flywheel", version: str | None = None) -> ProposedLabels | None:
     """Of the labels that the session model of that version gives, by default the one in use: as in its manifest, or as
-    reviewed since, where the answers are at hand. None where they do not follow from clusters, the model is gone or there is none."""
+    reviewed since, where the answers are at hand. None where they do not follow from clusters, where the model is gone
+    and where there is none."""
     if flywheel.labels_wait:
         return None
     bundle = flywheel.models

@@ -148,8 +148,9 @@ def thresholds(
 
 def is_outlier(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.BooleanValue:
     """Whether any feature is above its threshold; a guarded feature is ignored, and a value at its threshold stays."""
-    above = [_above(sessions, limit) for limit in limits if not limit.guarded]
-    return ibis.or_(*above) if above else ibis.literal(False)
+    above = [(_above(sessions, limit), True) for limit in limits if not limit.guarded]
+    # Not ibis.or_: a chain of 400 alternatives is as deep as it is long, and too deep for Python.
+    return ibis.cases(*above, else_=False) if above else ibis.literal(False)
 
 
 def trimmed_sessions(sessions: ir.Table, limits: Sequence[Threshold]) -> ir.Table:

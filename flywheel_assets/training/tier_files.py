@@ -1,12 +1,12 @@
 """The text of `segment_labels.toml`, by which people say what a cluster of sessions is worth. Written once, with a
 proposal and its reasons; then it is people's. And what it shares with the file for users (`user_tier_file`)."""
 
-import json
 import tomllib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from flywheel_assets.errors import LabelError
+from flywheel_assets.features import quoted
 from flywheel_assets.training.tiers import LEVEL, Proposal
 
 SEGMENT_LABELS = "segment_labels.toml"
@@ -107,8 +107,3 @@ def held_to(order: Sequence[str], labels: Iterable[str], path: str) -> None:
 def anew(path: str) -> str:
     """What to do for a new proposal."""
     return f"delete {path} and run this again for a new proposal"
-
-
-def quoted(text: str) -> str:
-    """A text as TOML."""
-    return json.dumps(text, ensure_ascii=False)

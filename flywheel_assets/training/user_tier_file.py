@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from flywheel_assets.errors import LabelError
-from flywheel_assets.training.tier_files import anew, held_to, parsed, quoted
+from flywheel_assets.features import quoted
+from flywheel_assets.training.tier_files import anew, held_to, parsed
 
 USER_CLUSTER_LABELS = "user_cluster_labels.toml"
 

@@ -23,7 +23,6 @@ from flywheel_assets.users import label_transitions as transitions
 from flywheel_assets.users import retention_break as breaks
 from flywheel_assets.users import user_distributions as distributions
 from flywheel_assets.users import user_labels as labels
-from flywheel_assets.users.spine import SPINE
 
 SYSTEM = System("users")
 
@@ -104,7 +103,7 @@ def label_transitions(step: Step) -> Made:
 def _export_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read("enriched_export", interval)
     row = flywheel.figures(table, export.figures(table))
-    upstream = [one for one in SPINE if one is not transitions.TABLE]
+    upstream = [one for one in flywheel.spine if one is not transitions.TABLE]
     reasons = {one.name: flywheel.lineage.stale_because(one, interval) for one in upstream}
     stale = {name: why for name, why in reasons.items() if why}
     return export.verdicts(row, flywheel.warehouse.rows("trimmed_sessions", interval) or 0, stale)

@@ -32,7 +32,7 @@ def explain(flywheel: Flywheel, user: str, interval: Interval | None) -> Explana
         [interval] if interval else [i for i in flywheel.calendar if flywheel.warehouse.exists("user_labels", i)]
     )
     if not candidates:
-        raise NotMaterializedError("no interval has been run yet: flywheel run")
+        raise NotMaterializedError(flywheel.labels_wait or "no interval has been run yet: flywheel run")
     for candidate in reversed(candidates):
         labels = _rows(flywheel, "user_labels", candidate, user)
         if labels:

@@ -29,6 +29,8 @@ LABELLED: tuple[Table, ...] = (session_predictions.TABLE, user_labels.TABLE)
 
 
 def reserved_names(session_labels: Sequence[str], flywheel_labels: Sequence[str]) -> list[str]:
-    """Column names that are ours: a landed column may not have one, in whatever case."""
-    ours = {c.name: c for t in SPINE for c in t.columns if c not in (SESSION_ID, USER_ID, FEATURE, OTHERS)}
+    """Column names that are ours: a landed column may not have one, in whatever case. What event_sessions has is landed
+    too."""
+    tables = (table for table in SPINE if table is not event_sessions.TABLE)
+    ours = {c.name: c for t in tables for c in t.columns if c not in (SESSION_ID, USER_ID, FEATURE, OTHERS)}
     return [c.name for c in expand(ours.values(), (), session_labels, flywheel_labels)] + [QUARANTINE_REASON, PARTITION]

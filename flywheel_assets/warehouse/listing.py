@@ -1,5 +1,5 @@
-"""Files of a folder into which others put them: which there are, whether their content is the same, and what keeps one from being read. Not
-here: what they must hold."""
+"""Files of a folder into which others put them: which there are, whether their content is the same, and what keeps one
+from being read. Not here: what they must hold."""
 
 import hashlib
 import os
@@ -169,8 +169,8 @@ def reason(error: Exception) -> str:
 def _unlistable(folder: Path, kind: FolderKind, error: OSError) -> FlywheelError:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return kind.error(
-            f"there is no {kind.name} at {folder}: create it and put {kind.endings[0].removeprefix('.')} files there, or "
-            f"set {kind.setting} to where they are"
+            f"there is no {kind.name} at {folder}: create it and put {kind.endings[0].removeprefix('.')} files there, "
+            f"or set {kind.setting} to where they are"
         )
     return kind.error(f"the {kind.name} {folder} cannot be listed: {reason(error)}; make it readable")
 

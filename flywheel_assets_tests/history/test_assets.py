@@ -18,7 +18,7 @@ from flywheel_assets.history.forecast_backtest import BACKTEST
 from flywheel_assets.history.sankey_links import FOLDED
 from flywheel_assets.orchestration.jobs import HISTORY_JOB
 from flywheel_assets.users import user_labels
-from flywheel_assets.users.spine import SPINE
+from flywheel_assets_tests import projects
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
 from flywheel_assets_tests.projects import Project, checks, materializations, metadata, sessions
 
@@ -174,7 +174,7 @@ def test_a_table_that_is_wrong_stops_its_csv_copy_and_nothing_of_the_spine(
     assert set(materializations(failed)) == {"mix_shift"}
     assert (project.settings.warehouse_dir / "csv" / "mix_shift.csv").read_bytes() == before
     spine = {key.to_user_string() for key in project.job.asset_layer.executable_asset_keys}
-    assert spine == {table.name for table in SPINE}
+    assert spine == set(projects.TABLES)
 
 
 def test_users_and_labels_may_be_called_anything(ran: tuple[Project, Any], tmp_path: Path) -> None:

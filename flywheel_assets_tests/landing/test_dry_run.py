@@ -108,7 +108,7 @@ def test_ids_of_a_known_form_without_a_unix_time_are_named_with_what_to_set(
     assert (rows, found.objection) == (1, "nothing would land: 0 of 1 rows")
     if "PATTERN=" in reason:
         rules = replace(landing.rules, session_id_pattern=reason.split("PATTERN=")[1])
-        as_told = look(tmp_path / "a.parquet", Landing(landing.folder, landing._warehouse, rules))
+        as_told = look(tmp_path / "a.parquet", Landing(landing.folder, landing.warehouse, rules))
         assert (as_told.objection, list(as_told.file.rows)) == ("", [SECOND.key])
 
 
@@ -122,7 +122,7 @@ def test_a_column_of_timestamps_is_proposed_where_ids_hold_no_time(landing: Land
     )
 
     rules = replace(landing.rules, time_column="Started At")
-    as_told = look(path, Landing(landing.folder, landing._warehouse, rules))
+    as_told = look(path, Landing(landing.folder, landing.warehouse, rules))
     assert (as_told.objection, as_told.advice, as_told.file.rows) == ("", (), {FIRST.key: 1, SECOND.key: 1})
 
 
@@ -146,7 +146,7 @@ def test_sessions_before_the_first_interval_propose_one_of_the_same_grid(landing
     assert found.objection == "little would land: 1 of 3 rows"
     assert found.advice == ("to land the sessions before 2024-01-01, set FLYWHEEL_FIRST_INTERVAL=2023-05-08",)
     earlier = replace(landing.rules, calendar=replace(CALENDAR, first_day=date(2023, 5, 8)))
-    as_told = look(tmp_path / "a.parquet", Landing(landing.folder, landing._warehouse, earlier))
+    as_told = look(tmp_path / "a.parquet", Landing(landing.folder, landing.warehouse, earlier))
     assert (as_told.sessions, as_told.advice) == (3, ())
 
 

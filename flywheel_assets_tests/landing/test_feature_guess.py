@@ -89,7 +89,7 @@ def test_columns_are_called_as_columns_toml_has_them(tmp_path: Path, engine: Duc
 
 
 def test_a_file_without_any_is_an_error_that_shows_its_columns(tmp_path: Path, engine: DuckDBEngine) -> None:
-    with pytest.raises(LandingError, match="no column can be a feature; .* found: session_id, user_id"):
+    with pytest.raises(LandingError, match=r"no column can be a feature; .* found: session_id, user_id"):
         guessed_features(engine, [file(tmp_path)], {})
     with pytest.raises(LandingError, match="there is no file at"):
         guessed_features(engine, [tmp_path / "gone.parquet"], {})

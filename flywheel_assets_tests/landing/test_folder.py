@@ -79,7 +79,7 @@ def land(landing: Landing) -> Land:
 
 
 def quarantined(landing: Landing, name: str) -> list[dict[str, Any]] | None:
-    path = landing._warehouse.folder / "quarantine" / f"file={digest(name)}" / "part-0.parquet"
+    path = landing.warehouse.folder / "quarantine" / f"file={digest(name)}" / "part-0.parquet"
     return pq.read_table(path).to_pylist() if path.exists() else None
 
 
@@ -220,7 +220,7 @@ def test_files_are_the_same_under_other_rules(landing: Landing, land: Land) -> N
     path = land("a.parquet", FIRST.start_unix)
     before = landing.index()
     path.touch()
-    weekly = Landing(landing.folder, landing._warehouse, replace(RULES, calendar=replace(CALENDAR, weeks=1)))
+    weekly = Landing(landing.folder, landing.warehouse, replace(RULES, calendar=replace(CALENDAR, weeks=1)))
     assert weekly.index().fingerprint(FIRST) == before.fingerprint(FIRST)
 
 
@@ -293,14 +293,14 @@ def test_an_index_made_under_other_rules_is_made_anew(
     land("a.parquet", FIRST.start_unix + 8 * 86_400, device=["web"])
     landing.index()
     spy.forget()
-    again = Landing(landing.folder, landing._warehouse, rules).index()
+    again = Landing(landing.folder, landing.warehouse, rules).index()
     assert spy.files_read == ["a.parquet"] or again.set_aside
 
 
 def test_other_weeks_put_sessions_into_other_intervals(landing: Landing, land: Land) -> None:
     land("a.parquet", FIRST.start_unix + 8 * 86_400)
     assert list(landing.index().files[0].rows) == ["2024-01-01"]
-    weekly = Landing(landing.folder, landing._warehouse, replace(RULES, calendar=replace(CALENDAR, weeks=1)))
+    weekly = Landing(landing.folder, landing.warehouse, replace(RULES, calendar=replace(CALENDAR, weeks=1)))
     assert list(weekly.index().files[0].rows) == ["2024-01-08"]
 
 
@@ -640,7 +640,7 @@ BY_COLUMN = replace(RULES, time_column="at")
 
 
 def test_a_time_column_decides_the_interval_and_the_id_does_not(landing: Landing, land: Land) -> None:
-    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    by_column = Landing(landing.folder, landing.warehouse, BY_COLUMN)
     at = pa.array([FIRST.start, SECOND.start, None, FIRST.start], pa.timestamp("us", "UTC"))
     land("a.parquet", THIRD.start_unix, "x", "y", None, at=at)
     index = by_column.index()
@@ -653,14 +653,14 @@ def test_a_time_column_decides_the_interval_and_the_id_does_not(landing: Landing
 
 
 def test_without_files_the_empty_table_has_the_time_column(landing: Landing) -> None:
-    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    by_column = Landing(landing.folder, landing.warehouse, BY_COLUMN)
     assert records(landing._engine, started(by_column.empty(by_column.index()), None, "at")) == []
 
 
 def test_a_file_without_the_time_column_or_with_one_that_holds_no_time_is_set_aside(
     landing: Landing, land: Land
 ) -> None:
-    by_column = Landing(landing.folder, landing._warehouse, BY_COLUMN)
+    by_column = Landing(landing.folder, landing.warehouse, BY_COLUMN)
     land("a.parquet", FIRST.start_unix, At=[1])
     land("b.parquet", FIRST.start_unix, at=[True])
     assert by_column.index().problems() == [

@@ -149,7 +149,8 @@ def test_an_outcome_that_was_set_and_is_no_feature_is_an_error_and_the_fit_stays
     other = fitted.with_settings(FLYWHEEL_OUTCOME="lead")
 
     assert (
-        "FLYWHEEL_OUTCOME is 'lead'; expected none or a feature: impressions, pageviews, detail_pageviews, favorites, shares, leads, distinct_categories, distinct_items"
+        "FLYWHEEL_OUTCOME is 'lead'; expected none or a feature: impressions, pageviews, detail_pageviews, "
+        "favorites, shares, leads, distinct_categories, distinct_items"
     ) in said(fit(other, FIRST, SECOND))
     assert report(fitted) == before
 

@@ -1,5 +1,6 @@
 import pytest
 
+from flywheel_assets.ingest.event_sessions import EVENTS
 from flywheel_assets.landing.landed_sessions import LANDING
 from flywheel_assets.sessions import session_predictions
 from flywheel_assets.tables.columns import OTHERS
@@ -72,10 +73,10 @@ DTYPES = {
 
 
 def test_the_spine_has_these_tables_in_this_order() -> None:
-    assert [table.name for table in SPINE] == list(CONTRACT)
+    assert [table.name for table in SPINE] == ["event_sessions", *CONTRACT]
 
 
-@pytest.mark.parametrize("table", SPINE, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", SPINE[1:], ids=lambda table: table.name)
 def test_a_table_has_the_grain_columns_and_types_of_the_contract(table: Table) -> None:
     grain, columns = CONTRACT[table.name]
     assert (table.grain, [c.name for c in table.columns]) == (grain, columns)
@@ -85,7 +86,7 @@ def test_a_table_has_the_grain_columns_and_types_of_the_contract(table: Table) -
 
 def test_a_table_is_made_from_landing_or_from_tables_before_it() -> None:
     for i, table in enumerate(SPINE):
-        assert {*table.sources, *table.previous} <= {LANDING, *SPINE[:i]}
+        assert {*table.sources, *table.previous} <= {LANDING, EVENTS, *SPINE[:i]}
 
 
 def test_placeholders_stand_for_one_column_each_where_they_are() -> None:
@@ -114,7 +115,7 @@ def test_placeholders_stand_for_one_column_each_where_they_are() -> None:
 
 def test_every_column_that_is_ours_is_reserved_and_no_landed_one() -> None:
     reserved = reserved_names(["Low Quality"], ["Passive"])
-    ours = {c.name for table in SPINE for c in expand(table.columns, [], ["Low Quality"], ["Passive"])}
+    ours = {c.name for table in SPINE[1:] for c in expand(table.columns, [], ["Low Quality"], ["Passive"])}
     assert ours - {"session_id", "user_id"} <= set(reserved)
     assert {"share_low_quality", "probability_low_quality", "probability_passive", "reason"} <= set(reserved)
     assert not {"session_id", "user_id", "<feature>", "*"} & set(reserved)
