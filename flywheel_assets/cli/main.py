@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from flywheel_assets.cli.check import check
+from flywheel_assets.cli.events import events
 from flywheel_assets.cli.features import features
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
@@ -40,7 +41,7 @@ def main() -> None:
 
 
 for _command in (
-    sample, run, check, status, explain, report, levers, segments, labels, features, models, forget, prune
+    sample, run, check, status, explain, report, levers, segments, labels, events, features, models, forget, prune
 ):  # fmt: skip
     main.add_command(_command)
 

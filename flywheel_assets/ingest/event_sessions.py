@@ -151,7 +151,7 @@ def _aggregate(rows: ir.Table, column: str, one: Definition) -> ir.Scalar:
         return (rows[TIME].max() - rows[TIME].min()).cast("float64") / DURATION_UNITS[one.of]
     if one.measure == "distinct":
         if isinstance(value, ir.ArrayValue):
-            return value.collect().flatten().unique().length().coalesce(0)
+            return value.collect().flatten().filter(lambda one: one.notnull()).unique().length().coalesce(0)
         return value.nunique()
     found = value.max() if one.measure in ("max", "start_hour") else value.sum()
     return found.coalesce(0).round(6) if one.measure == "sum" else found.coalesce(0)

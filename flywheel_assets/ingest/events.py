@@ -94,25 +94,26 @@ def value(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Value:
         url = _text(value(rows, mapping, made.path_of))
         path = url.re_replace("^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "").re_replace("[?#].*$", "")
         return ibis.ifelse(path == "", "/", path)
-    entries = _plain(rows[made.within]).filter(lambda entry: entry["key"] == made.key)
-    return entries.map(lambda entry: entry["value"][made.field])[0]
+    keyed = _plain(rows[made.within]).filter(lambda entry: entry["key"] == made.key)
+    # Spark has no first of an empty array; where a key repeats, the least is the same on both engines.
+    return keyed.map(lambda entry: entry["value"][made.field]).mins()
 
 
 def fields(dtype: dt.DataType, name: str) -> dt.DataType | None:
     """The type of a field within a column of that type, as in ``device.category``; None where it has none."""
     _, *parts = name.split(".")
     for part in parts:
-        dtype = _inner(dtype)
+        dtype, _ = entries(dtype)
         if not isinstance(dtype, dt.Struct) or part not in dtype.fields:
             return None
         dtype = dtype.fields[part]
     return dtype
 
 
-def _inner(dtype: dt.DataType) -> dt.DataType:
-    wrapped = _wrapped(dtype)
-    dtype = wrapped or dtype
-    return _inner(dtype.value_type) if isinstance(dtype, dt.Array) else dtype
+def entries(dtype: dt.DataType) -> tuple[dt.DataType, bool]:
+    """The type of what a repeated column holds, however it is wrapped, and whether it is one; else the type itself."""
+    dtype = _wrapped(dtype) or dtype
+    return (entries(dtype.value_type)[0], True) if isinstance(dtype, dt.Array) else (dtype, False)
 
 
 def _wrapped(dtype: dt.DataType) -> dt.Array | None:
