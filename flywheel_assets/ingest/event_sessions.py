@@ -26,6 +26,9 @@ MOST_NAMES = 20
 MADE_FROM = "flywheel.event_files"
 """The note in event_sessions that lists the files with events of its interval."""
 
+MAPPING = "mapping of events"
+"""The parameter of the table that is a digest of `events.toml`."""
+
 CONTRACT = Check(
     "contract", "Columns and types match the contract; one row per session of the interval.", blocking=True
 )
@@ -51,7 +54,7 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
     return {
         "interval": f"{interval.start:%Y-%m-%dT%H:%MZ} to {interval.end:%Y-%m-%dT%H:%MZ}",
         "session timeout": f"{flywheel.settings.session_timeout_minutes} minutes",
-        "mapping of events": flywheel.events.mapping.digest,
+        MAPPING: flywheel.events.mapping.digest,
         "identities": flywheel.events.identities.digest,
     }
 

@@ -140,10 +140,10 @@ class EventMapping:
         names += [self.event_id] if self.deduplicate == "event_id" else []
         return list(dict.fromkeys(column for name in names + self.referenced for column in self.columns(name)))
 
-    def mapped(self, name: str) -> bool:
-        """Whether an event of that name makes some feature."""
-        patterns = (d.events for d in self.features.values() if d.measure not in ("duration", "start_hour"))
-        return any(p is None or any(matches(name, one) for one in p) for p in patterns)
+    def features_of(self, name: str) -> tuple[str, ...]:
+        """The features that an event of that name may make, those of a session's time aside."""
+        of_events = {f: d.events for f, d in self.features.items() if d.measure not in ("duration", "start_hour")}
+        return tuple(f for f, p in of_events.items() if p is None or any(matches(name, one) for one in p))
 
     def ignores(self, name: str) -> bool:
         """Whether the mapping says that events of that name make none."""

@@ -290,7 +290,7 @@ class _Draft:
         left = [
             f"{name!r} ({count:,})"
             for name, count in names.items()
-            if not mapping.mapped(name) and not mapping.ignores(name)
+            if not _counts(mapping, name) and not mapping.ignores(name)
         ]
         if names:
             comments["event"] = f"{len(names):,} different names."
@@ -333,6 +333,12 @@ class _Draft:
             f"No column is an id of events, so rows that are the same in all columns named here are taken for copies:\n"
             f"{every - different:,} rows are. To keep them all: deduplicate = false"
         )
+
+
+def _counts(mapping: EventMapping, name: str) -> bool:
+    """Whether a feature counts that name, or every event."""
+    made = (mapping.features[feature] for feature in mapping.features_of(name))
+    return any(one.events is not None or (one.measure == "count" and not one.where) for one in made)
 
 
 def _needed(values: Mapping[str, Value], names: Iterable[str]) -> dict[str, Value]:
