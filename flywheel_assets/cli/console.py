@@ -103,7 +103,8 @@ def events_report(found: EventsDryRun, intervals: Sequence[tuple[str, int]]) -> 
         return Text(found.objection, style="red")
     names = [(one.name or "(no name)", one.events, one.read_as) for one in found.names]
     parts: list[RenderableType] = [table(("event", "events", "read as"), names, "Events by name"), Text()]
-    parts += [table(("interval", "events"), intervals, "Events by interval"), Text()]
+    if intervals:
+        parts += [table(("interval", "events"), intervals, "Events by interval"), Text()]
     if found.file.strays:
         parts += [table(("reason", "rows"), list(found.file.strays.items()), "Would be set aside"), Text()]
     if found.first and found.last:
@@ -111,8 +112,8 @@ def events_report(found: EventsDryRun, intervals: Sequence[tuple[str, int]]) -> 
         parts += [Text(f"{found.users:,} users, {times}")]
     parts += [
         Text(
-            f"{found.events:,} events in intervals make {found.sessions:,} sessions; {found.copies:,} of them are copies "
-            "and left out"
+            f"{found.events:,} events in intervals, {found.copies:,} of them copies that are left out, make "
+            f"{found.sessions:,} sessions"
         )
     ]
     warnings = [
