@@ -14,6 +14,7 @@ import pytest
 from flywheel_assets.errors import ArtefactError, NotMaterializedError, SettingsError
 from flywheel_assets.features import KINDS, Feature, features_text
 from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.landing import landed_sessions
 from flywheel_assets.needs import needs
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.ranges import trimmed_sessions
@@ -23,7 +24,6 @@ from flywheel_assets.training import network_grid
 from flywheel_assets.training.candidate_comparison import compare_bundles, promote_candidate
 from flywheel_assets.training.candidates import train_candidate
 from flywheel_assets.training.sources import Source, file_source
-from flywheel_assets.users.spine import SPINE
 from flywheel_assets.users.status import statuses
 from flywheel_assets_tests.bundles import write_artefacts
 from flywheel_assets_tests.histories import FIRST, NOW
@@ -40,6 +40,7 @@ SHOP = {
 }
 SECOND = "2024-01-29"
 MADE = ["landed_sessions", "trimmed_sessions"]
+LABELLED = ["session_predictions", "user_distributions", "user_labels", "enriched_export", "label_transitions"]
 QUALITIES = ["Very Low Quality", "Medium Quality", "High Quality"]
 
 
@@ -154,7 +155,7 @@ def test_a_model_of_these_features_labels_all_and_a_feature_that_it_does_not_kno
 
     with two.flywheel() as flywheel:
         assert flywheel.labels_wait == ""
-    assert asked(two, FIRST) == [(FIRST, [table.name for table in SPINE[2:]])], "what landed stays as it is"
+    assert asked(two, FIRST) == [(FIRST, LABELLED)], "what landed stays as it is"
     assert [run.failure for run in two.run(FIRST)] == [""]
     exported = two.table("enriched_export", FIRST)
     assert exported.num_rows == 36
@@ -217,9 +218,9 @@ def test_a_feature_that_is_added_makes_everything_stale(own: Project) -> None:
     state(own, {**SHOP, "visits": "count"})
     three = two.with_settings()
 
-    assert asked(three, FIRST) == [(FIRST, [table.name for table in SPINE])]
+    assert asked(three, FIRST) == [(FIRST, [*MADE, *LABELLED])]
     with three.flywheel() as flywheel:
-        assert flywheel.lineage.stale_because(SPINE[0], *two.intervals(FIRST)) == "features: visits added"
+        assert flywheel.lineage.stale_because(landed_sessions.TABLE, *two.intervals(FIRST)) == "features: visits added"
     assert [run.failure for run in three.run(FIRST)] == [""]
     assert asked(three, FIRST) == []
 
