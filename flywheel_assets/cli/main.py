@@ -22,6 +22,7 @@ from flywheel_assets.cli.report import report
 from flywheel_assets.cli.run import run
 from flywheel_assets.cli.sample import sample
 from flywheel_assets.cli.segments import segments
+from flywheel_assets.cli.start import start
 from flywheel_assets.cli.status import explain, status
 from flywheel_assets.errors import FlywheelError
 
@@ -41,7 +42,8 @@ def main() -> None:
 
 
 for _command in (
-    sample, run, check, status, explain, report, levers, segments, labels, events, features, models, forget, prune
+    start, sample, run, check, status, explain, report, levers,
+    segments, labels, events, features, models, forget, prune,
 ):  # fmt: skip
     main.add_command(_command)
 

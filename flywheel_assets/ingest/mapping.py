@@ -127,15 +127,15 @@ class EventMapping:
         return list(dict.fromkeys(of))
 
     def columns(self, value: str) -> list[str]:
-        """The columns of a file that a value, or a role, is read from: the part before the first dot."""
+        """What of a file a value, or a role, is read from: a column, or a field within, as in ``device.category``."""
         made = self.values.get(value)
         if made is None:
-            return [value.split(".")[0]] if value else []
+            return [value] if value else []
         return self.columns(made.path_of) if made.path_of else [made.within]
 
     @property
     def needed(self) -> list[str]:
-        """The columns that every file of events must have."""
+        """The columns, or fields within them, that every file of events must have."""
         names = [self.user, self.time, self.event, self.session]
         names += [self.event_id] if self.deduplicate == "event_id" else []
         return list(dict.fromkeys(column for name in names + self.referenced for column in self.columns(name)))

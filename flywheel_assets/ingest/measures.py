@@ -23,7 +23,9 @@ _CONVERSION = re.compile(
     r"(purchase|transaction|order|payment|lead|checkout|sign_?up|subscribe|conver|booking|refund|trial)"
 )
 _PAID = re.compile(r"(purchase|transaction|order|payment|paid|sale|refund|booking|subscri)")
-_VIEW = re.compile(r"(page|screen|pv|page_?load|views?_?(page|screen)|(page|screen)_?view(s|ed)?|(viewed|view)_page)")
+_VIEW = re.compile(
+    r"(page|screen|pv|views?|visit|page_?load|views?_?(page|screen)|(page|screen)_?view(s|ed)?|(viewed|view)_page)"
+)
 
 _SAME_MEANING = {
     "pageviews": ("page_view", "pageview", "page", "screen_view", "view", "views", "page_viewed"),

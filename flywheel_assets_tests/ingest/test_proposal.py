@@ -266,3 +266,21 @@ def test_mavens_page_views_are_mapped_without_help(engine: DuckDBEngine) -> None
         "landing_page": Carried("pageview_url"),
         "exit_page": Carried("pageview_url", last=True),
     }
+
+
+def test_columns_with_dots_in_their_names_are_columns(tmp_path: Path, engine: DuckDBEngine) -> None:
+    path = tmp_path / "flat.csv"
+    rows = [f"u{n % 3},2024-01-15 10:{n:02}:00,view,/a?q={n}" for n in range(30)]
+    path.write_text("\n".join(["user.id,context.timestamp,event.name,page.url", *rows]))
+    mapping = propose(engine, [path]).mapping
+    assert (mapping.user, mapping.time, mapping.event) == ("user.id", "context.timestamp", "event.name")
+    assert mapping.features["a_views"].where == (("page_path", ("/a", "/a/*")),)
+
+
+def test_user_ids_may_hold_any_character(tmp_path: Path, engine: DuckDBEngine) -> None:
+    ids = ["o'neil", 'say "hi"', "a.b.c", "🎉", "<b>x</b>", "two\nlines", "ü,;\t"]
+    rows = [row | {"visitor": ids[n % 7], "action": ids[n // 7 % 5]} for n, row in enumerate(plain_rows(70))]
+    proposal = propose(engine, [file(tmp_path, rows)])
+    (tmp_path / "events.toml").write_text(proposal.events_toml())
+    assert read_mapping(tmp_path / "events.toml", [f.name for f in proposal.features]) == proposal.mapping
+    assert set(proposal.names) == set(ids[:5])
