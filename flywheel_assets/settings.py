@@ -158,6 +158,20 @@ class Settings:
         )
 
 
+def interval_advice(calendar: Calendar, earliest: int, latest: int, rows: str) -> list[str]:
+    """The first and the last interval to set, where ``rows``, named in the plural, lie before or after the calendar's:
+    the earliest and the latest Unix second of what is to land."""
+    first_day, last_day = calendar.first_day_at(earliest), calendar.day_at(latest)
+    end = calendar.number(calendar.count).last_day
+    advice = []
+    if first_day < calendar.first_day:
+        advice.append(f"to land the {rows} before {calendar.first_day}, set FLYWHEEL_FIRST_INTERVAL={first_day}")
+        end = min(end, _years_later(first_day, 10))
+    if end < last_day:
+        advice.append(f"to land the {rows} after {end}, set FLYWHEEL_LAST_INTERVAL={last_day}")
+    return advice
+
+
 def _values_in(path: Path) -> dict[str, str]:
     try:
         return {name: value or "" for name, value in dotenv_values(path).items()}

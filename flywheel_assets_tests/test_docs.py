@@ -4,6 +4,7 @@ Each page is typed from top to bottom in a folder of its own, where a small samp
 network or a browser is parsed instead: its options, targets and settings have to exist."""
 
 import importlib
+import json
 import os
 import re
 import shlex
@@ -12,7 +13,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -25,6 +26,7 @@ from click.testing import CliRunner
 from flywheel_assets.cli.main import main
 from flywheel_assets.features import read_features
 from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.ingest.mapping import read_mapping
 from flywheel_assets.settings import SETTINGS
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets_tests.projects import MODELS, sessions
@@ -43,7 +45,10 @@ PROGRAMS = ("flywheel", "make", "python", "gcloud", "pip", "rm", "export")
 ONLY_PARSED = ("ui", "models train", "models adopt", "models verify", "models compile")
 """Commands that import TensorFlow, or do not end; tests of their own run them."""
 
-CHANGING = ("flywheel models promote", "flywheel models rollback", "rm")
+PREPARING = "flywheel events init"
+"""What later commands on the page need: each page types it."""
+
+CHANGING = (PREPARING, "flywheel models promote", "flywheel models rollback", "rm")
 """What makes a later command on the page do something else than before."""
 
 LONG_PAGES = ("real-data.md",)
@@ -191,6 +196,8 @@ def prepared(surroundings: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
     folder = tmp_path_factory.mktemp("docs")
     surroundings.chdir(folder)
     flywheel("sample", "data", "--users", "60", "--intervals", "2", "--first-interval", FIRST)
+    (folder / "data" / "events").mkdir()
+    (folder / "data" / "events" / "events.jsonl").write_text("\n".join(map(json.dumps, raw_events())))
     unusable = sessions(("x", f"{LAST} 10", -1.0))
     pq.write_table(unusable, folder / "data" / "landing" / "unusable.parquet")
     shutil.copytree(MODELS, folder / "models")
@@ -208,6 +215,12 @@ def prepared(surroundings: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPath
         flywheel(*words)
         TYPED.add(words)
     return folder
+
+
+def raw_events() -> Iterator[dict[str, str]]:
+    for n in range(60):
+        time = datetime(2024, 1, 16, 12, tzinfo=UTC) + timedelta(hours=n)
+        yield {"user_id": f"e{n % 9}", "time": time.isoformat(), "event": "purchase" if n % 7 == 0 else "view"}
 
 
 def typed_anew() -> None:
@@ -234,6 +247,7 @@ def placeholders(folder: Path) -> dict[str, str]:
         "USER": str(pq.read_table(labels)["user_id"][0]),
         "VERSION": next((folder / "models" / "candidates").iterdir()).name,
         "FILE": str(landed),
+        "EVENTS": "data/events/events.jsonl",
         "DIR": "own_models",
     }
 
@@ -260,7 +274,8 @@ def run(command: Command, page: Path, values: dict[str, str], monkeypatch: pytes
     if program == "flywheel":
         parse(main, words, whole=True)
         if page.name not in LONG_PAGES and not " ".join(words).startswith(ONLY_PARSED):
-            if once and not variables and words in TYPED:
+            prepares = " ".join(command.words).startswith(PREPARING)
+            if once and not variables and not prepares and words in TYPED:
                 return
             run_flywheel(words, monkeypatch, variables)
             TYPED.add(words)
@@ -340,6 +355,14 @@ def test_the_features_file_of_a_page_can_be_used(tmp_path: Path) -> None:
     for block in stated:
         (tmp_path / "features.toml").write_text(block.text)
         assert read_features(tmp_path / "features.toml")
+
+
+def test_the_mapping_of_a_page_can_be_used(tmp_path: Path) -> None:
+    mappings = [block for page in PAGES for block in blocks(page) if block.text.startswith("# events.toml")]
+    assert mappings
+    for block in mappings:
+        (tmp_path / "events.toml").write_text(block.text)
+        assert read_mapping(tmp_path / "events.toml", list(tomllib.loads(block.text)["features"]))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "```toml" in page.read_text()], ids=page_id)

@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from flywheel_assets.ingest.dry_run import EventsDryRun
 from flywheel_assets.landing.dry_run import DryRun
 from flywheel_assets.orchestration.runs import CheckLine
 from flywheel_assets.tables.labels import probability_column, share_column
@@ -94,6 +95,38 @@ def dry_run_report(
     parts += [Text(advice, style="yellow") for advice in found.advice]
     can = "can land: it has every column that is needed"
     return Group(*parts, Text(found.objection or can, style="red" if found.objection else "green"))
+
+
+def events_report(found: EventsDryRun, intervals: Sequence[tuple[str, int]]) -> RenderableType:
+    """What would become of a file of events: its events by name, by interval, and the rows that are none by reason."""
+    if found.file.problem:
+        return Text(found.objection, style="red")
+    names = [(one.name or "(no name)", one.events, one.read_as) for one in found.names]
+    parts: list[RenderableType] = [table(("event", "events", "read as"), names, "Events by name"), Text()]
+    if intervals:
+        parts += [table(("interval", "events"), intervals, "Events by interval"), Text()]
+    if found.file.strays:
+        parts += [table(("reason", "rows"), list(found.file.strays.items()), "Would be set aside"), Text()]
+    if found.first and found.last:
+        times = f"from {found.first:%Y-%m-%d %H:%M:%S} to {found.last:%Y-%m-%d %H:%M:%S} (UTC)"
+        parts += [Text(f"{found.users:,} users, {times}")]
+    parts += [
+        Text(
+            f"{found.events:,} events in intervals, {found.copies:,} of them copies that are left out, make "
+            f"{found.sessions:,} sessions"
+        )
+    ]
+    warnings = [
+        (
+            found.bots,
+            "users are active for over 24 hours without a pause, probably bots: their sessions end at midnight",
+        ),
+        (found.merged, "sessions hold several native sessions that began in one second"),
+        (found.future, "events are later than now: their clocks are probably wrong"),
+    ]
+    parts += [Text(f"{count:,} {what}", style="yellow") for count, what in warnings if count]
+    parts += [Text(advice, style="yellow") for advice in found.advice]
+    return Group(*parts, Text(found.objection or "can land", style="red" if found.objection else "green"))
 
 
 def explanation_report(

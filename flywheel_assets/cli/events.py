@@ -1,5 +1,6 @@
 """`flywheel events`. Imports stand inside, as in `main`."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,3 +58,63 @@ def write_proposal(flywheel: "Flywheel", files: Sequence[Path], preset: str | No
     click.echo(f"preset {proposal.preset}: {who}, time {mapping.time}, event {mapping.event or '(no column)'}")
     there = f"{features_file} was there and stays as it is" if stated else f"written: {features_file}"
     click.echo(f"written: {path}, with a comment on each choice; {there}")
+
+
+@events.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+def check(file: Path | None) -> None:
+    """A dry run of FILE under the present events.toml: events by name, users, sessions, copies, what would be set aside
+    and why. Writes nothing. Without a FILE: how many sessions were made under another mapping, and what redoing costs.
+
+    Exit 1 when the file would be set aside, or fewer than half of its rows are events."""
+    from flywheel_assets.cli.console import events_report, terminal
+    from flywheel_assets.errors import EventsError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.ingest.dry_run import dry_run
+    from flywheel_assets.settings import Settings
+
+    settings = Settings.read()
+    with Flywheel.open(settings, to_write=False) as flywheel:
+        if not flywheel.has_events:
+            raise EventsError(f"there is no {settings.events_file}; to write one: flywheel events init FILE")
+        if file is None:
+            click.echo(_other_mapping(flywheel))
+            return
+        found = dry_run(file, flywheel.events, settings.session_timeout_minutes, flywheel.now())
+        dates = {i.key: i.dates + ("" if i.closed(flywheel.now()) else ", open") for i in flywheel.calendar}
+    terminal().print(events_report(found, [(dates[key], events) for key, events in found.intervals.items()]))
+    if not found.objection and not file.resolve().is_relative_to(settings.events_dir.resolve()):
+        click.echo(f"next: put it into {settings.events_dir}, then flywheel run")
+    sys.exit(1 if found.objection else 0)
+
+
+def _other_mapping(flywheel: "Flywheel") -> str:
+    """How many intervals have sessions of another mapping than the present one, and the seconds that making their
+    tables took last."""
+    import dagster as dg
+
+    from flywheel_assets.ingest.event_sessions import MAPPING, TABLE
+    from flywheel_assets.orchestration.home import dagster_home
+    from flywheel_assets.orchestration.runs import seconds_of
+
+    there = set(flywheel.warehouse.keys(TABLE.name))
+    made = [interval for interval in flywheel.calendar if interval.key in there]
+    digest = flywheel.events.mapping.digest
+    stale = [
+        interval
+        for interval in made
+        if (generation := flywheel.warehouse.generation(TABLE.name, interval))
+        and generation.parameters.get(MAPPING) != digest
+    ]
+    if not stale:
+        return (
+            f"the sessions of all {len(made):,} intervals were made under the present {flywheel.settings.events_file}"
+        )
+    dagster_home(Path.cwd())
+    with dg.DagsterInstance.get() as instance:
+        seconds = seconds_of(instance, [table.name for table in flywheel.spine], [i.key for i in stale])
+    return (
+        f"the sessions of {len(stale):,} of {len(made):,} intervals were made under another mapping, from "
+        f"{stale[0].dates} to {stale[-1].dates}: making them and what follows took {seconds:.0f} seconds last time. "
+        "To make them again: flywheel run"
+    )

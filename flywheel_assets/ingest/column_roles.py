@@ -13,6 +13,7 @@ from flywheel_assets.errors import EventsError
 from flywheel_assets.ingest.events import entries, value
 from flywheel_assets.ingest.mapping import TIME_UNITS, EventMapping, Value
 from flywheel_assets.ingest.presets import PLAIN, ROLES, Preset
+from flywheel_assets.ingest.text_files import UNREADABLE
 from flywheel_assets.ingest.times import EARLIEST, LATEST, microseconds
 from flywheel_assets.warehouse.engine import Engine
 
@@ -44,7 +45,7 @@ class Sample:
     @cached_property
     def columns(self) -> dict[str, dt.DataType]:
         """What a role can be: the columns, the fields of structs and of repeated structs, and the values."""
-        types = dict(self.rows.schema().items())
+        types = {name: dtype for name, dtype in self.rows.schema().items() if name != UNREADABLE}
         leaves = (leaf for name, dtype in types.items() for leaf in _leaves(name, dtype))
         return dict(leaves) | dict.fromkeys(self.values, dt.string)
 

@@ -1,7 +1,7 @@
 """Events as the mapping reads them: one row per event, whatever its file calls its columns."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -83,7 +83,7 @@ def value(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Value:
     repeated column, or the path of a URL. Within a repeated column, as in ``items.item_id``, it is an array."""
     made = mapping.values.get(name)
     if made is None:
-        column, *fields = name.split(".")
+        column, *fields = path(name, rows.columns)
         found = _plain(rows[column])
         for part in fields:
             found = _plain(
@@ -92,16 +92,20 @@ def value(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Value:
         return found
     if made.path_of:
         url = _text(value(rows, mapping, made.path_of))
-        path = url.re_replace("^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "").re_replace("[?#].*$", "")
-        return ibis.ifelse(path == "", "/", path)
+        found = url.re_replace("^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*", "").re_replace("[?#].*$", "")
+        return ibis.ifelse(found == "", "/", found)
     keyed = _plain(rows[made.within]).filter(lambda entry: entry["key"] == made.key)
     # Spark has no first of an empty array; where a key repeats, the least is the same on both engines.
     return keyed.map(lambda entry: entry["value"][made.field]).mins()
 
 
-def fields(dtype: dt.DataType, name: str) -> dt.DataType | None:
-    """The type of a field within a column of that type, as in ``device.category``; None where it has none."""
-    _, *parts = name.split(".")
+def path(name: str, columns: Collection[str]) -> list[str]:
+    """The column that a name leads to, and the fields within it: a column of that whole name goes before."""
+    return [name] if name in columns else name.split(".")
+
+
+def fields(dtype: dt.DataType, parts: Sequence[str]) -> dt.DataType | None:
+    """The type of a field within a column of that type, by the way to it; None where it has none."""
     for part in parts:
         dtype, _ = entries(dtype)
         if not isinstance(dtype, dt.Struct) or part not in dtype.fields:

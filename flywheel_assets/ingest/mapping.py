@@ -50,7 +50,8 @@ Deduplicate = Literal["event_id", "all_columns"]
 _MEASURES = ("count", "sum", "max", "distinct", "duration", "start_hour")
 _ROLES = ("user", "time", "event", "session", "event_id", "time_unit", "timezone")
 _OURS = {
-    "session_id", "user_id", "timestamp_unix", "timestamp_utc", "events", "session_end", "likely_bot", "source_sessions"
+    "session_id", "user_id", "timestamp_unix", "timestamp_utc", "events", "copies", "session_end", "likely_bot",
+    "source_sessions",
 }  # fmt: skip
 
 
@@ -127,23 +128,23 @@ class EventMapping:
         return list(dict.fromkeys(of))
 
     def columns(self, value: str) -> list[str]:
-        """The columns of a file that a value, or a role, is read from: the part before the first dot."""
+        """What of a file a value, or a role, is read from: a column, or a field within, as in ``device.category``."""
         made = self.values.get(value)
         if made is None:
-            return [value.split(".")[0]] if value else []
+            return [value] if value else []
         return self.columns(made.path_of) if made.path_of else [made.within]
 
     @property
     def needed(self) -> list[str]:
-        """The columns that every file of events must have."""
+        """The columns, or fields within them, that every file of events must have."""
         names = [self.user, self.time, self.event, self.session]
         names += [self.event_id] if self.deduplicate == "event_id" else []
         return list(dict.fromkeys(column for name in names + self.referenced for column in self.columns(name)))
 
-    def mapped(self, name: str) -> bool:
-        """Whether an event of that name makes some feature."""
-        patterns = (d.events for d in self.features.values() if d.measure not in ("duration", "start_hour"))
-        return any(p is None or any(matches(name, one) for one in p) for p in patterns)
+    def features_of(self, name: str) -> tuple[str, ...]:
+        """The features that an event of that name may make, those of a session's time aside."""
+        of_events = {f: d.events for f, d in self.features.items() if d.measure not in ("duration", "start_hour")}
+        return tuple(f for f, p in of_events.items() if p is None or any(matches(name, one) for one in p))
 
     def ignores(self, name: str) -> bool:
         """Whether the mapping says that events of that name make none."""

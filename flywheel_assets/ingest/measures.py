@@ -8,7 +8,7 @@ import ibis
 
 from flywheel_assets.features import Feature
 from flywheel_assets.ingest.column_roles import Sample, plain
-from flywheel_assets.ingest.mapping import Definition
+from flywheel_assets.ingest.mapping import DURATION_UNITS, Definition
 
 MOST_NAMES = 10
 """Names of events that become a feature each, conversions aside; the rest is listed in a comment."""
@@ -23,7 +23,9 @@ _CONVERSION = re.compile(
     r"(purchase|transaction|order|payment|lead|checkout|sign_?up|subscribe|conver|booking|refund|trial)"
 )
 _PAID = re.compile(r"(purchase|transaction|order|payment|paid|sale|refund|booking|subscri)")
-_VIEW = re.compile(r"(page|screen|pv|page_?load|views?_?(page|screen)|(page|screen)_?view(s|ed)?|(viewed|view)_page)")
+_VIEW = re.compile(
+    r"(page|screen|pv|views?|visit|page_?load|views?_?(page|screen)|(page|screen)_?view(s|ed)?|(viewed|view)_page)"
+)
 
 _SAME_MEANING = {
     "pageviews": ("page_view", "pageview", "page", "screen_view", "view", "views", "page_viewed"),
@@ -95,7 +97,9 @@ def fitted(features: Iterable[Feature], found: Sequence[Measured], names: Mappin
         elif means and feature.kind in ("count", ""):
             seen = f"by its name it counts {', '.join(means)}: {sum(names[one] for one in means):,} events"
             yield Measured(feature, Definition("count", tuple(dict.fromkeys(means))), seen)
-        elif len(same_kind) == 1 and same_kind[0].feature.unit in (feature.unit, ""):
+        elif feature.kind == "duration" and feature.unit in DURATION_UNITS:
+            yield Measured(feature, Definition("duration", of=feature.unit), "from the first to the last event")
+        elif len(same_kind) == 1 and not (feature.unit and same_kind[0].feature.unit):
             yield replace(same_kind[0], feature=feature)
         else:
             yield Measured(feature, Definition("count", ()), "nothing in these events fits its name: it is always 0")

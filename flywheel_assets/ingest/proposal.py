@@ -20,6 +20,7 @@ from flywheel_assets.ingest.measures import Measured, fitted, measures
 from flywheel_assets.ingest.presets import PLAIN, PRESETS, Preset
 from flywheel_assets.ingest.rules import problem
 from flywheel_assets.ingest.text_files import READ_ERRORS, convert, is_text
+from flywheel_assets.ingest.times import ZONE
 from flywheel_assets.warehouse.engine import Engine
 
 MOST_ROWS = 1_000_000
@@ -27,7 +28,7 @@ MOST_ROWS = 1_000_000
 
 MOST_LISTED = 20
 
-_OURS = ("events", "session_end", "likely_bot", "source_sessions", "session_id", "user_id", "timestamp_unix")
+_OURS = ("events", "copies", "session_end", "likely_bot", "source_sessions", "session_id", "user_id", "timestamp_unix")
 
 
 @dataclass(frozen=True)
@@ -290,7 +291,7 @@ class _Draft:
         left = [
             f"{name!r} ({count:,})"
             for name, count in names.items()
-            if not mapping.mapped(name) and not mapping.ignores(name)
+            if not _counts(mapping, name) and not mapping.ignores(name)
         ]
         if names:
             comments["event"] = f"{len(names):,} different names."
@@ -306,15 +307,14 @@ class _Draft:
             comments["carry"] = "Columns that go with a session; no model learns from them."
 
     def _explain_time(self, mapping: EventMapping) -> None:
-        dtype = self.sample.value(mapping.time).type()
-        row = self.sample.figures(
-            first=self.sample.value(mapping.time).min(), last=self.sample.value(mapping.time).max()
-        )
+        when = self.sample.value(mapping.time)
+        zoned = when.cast("string").strip().re_search(ZONE).sum().coalesce(0)
+        row = self.sample.figures(first=when.min(), last=when.max(), filled=when.count(), zoned=zoned)
         self.comments["time"] = f"From {row['first']} to {row['last']}."
-        zoned = dtype.is_timestamp() and dtype.timezone is not None
+        has_zone = row["zoned"] == row["filled"] if when.type().is_string() else getattr(when.type(), "timezone", None)
         if mapping.time_unit:
             self.comments["time_unit"] = "Seen from how large the numbers are."
-        elif not zoned:
+        elif not has_zone:
             self.comments["timezone"] = (
                 "Of times without a zone. Taken for UTC; if they are of another, name it, as in Europe/Berlin."
             )
@@ -333,6 +333,12 @@ class _Draft:
             f"No column is an id of events, so rows that are the same in all columns named here are taken for copies:\n"
             f"{every - different:,} rows are. To keep them all: deduplicate = false"
         )
+
+
+def _counts(mapping: EventMapping, name: str) -> bool:
+    """Whether a feature counts that name, or every event."""
+    made = (mapping.features[feature] for feature in mapping.features_of(name))
+    return any(one.events is not None or (one.measure == "count" and not one.where) for one in made)
 
 
 def _needed(values: Mapping[str, Value], names: Iterable[str]) -> dict[str, Value]:

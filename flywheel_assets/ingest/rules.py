@@ -6,18 +6,19 @@ import ibis.expr.datatypes as dt
 import pyarrow as pa
 
 from flywheel_assets.errors import nearest
-from flywheel_assets.ingest.events import fields
+from flywheel_assets.ingest.events import entries, fields, path
 from flywheel_assets.ingest.mapping import EventMapping
 
 
-def problem(path: str, schema: pa.Schema, mapping: EventMapping) -> str | None:
+def problem(file: str, schema: pa.Schema, mapping: EventMapping) -> str | None:
     """Everything that keeps a file from being used, naming it and the columns; None for one that can be used."""
     problems = list(_problems(schema, mapping))
-    return f"{path} {'; it also '.join(problems)}" if problems else None
+    return f"{file} {'; it also '.join(problems)}" if problems else None
 
 
 def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
-    missing = [name for name in mapping.needed if name not in schema.names]
+    needed = (path(name, schema.names)[0] for name in mapping.needed)
+    missing = [name for name in dict.fromkeys(needed) if name not in schema.names]
     if missing:
         named = ", ".join(repr(name) + nearest(name, schema.names) for name in missing)
         yield f"has no column {named}, which events.toml names; found: {', '.join(schema.names)}"
@@ -32,7 +33,7 @@ def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
         dtype = _type(schema, mapping, name) if name else None
         if name and dtype is None:
             yield f"has no {name!r}, the {role}, in column {name.split('.')[0]!r}"
-        elif dtype is not None and dtype.is_nested():
+        elif dtype is not None and (dtype.is_nested() or _repeated(schema, mapping, name)):
             yield f"has {dtype} in {name!r}, the {role}; expected a text or a number: name a field, as in {name}.id"
         elif dtype is not None and dtype.is_floating() and role != "event":
             yield (
@@ -40,12 +41,20 @@ def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
                 "numbers with a gap; write .astype('Int64') of that column"
             )
     yield from _time_problems(_type(schema, mapping, mapping.time), mapping)
+    single = {*mapping.numbers, *(of for d in mapping.features.values() for of, _ in d.where)}
+    single |= {carried.value for carried in mapping.carried.values()}
     for name in mapping.referenced:
         dtype = _type(schema, mapping, name)
         if dtype is None:
             yield f"has no {name!r} in column {name.split('.')[0]!r}, which events.toml names"
-        elif name in mapping.numbers and not (dtype.is_numeric() or dtype.is_string() or dtype.is_null()):
+        elif (
+            name in mapping.numbers
+            and not dtype.is_nested()
+            and not (dtype.is_numeric() or dtype.is_string() or dtype.is_null())
+        ):
             yield f"has {dtype} in {name!r}; expected numbers, since a feature is its sum or its maximum"
+        elif name in single and _repeated(schema, mapping, name):
+            yield f"has several values per event in {name!r}; only distinct counts those of a repeated column"
         elif dtype.is_struct() or dtype.is_map():
             yield f"has {dtype} in {name!r}; expected a text or a number: name a field of it, as in {name}.name"
 
@@ -64,12 +73,22 @@ def _type(schema: pa.Schema, mapping: EventMapping, name: str) -> dt.DataType | 
     if name in mapping.values:
         made = mapping.values[name]
         return dt.string if made.path_of else _entry_type(schema, made.within, made.field)
-    return fields(_ibis(schema, name.split(".")[0]), name)
+    column, *parts = path(name, schema.names)
+    return fields(_ibis(schema, column), parts)
 
 
 def _entry_type(schema: pa.Schema, column: str, field: str) -> dt.DataType | None:
-    keyed = fields(_ibis(schema, column), f"{column}.key")
-    return fields(_ibis(schema, column), f"{column}.value.{field}") if keyed is not None else None
+    keyed = fields(_ibis(schema, column), ["key"])
+    return fields(_ibis(schema, column), ["value", field]) if keyed is not None else None
+
+
+def _repeated(schema: pa.Schema, mapping: EventMapping, name: str) -> bool:
+    """Whether an event has several of a value: it is in a repeated column, and not an entry of one."""
+    if name in mapping.values:
+        return False
+    column, *parts = path(name, schema.names)
+    found = (fields(_ibis(schema, column), parts[:n]) for n in range(len(parts) + 1))
+    return any(entries(dtype)[1] for dtype in found if dtype is not None)
 
 
 def _ibis(schema: pa.Schema, column: str) -> dt.DataType:

@@ -19,7 +19,8 @@ LATEST = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp()) * SECOND
 """Outside of these a time is probably in another unit than the mapping says."""
 
 _ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)?"
-_ZONE = r" ?(?:Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)$"
+ZONE = r":[0-9]{2}(?:[.,][0-9]+)? ?(?:Z|z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)$"
+"""How a text of a time with a zone ends; a date ends like one, but for its time."""
 
 
 def microseconds(column: ir.Value, unit: str, timezone: str) -> ir.IntegerValue:
@@ -37,7 +38,7 @@ def microseconds(column: ir.Value, unit: str, timezone: str) -> ir.IntegerValue:
         return _of_number(
             text.re_search("^[0-9]+(?:[.][0-9]+)?$").ifelse(text, ibis.null("string")).try_cast("float64"), unit
         )
-    iso, zoned = text.re_search(_ISO), text.re_search(_ZONE)
+    iso, zoned = text.re_search(_ISO), text.re_search(ZONE)
     bare = ibis.ifelse(iso & ~zoned, text.replace(",", "."), ibis.null("string")).try_cast("timestamp(6)")
     with_zone = ibis.ifelse(iso & zoned, text.re_replace(" ?UTC$", "Z"), ibis.null("string")).try_cast(
         "timestamp('UTC')"

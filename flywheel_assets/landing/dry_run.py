@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,11 @@ import ibis
 import ibis.expr.types as ir
 
 from flywheel_assets.errors import LandingError
-from flywheel_assets.intervals import Calendar
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.landed_sessions import repeat_figures
 from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, started, strays, valid_rows
 from flywheel_assets.landing.rules import LandingRules
+from flywheel_assets.settings import interval_advice
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
 from flywheel_assets.warehouse.file_index import LandedFile
 from flywheel_assets.warehouse.listing import damage
@@ -22,9 +22,6 @@ from flywheel_assets.warehouse.listing import damage
 CLOCK_ERRORS = 0.001
 """No setting is proposed for the sake of the earliest and the latest sessions up to this share: their clocks may be
 wrong."""
-
-_DEFAULT_LENGTH = timedelta(days=3650)
-"""Intervals end ten years after the first unless a setting says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +90,11 @@ def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str,
         repeated=landed["rows"] - landed["ids"],
         quarantined=reasons,
         days=(calendar.day_at(starts.first), calendar.day_at(starts.last)) if starts else None,
-        advice=tuple(_interval_advice(calendar, starts) if starts else _column_advice(columns, rules)),
+        advice=tuple(
+            interval_advice(calendar, starts.earliest, starts.latest, "sessions")
+            if starts
+            else _column_advice(columns, rules)
+        ),
     )
 
 
@@ -128,19 +129,6 @@ def _column_advice(columns: Mapping[str, str], rules: LandingRules) -> list[str]
     if rules.time_column or not times:
         return []
     return [f"to take the start of a session from a column, set FLYWHEEL_SESSION_TIME_COLUMN={times[0]}"]
-
-
-def _interval_advice(calendar: Calendar, starts: _Starts) -> list[str]:
-    """The first and the last interval to set, where sessions lie before or after."""
-    first_day, last_day = calendar.first_day_at(starts.earliest), calendar.day_at(starts.latest)
-    end = calendar.number(calendar.count).last_day
-    advice = []
-    if first_day < calendar.first_day:
-        advice.append(f"to land the sessions before {calendar.first_day}, set FLYWHEEL_FIRST_INTERVAL={first_day}")
-        end = min(end, first_day + _DEFAULT_LENGTH)
-    if end < last_day:
-        advice.append(f"to land the sessions after {end}, set FLYWHEEL_LAST_INTERVAL={last_day}")
-    return advice
 
 
 def _row(engine: Engine, expression: ir.Table) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -86,6 +86,21 @@ def run_job(
         "" if result.success else _failure(result),
         {one.asset_key.to_user_string(): {k: v.value for k, v in one.metadata.items()} for one in made},
     )
+
+
+def seconds_of(instance: dg.DagsterInstance, tables: Iterable[str], keys: Collection[str]) -> float:
+    """How long it took to make the tables of the intervals with these keys when that was done last, as recorded."""
+    total = 0.0
+    for name in tables:
+        key, kind = dg.AssetKey(name), dg.DagsterEventType.ASSET_MATERIALIZATION
+        latest = [*instance.get_latest_storage_id_by_partition(key, kind, set(keys)).values()]
+        if latest:
+            of = dg.AssetRecordsFilter(key, storage_ids=latest)
+            records = instance.fetch_materializations(of, limit=len(latest)).records
+            made = (record.asset_materialization for record in records)
+            values = (one.metadata["seconds"].value for one in made if one and "seconds" in one.metadata)
+            total += sum(value for value in values if isinstance(value, float | int))
+    return total
 
 
 def run_intervals(

@@ -129,3 +129,24 @@ def table(events: Sequence[dict[str, Any]], wrapped: bool = False) -> pa.Table:
 def _wrapped(one: dict[str, Any]) -> Iterator[tuple[str, Any]]:
     for name, value in one.items():
         yield name, {"list": [{"element": e} for e in value]} if isinstance(value, list) else value
+
+
+T = 1_705_312_800
+"""2024-01-15 10:00 UTC."""
+
+EVENTS = [
+    event("a.1", T, "session_start", T, "https://shop.example/?utm_source=mail", source="mail"),
+    event("a.1", T, "page_view", T, "https://shop.example/?utm_source=mail", source="mail"),
+    event("a.1", T + 9, "user_engagement", T, "https://shop.example/", engaged=8_500),
+    event("a.1", T + 10, "page_view", T, "https://shop.example/toys/bear?x=1#top"),
+    event("a.1", T + 11, "view_item", T, "https://shop.example/toys/bear", items=[("bear", "toys")]),
+    event("a.1", T + 12, "view_item_list", T, "https://shop.example/toys", items=[("bear", "toys"), ("bus", "cars")]),
+    event("a.1", T + 3_000, "add_to_cart", T, "https://shop.example/toys/bear", items=[("bear", "toys")]),
+    event("a.1", T + 3_060, "purchase", T, "https://shop.example/pay", 1_500, None, [("bear", "toys")], 49.9),
+    event("a.1", T + 3_060, "purchase", T, "https://shop.example/pay", 1_500, None, [("bear", "toys")], 49.9),
+    event("a.1", T + 3_061, "page_view", T + 3_061, "https://shop.example/toys/bus"),
+    event("b.2", T + 5, "first_visit", T + 5, "https://shop.example/toys"),
+    event("b.2", T + 5, "page_view", T + 5, "https://shop.example/toys", items=[(None, None)]),
+    event(None, T + 6, "page_view", None, "https://shop.example/toys"),
+]
+"""Two users, one with two sessions, the first over a pause of 49 minutes; a copy, and an event without a user."""

@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.errors import EventsError
-from flywheel_assets.ingest.event_sessions import cut_events, sessions
-from flywheel_assets.ingest.events import events
-from flywheel_assets.ingest.mapping import read_mapping
-from flywheel_assets.ingest.proposal import Proposal, propose, readable
-from flywheel_assets.ingest.sessions import Cutting
-from flywheel_assets.intervals import Calendar
+from flywheel_assets.ingest.proposal import propose
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.ingest import ga4
+from flywheel_assets_tests.ingest.proposed import cut
 
 T = 1_705_312_800  # 2024-01-15 10:00 UTC
-START, END = T - 86_400, T + 86_400
-
-
-def cut(engine: DuckDBEngine, file: Path, proposal: Proposal) -> dict[str, dict[str, Any]]:
-    """The sessions of a file by id, by way of the text of its mapping."""
-    path = file.parent / "events.toml"
-    path.write_text(proposal.events_toml())
-    mapping = read_mapping(path, [feature.name for feature in proposal.features])
-    assert mapping == proposal.mapping
-    cutting = Cutting.between(_calendar(), START, END, 30, bool(mapping.session))
-    with readable([file]) as paths:
-        rows = events(engine.read(paths), mapping)
-        found = engine.collect(sessions(cut_events(rows, mapping, cutting, START), mapping)).to_pylist()
-    return {row["session_id"]: row for row in found}
-
-
-def _calendar() -> Calendar:
-    return Calendar(date(2024, 1, 1), date(2024, 12, 31), 2, "UTC")
 
 
 def write(tmp_path: Path, rows: Sequence[dict[str, Any]], name: str = "export.parquet") -> Path:
@@ -48,29 +25,10 @@ def write(tmp_path: Path, rows: Sequence[dict[str, Any]], name: str = "export.pa
     return path
 
 
-GA4_EVENTS = [
-    ga4.event("a.1", T, "session_start", T, "https://shop.example/?utm_source=mail", source="mail"),
-    ga4.event("a.1", T, "page_view", T, "https://shop.example/?utm_source=mail", source="mail"),
-    ga4.event("a.1", T + 9, "user_engagement", T, "https://shop.example/", engaged=8_500),
-    ga4.event("a.1", T + 10, "page_view", T, "https://shop.example/toys/bear?x=1#top"),
-    ga4.event("a.1", T + 11, "view_item", T, "https://shop.example/toys/bear", items=[("bear", "toys")]),
-    ga4.event(
-        "a.1", T + 12, "view_item_list", T, "https://shop.example/toys", items=[("bear", "toys"), ("bus", "cars")]
-    ),
-    ga4.event("a.1", T + 3_000, "add_to_cart", T, "https://shop.example/toys/bear", items=[("bear", "toys")]),
-    ga4.event("a.1", T + 3_060, "purchase", T, "https://shop.example/pay", 1_500, None, [("bear", "toys")], 49.9),
-    ga4.event("a.1", T + 3_060, "purchase", T, "https://shop.example/pay", 1_500, None, [("bear", "toys")], 49.9),
-    ga4.event("a.1", T + 3_061, "page_view", T + 3_061, "https://shop.example/toys/bus"),
-    ga4.event("b.2", T + 5, "first_visit", T + 5, "https://shop.example/toys"),
-    ga4.event("b.2", T + 5, "page_view", T + 5, "https://shop.example/toys", items=[(None, None)]),
-    ga4.event(None, T + 6, "page_view", None, "https://shop.example/toys"),
-]
-
-
 @pytest.mark.parametrize("wrapped", [False, True], ids=["lists", "list.element"])
 def test_ga4s_export_is_read_as_it_is_nested(tmp_path: Path, engine: DuckDBEngine, wrapped: bool) -> None:
     path = tmp_path / "ga4.parquet"
-    pq.write_table(ga4.table(GA4_EVENTS, wrapped), path)
+    pq.write_table(ga4.table(ga4.EVENTS, wrapped), path)
     proposal = propose(engine, [path])
     assert proposal.preset == "ga4"
     assert proposal.mapping.time_unit == "microseconds"

@@ -19,6 +19,7 @@ import pytest
 from flywheel_assets.errors import EngineError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
+from flywheel_assets.ingest.proposal import propose
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.landing.folder import Landing
@@ -43,6 +44,8 @@ from flywheel_assets.warehouse.engine import (
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, SECOND
+from flywheel_assets_tests.ingest import ga4
+from flywheel_assets_tests.ingest.proposed import cut
 from flywheel_assets_tests.projects import MODELS, Project
 
 MARCH = CALENDAR.key("2024-03-25")
@@ -629,3 +632,13 @@ def test_on_which_sessions_are_shown_to_be_reviewed(history: Project, engine: Du
     )
     assert len(by_duckdb) > 1
     assert by_spark == by_duckdb
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["lists", "list.element"])
+def test_ga4s_nested_events_are_cut_alike(
+    engine: DuckDBEngine, spark: SparkEngine, tmp_path: Path, wrapped: bool
+) -> None:
+    path = tmp_path / "ga4.parquet"
+    pq.write_table(ga4.table(ga4.EVENTS, wrapped), path)
+    proposal = propose(engine, [path])
+    assert cut(engine, path, proposal) == cut(spark, path, proposal)
