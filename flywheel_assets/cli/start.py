@@ -216,6 +216,7 @@ def _end(waits: str) -> None:
     """What stands out, and where to look."""
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.history.findings import findings
+    from flywheel_assets.landing.coverage import incomplete
     from flywheel_assets.ranges import labelled_intervals
     from flywheel_assets.registry.files import CARD
     from flywheel_assets.report.pages import Pages
@@ -229,6 +230,9 @@ def _end(waits: str) -> None:
         pages = Pages(flywheel.warehouse.folder)
         waiting, with_data = flywheel.labels_wait, flywheel.extent.last_number
         labelled = [] if waiting else [i for i in labelled_intervals(flywheel) if i.number < with_data]
+        labelled = [i for i in labelled if flywheel.warehouse.rows("user_labels", i)]
+        cut = incomplete(flywheel, labelled)
+        page = next((i for i in reversed(labelled) if i.number not in cut), labelled[-1] if labelled else None)
         said = findings(flywheel, outcome_among(settings.outcome, flywheel.feature_names)) if labelled else []
         proposed = proposed_labels(flywheel)
     click.echo()
@@ -238,8 +242,8 @@ def _end(waits: str) -> None:
         click.echo(proposed.sentence)
     if waiting:
         click.echo(f"There is no report yet. {waits or waiting}")
-    elif labelled:
-        click.echo(f"report: {pages.path(labelled[-1])}")
+    elif page:
+        click.echo(f"report: {pages.path(page)}")
         click.echo(f"all reports: {pages.index}")
     files = {
         settings.events_file: "what your events hold, and which make which feature",

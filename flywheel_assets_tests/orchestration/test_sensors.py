@@ -18,6 +18,7 @@ from flywheel_assets.landing import assets
 from flywheel_assets.orchestration import sensors
 from flywheel_assets.orchestration.processes import PROCESS_TAG
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
+from flywheel_assets_tests.ingest.projects import events_project, land_events
 from flywheel_assets_tests.projects import QUIET, TABLES, Project, sessions
 
 CLOSED = datetime(2024, 3, 11, tzinfo=UTC)
@@ -131,6 +132,24 @@ def test_a_late_file_runs_its_interval_and_the_transitions_of_the_next(after: Da
     moves = {(r["From_Label"], r["User_Count"]) for r in after.project.rows("label_transitions", GAP)}
     assert ("Absent", 1) in moves
     after.until_quiet()
+
+
+def test_a_late_event_runs_its_interval_and_the_one_whose_session_it_extends(tmp_path: Path) -> None:
+    project = events_project(tmp_path)
+    rows = [
+        ("ann", "2024-01-14 23:50", "view"),
+        ("bob", "2024-01-20 10:00", "view"),
+        ("bob", "2024-02-03 10:00", "buy"),
+    ]
+    land_events(project, "january.parquet", *rows)
+    daemon = Daemon(project)
+    assert keys(daemon.tick()) == ["2024-01-01", "2024-01-15", "2024-01-29", "2024-02-12"]
+    assert "3 files" not in said(daemon.tick())
+    land_events(project, "late.parquet", ("ann", "2024-01-15 00:05", "view"), minute=1)
+
+    assert keys(daemon.tick()) == ["2024-01-01", "2024-01-15"]
+    assert [row["events"] for row in project.rows("event_sessions", "2024-01-01")] == [2]
+    assert keys(daemon.tick()) == []
 
 
 def test_an_interval_that_is_open_waits_and_runs_when_it_closes(after: Daemon, clock: dict[str, datetime]) -> None:

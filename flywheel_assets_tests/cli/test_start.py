@@ -1,0 +1,119 @@
+"""`flywheel start`, as a team uses it: an empty folder, one file, one command; and then again, with changes."""
+
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flywheel_assets.cli.start_choices import Choice, interval_choices, land, outcome_choice, write_choices
+from flywheel_assets.features import Feature
+
+START = datetime(2024, 3, 4, tzinfo=UTC)
+
+
+def events(users: int, weeks: int) -> pa.Table:
+    """Four kinds of sessions, from a look to a purchase; most users have one kind."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for user in range(users):
+        kind = int(rng.choice(4, p=[0.5, 0.3, 0.15, 0.05]))
+        for _ in range(rng.poisson(1 + kind) + 1):
+            at = START + timedelta(seconds=int(rng.integers(0, weeks * 7 * 86_400)))
+            for step in range(rng.poisson((1, 5, 12, 20)[kind]) + 1):
+                at += timedelta(seconds=int(rng.integers(1, 200)))
+                name = "purchase" if kind == 3 and step == 9 else str(rng.choice(["page_view", "view_item"]))
+                rows.append({"user_id": f"u{user}", "ts": at, "event": name, "item_id": int(rng.integers(0, 50))})
+    return pa.Table.from_pylist(rows)
+
+
+def start(folder: Path, *files: Path) -> subprocess.CompletedProcess[str]:
+    flywheel = Path(sys.executable).with_name("flywheel")
+    return subprocess.run([flywheel, "start", *map(str, files)], cwd=folder, capture_output=True, text=True)
+
+
+def test_raw_events_lead_to_a_report_by_one_command_and_edits_stay(tmp_path: Path) -> None:
+    file, folder = tmp_path / "events.parquet", tmp_path / "mine"
+    folder.mkdir()
+    pq.write_table(events(users=250, weeks=4), file)
+    first = start(folder, file)
+
+    assert first.returncode == 0, first.stdout + first.stderr
+    said = first.stdout
+    assert "FLYWHEEL_INTERVAL_WEEKS=1" in said
+    assert "FLYWHEEL_OUTCOME=purchase" in said
+    assert re.findall(r"^\d\. .+\.$", said, re.MULTILINE), "what stands out"
+    assert "Nobody has confirmed them: flywheel labels review" in said
+    looked_at = ["events.toml", "features.toml", "data/labels/segment_labels.toml", "models/README.md"]
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == looked_at
+    assert all((folder / name).is_file() for name in looked_at)
+    (page,) = re.findall(r"^report: (.+)$", said, re.MULTILINE)
+    assert "Nobody has confirmed them" in Path(page).read_text()
+    assert "Nobody has confirmed them" in (folder / "models" / "README.md").read_text()
+
+    features, settings = folder / "features.toml", folder / ".env"
+    features.write_text("# mine\n" + features.read_text())
+    settings.write_text(settings.read_text().replace("FLYWHEEL_OUTCOME=purchase", "FLYWHEEL_OUTCOME=none"))
+    written = {path: path.read_bytes() for path in (features, settings, folder / "events.toml")}
+    versions = sorted((folder / "models" / "candidates").iterdir())
+    again = start(folder, file)
+
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert {path: path.read_bytes() for path in written} == written
+    assert sorted((folder / "models" / "candidates").iterdir()) == versions, "nothing was trained anew"
+    assert "those with purchase" not in again.stdout
+
+
+def test_a_folder_with_other_models_is_refused(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(f"FLYWHEEL_MODELS_DIR={Path(__file__).parents[2] / 'models'}\n")
+    pq.write_table(events(users=2, weeks=1), tmp_path / "events.parquet")
+    refused = start(tmp_path, tmp_path / "events.parquet")
+
+    assert refused.returncode == 2
+    assert "holds models already" in refused.stderr
+    assert not (tmp_path / "events.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("days", "weeks", "first"), [(70, "2", "2024-03-04"), (69, "1", "2024-03-04"), (3, "1", "2024-03-04")]
+)
+def test_a_short_history_has_weeks(days: int, weeks: str, first: str) -> None:
+    begin = START.date()
+    chosen = {c.setting: c.value for c in interval_choices(begin, begin + timedelta(days=days - 1))}
+    assert chosen == {"FLYWHEEL_FIRST_INTERVAL": first, "FLYWHEEL_INTERVAL_WEEKS": weeks}
+    midweek = interval_choices(begin + timedelta(days=3), begin + timedelta(days=100))
+    assert midweek[0].value == first
+
+
+@pytest.mark.parametrize(
+    ("names", "outcome"),
+    [
+        (["page_view", "lead_form", "purchase"], "purchase"),
+        (["page_view", "leads"], "leads"),
+        (["misleading", "page_view"], "none"),
+        (["payment_done"], "payment_done"),
+    ],
+)
+def test_an_outcome_is_known_by_its_name(names: list[str], outcome: str) -> None:
+    assert outcome_choice([Feature(name, "count") for name in names]).value == outcome
+
+
+def test_a_choice_that_is_stated_is_not_written_again(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("FLYWHEEL_OUTCOME=leads")
+    made = [Choice("FLYWHEEL_OUTCOME", "none", "no"), Choice("FLYWHEEL_INTERVAL_WEEKS", "1", "short")]
+    assert [c.setting for c in write_choices(path, made, {})] == ["FLYWHEEL_INTERVAL_WEEKS"]
+    assert path.read_text() == "FLYWHEEL_OUTCOME=leads\n# short\nFLYWHEEL_INTERVAL_WEEKS=1\n"
+    assert write_choices(path, made, {}) == []
+
+
+def test_a_file_lands_once(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    assert land([tmp_path / "a.csv"], tmp_path / "data") == [tmp_path / "data" / "a.csv"]
+    assert land([tmp_path / "a.csv"], tmp_path / "data") == []
+    assert land([tmp_path / "data" / "a.csv"], tmp_path / "data") == []
