@@ -62,12 +62,22 @@ def start(files: tuple[Path, ...]) -> None:
 
 def _begin(files: Sequence[Path]) -> None:
     """What is chosen before anything is made: mapping, features, settings; and the files are put where they land."""
-    from flywheel_assets.cli.start_choices import MAKEFILE, interval_choices, land, outcome_choice, write_choices
+    from flywheel_assets.cli.start_choices import (
+        MAKEFILE,
+        interval_choices,
+        label_order_text,
+        land,
+        outcome_choice,
+        write_choices,
+    )
     from flywheel_assets.errors import LandingError, SettingsError
     from flywheel_assets.features import read_features
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.registry.shelves import has_champion
+    from flywheel_assets.sessions.session_model import SESSION_ORDER
     from flywheel_assets.settings import Settings
+    from flywheel_assets.training.own_labels import ORDER_FILE
+    from flywheel_assets.users.user_model import USER_ORDER
     from flywheel_assets.warehouse.files import write_whole
 
     settings = Settings.read()
@@ -93,6 +103,9 @@ def _begin(files: Sequence[Path]) -> None:
         where = settings.landing_dir if are_sessions else settings.events_dir
         click.echo(f"{len(landed)} of {len(files)} files copied to {where}" if landed else f"no new file for {where}")
     settings.landing_dir.mkdir(parents=True, exist_ok=True)
+    order = settings.labels_dir / ORDER_FILE
+    if not order.exists():  # stated, so that a label that no cluster got at first stays one that it can get
+        write_whole(order, label_order_text(SESSION_ORDER, USER_ORDER).encode())
     if not (folder / "Makefile").exists():
         program = Path(sys.executable).with_name("flywheel")
         write_whole(folder / "Makefile", MAKEFILE.format(flywheel=program).encode())
@@ -186,7 +199,7 @@ def _train() -> None:
         source = range_source(flywheel, None, None, warnings.append)
     for warning in warnings:
         click.echo(f"  {warning}")
-    candidate, _ = train_and_track(settings.models_dir, source, DEFAULT_SEED, without_epochs(click.echo))
+    candidate, _ = train_and_track(settings.models_dir, source, DEFAULT_SEED, without_epochs(click.echo), quick=True)
     with Flywheel.open(settings) as flywheel:
         promote_candidate(flywheel, candidate.bundle.version, "flywheel start", forced=False)
 

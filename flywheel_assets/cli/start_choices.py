@@ -1,5 +1,6 @@
 """What `flywheel start` chooses from the data, and how each choice is written down where a person can change it."""
 
+import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -97,6 +98,14 @@ def write_choices(path: Path, choices: Sequence[Choice], environment: Mapping[st
         )
         path.write_text(heading + text + ("\n" if text and not text.endswith("\n") else "") + "\n".join(lines), "utf-8")
     return added
+
+
+def label_order_text(sessions: Sequence[str], users: Sequence[str]) -> str:
+    """The content of `label_order.toml`: the labels of sessions and of users, worst to best."""
+    lines = [f"{rows} = {json.dumps(list(labels))}" for rows, labels in (("sessions", sessions), ("users", users))]
+    return "\n".join(
+        ["# The labels, worst to best. Rename, add or leave out; segment_labels.toml gives them.", *lines, ""]
+    )
 
 
 def land(files: Sequence[Path], folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ from flywheel_assets.training.card import features_section
 from flywheel_assets.training.labels import Labels, Warn, log_warning
 from flywheel_assets.training.labels_file import labels_of_file
 from flywheel_assets.training.network import Log
+from flywheel_assets.training.network_grid import GRID, QUICK_GRID
 from flywheel_assets.training.session_labels import intervals_to_label, session_labels
 from flywheel_assets.training.tracking import track
 from flywheel_assets.training.training_data import TrainingData, training_data
@@ -54,10 +55,13 @@ def file_source(flywheel: Flywheel, path: Path, warn: Warn = log_warning) -> Sou
     return Source(data, f"flywheel models train --labelled {shlex.quote(str(path))}", _described(flywheel))
 
 
-def train_and_track(models_dir: Path, source: Source, seed: int, log: Log) -> tuple[Candidate, str | None]:
-    """The candidate, and the MLflow run that records it, if it is tracked."""
-    command, now = f"{source.command} --seed {seed}", datetime.now(UTC)
-    candidate = train_candidate(models_dir, source.data, command, seed, log, sections=source.sections, now=now)
+def train_and_track(
+    models_dir: Path, source: Source, seed: int, log: Log, quick: bool = False
+) -> tuple[Candidate, str | None]:
+    """The candidate, and the MLflow run that records it, if it is tracked. ``quick``: of few networks."""
+    command, now = f"{source.command}{' --quick' if quick else ''} --seed {seed}", datetime.now(UTC)
+    grid = QUICK_GRID if quick else GRID
+    candidate = train_candidate(models_dir, source.data, command, seed, log, grid, source.sections, now)
     return candidate, track(candidate, models_dir, log)
 
 

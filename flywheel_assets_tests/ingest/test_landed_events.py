@@ -139,8 +139,6 @@ def test_without_an_events_toml_there_is_no_such_table(tmp_path: Path) -> None:
 
 def test_a_mapping_of_a_feature_that_is_not_there_names_the_line(tmp_path: Path) -> None:
     project = events_project(tmp_path, mapping_text(extra='[features.wishes]\ncount = "wish"'))
-    with (
-        project.flywheel() as flywheel,
-        pytest.raises(FlywheelError, match=r"line \d+: \[features.wishes\] is no feature"),
-    ):
+    said = r"line \d+: \[features.wishes\] is no feature"
+    with project.flywheel() as flywheel, pytest.raises(FlywheelError, match=said):
         _ = flywheel.events
