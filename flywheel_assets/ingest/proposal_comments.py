@@ -1,11 +1,12 @@
 """What a proposal says of each of its choices: what was seen, why, and how to change it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 from flywheel_assets.ingest.column_roles import Sample
 from flywheel_assets.ingest.events import events
 from flywheel_assets.ingest.mapping import EventMapping
-from flywheel_assets.ingest.times import ZONE
+from flywheel_assets.ingest.times import SECOND, ZONE, microseconds
 
 MOST_LISTED = 20
 """Names of events without a feature that are listed; the rest is counted."""
@@ -48,7 +49,8 @@ def comments(sample: Sample, mapping: EventMapping, names: Mapping[str, int], mo
         more = f" and {len(left) - MOST_LISTED:,} more" if len(left) > MOST_LISTED else ""
         said["features"] = f"No feature counts: {listed}{more}.\nAdd a feature, or list them under ignore."
     if mapping.ignored:
-        said["ignore"] = "Events that say nothing about a visit, and those without a name."
+        nameless = " '' is what has no name." if "" in mapping.ignored else ""
+        said["ignore"] = f"Events that say nothing about a visit.{nameless}"
     if mapping.carried:
         said["carry"] = "Columns that go with a session; no model learns from them."
     return said | _of_time(sample, mapping) | {"deduplicate": _of_copies(sample, mapping)}
@@ -57,8 +59,10 @@ def comments(sample: Sample, mapping: EventMapping, names: Mapping[str, int], mo
 def _of_time(sample: Sample, mapping: EventMapping) -> dict[str, str]:
     when = sample.value(mapping.time)
     zoned = when.cast("string").strip().re_search(ZONE).sum().coalesce(0)
-    row = sample.figures(first=when.min(), last=when.max(), filled=when.count(), zoned=zoned)
-    said = {"time": f"From {row['first']} to {row['last']}."}
+    at = microseconds(when, mapping.time_unit, mapping.timezone)
+    row = sample.figures(first=at.min(), last=at.max(), filled=when.count(), zoned=zoned)
+    first, last = (_shown(row[name]) for name in ("first", "last"))
+    said = {"time": f"From {first} to {last}, UTC."}
     has_zone = row["zoned"] == row["filled"] if when.type().is_string() else getattr(when.type(), "timezone", None)
     if mapping.time_unit:
         said["time_unit"] = "Seen from how large the numbers are."
@@ -67,6 +71,14 @@ def _of_time(sample: Sample, mapping: EventMapping) -> dict[str, str]:
             "Of times without a zone. Taken for UTC; name another, as in Europe/Berlin, if they are of it."
         )
     return said
+
+
+def _shown(at: int) -> str:
+    """To the second; a clock may have been so wrong that there is no such year."""
+    try:
+        return f"{datetime.fromtimestamp(at // SECOND, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"{at // SECOND} seconds after 1970"
 
 
 def _of_copies(sample: Sample, mapping: EventMapping) -> str:
