@@ -93,6 +93,19 @@ def test_times_that_are_none_are_an_error_with_one_of_them(tmp_path: Path, engin
         propose(engine, [file(tmp_path, rows)])
 
 
+@pytest.mark.parametrize("empty", [pa.nulls(40, pa.timestamp("us")), pa.array([""] * 40)], ids=["null", "empty"])
+def test_times_that_are_all_missing_are_an_error(tmp_path: Path, engine: DuckDBEngine, empty: pa.Array) -> None:
+    table = pa.Table.from_pylist(plain_rows()).set_column(1, "created_at", empty)
+    pq.write_table(table, tmp_path / "events.parquet")
+    with pytest.raises(EventsError, match=r"created_at, the time, is null or empty in every row"):
+        propose(engine, [tmp_path / "events.parquet"])
+
+
+def test_times_of_an_impossible_year_do_no_harm(tmp_path: Path, engine: DuckDBEngine) -> None:
+    rows = [row | {"created_at": (T + n) * 1_000 if n else 9 * 10**18} for n, row in enumerate(plain_rows(200))]
+    assert propose(engine, [file(tmp_path, rows)]).mapping.time_unit == "milliseconds"
+
+
 def test_times_with_a_zone_need_none(tmp_path: Path, engine: DuckDBEngine) -> None:
     rows = [row | {"created_at": f"2024-01-15T10:{n:02}:00+02:00"} for n, row in enumerate(plain_rows())]
     zoned = propose(engine, [file(tmp_path, rows)])
