@@ -62,10 +62,8 @@ def event_sessions(step: Step) -> Made:
             rows = flywheel.engine.empty(made_of_events.empty_schema(events.mapping))
         notes = {made_of_events.MADE_FROM: events.made_from(interval)}
         made = step.write(rows, notes, lambda: events.folder.verify(files))
-        copies = events.copies(interval)
     numbers = {
         "events": events.index.rows(interval),
-        "copies": copies,
         "files": len(events.index.of_interval(interval)),
         "files_set_aside": events.index.set_aside_count,
     }

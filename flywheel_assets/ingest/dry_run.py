@@ -154,13 +154,13 @@ def _made(engine: Engine, events: ir.Table, there: EventsFolder, timeout_minutes
     made = _row(
         engine,
         table.aggregate(
-            once=table.events.sum(),
+            copies=table.copies.sum(),
             sessions=table.count(),
             merged=(table.source_sessions > 1).sum(),
             bots=table.user_id.nunique(where=table.likely_bot),
         ),
     )
-    return {"events": found["events"], "copies": found["events"] - made.pop("once"), **made}
+    return {"events": found["events"], **made}
 
 
 def _names(engine: Engine, rows: ir.Table, mapping: EventMapping) -> tuple[EventName, ...]:

@@ -18,7 +18,7 @@ import ibis.expr.types as ir
 from flywheel_assets.ingest.event_sessions import MADE_FROM, around, cut_events, mapped
 from flywheel_assets.ingest.events import NAME, TIME
 from flywheel_assets.ingest.folder import EventsFolder
-from flywheel_assets.ingest.sessions import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting, without_copies
+from flywheel_assets.ingest.sessions import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Interval
 from flywheel_assets.tables.generation import digest
@@ -86,18 +86,6 @@ class LandedEvents:
         found = self._cut_around(interval.start_unix, interval.end_unix, files)
         started = found[START]
         return found.filter(started >= interval.start_unix * SECOND, started < interval.end_unix * SECOND)
-
-    def copies(self, interval: Interval) -> int:
-        """How many events of the interval are copies of others, as the mapping says, and so are left out."""
-        by = self.mapping.deduplicate
-        files = self.files(interval.first_day - _DAYS_BEFORE, interval.last_day)
-        if not by or not self.index.of_interval(interval):
-            return 0
-        rows = around(self.folder.read(files), interval.start_unix, interval.end_unix)
-        once = _within(without_copies(rows, by_id=by == "event_id"), interval)
-        return self.index.rows(interval) - int(
-            self._warehouse.engine.collect(once.aggregate(n=once.count()))["n"][0].as_py()
-        )
 
     def unmapped(self, interval: Interval) -> dict[str, int]:
         """Events of the interval that make no feature and are not ignored, by name, the most frequent first."""

@@ -50,7 +50,8 @@ Deduplicate = Literal["event_id", "all_columns"]
 _MEASURES = ("count", "sum", "max", "distinct", "duration", "start_hour")
 _ROLES = ("user", "time", "event", "session", "event_id", "time_unit", "timezone")
 _OURS = {
-    "session_id", "user_id", "timestamp_unix", "timestamp_utc", "events", "session_end", "likely_bot", "source_sessions"
+    "session_id", "user_id", "timestamp_unix", "timestamp_utc", "events", "copies", "session_end", "likely_bot",
+    "source_sessions",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from flywheel_assets.warehouse.engine import Engine
 MOST_ROWS = 1_000_000
 """Rows that are looked at; of larger files the figures are of so many."""
 
-_OURS = ("events", "session_end", "likely_bot", "source_sessions", "session_id", "user_id", "timestamp_unix")
+_OURS = ("events", "copies", "session_end", "likely_bot", "source_sessions", "session_id", "user_id", "timestamp_unix")
 
 
 @dataclass(frozen=True)

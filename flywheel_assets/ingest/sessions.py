@@ -31,6 +31,9 @@ NATIVE_TIMEOUT = MOST_TIMEOUT_MINUTES * 60 * SECOND
 START, CUT = "_start", "_cut"
 """Columns of events that are cut: the time of the first event of the session, and whether its run was cut."""
 
+COPIES = "_copies"
+"""The column of events of which copies were left out: how many, of each."""
+
 
 @ibis.udf.agg.builtin  # type: ignore[untyped-decorator]
 def bit_or(bits: dt.int64) -> dt.int64:
@@ -72,16 +75,21 @@ class Cutting:
 
 
 def without_copies(events: ir.Table, by_id: bool) -> ir.Table:
-    """The events, each once: of those that are the same in all columns one, or ``by_id`` those whose id the user's
-    events of the 24 hours before do not have. Events without an id are no copies."""
+    """The events, each once, with COPIES, how many others were left out for it. Those that are the same in all columns
+    are copies of one; or, ``by_id``, an event whose id the user's events of the 24 hours before have, of the one before
+    them. Events without an id are no copies."""
     if not by_id:
-        return events.distinct()
+        return events.group_by(events.columns).aggregate(**{COPIES: events.count() - 1})
     # Of copies in one moment the same one stays, whoever asks.
     others = [c for c in events.columns if c not in (USER, ID, TIME) and not isinstance(events[c], ir.ArrayValue)]
     order = ibis.window(group_by=[USER, ID], order_by=[TIME, *others])
-    marked = events.mutate(_gap=events[TIME] - events[TIME].lag().over(order))
+    marked = events.mutate(_gap=events[TIME] - events[TIME].lag().over(order), _place=ibis.row_number().over(order))
     copies = marked["_gap"].notnull() & (marked["_gap"] <= LOOK_BACK_FOR_COPIES) & marked[ID].notnull()
-    return marked.filter(~copies).drop("_gap")
+    last = marked["_place"].max().over(ibis.window(group_by=[USER, ID]))
+    kept = marked.mutate(_last=last).filter(~copies)
+    following = kept["_place"].lead().over(ibis.window(group_by=[USER, ID], order_by="_place"))
+    counted = kept.mutate(**{COPIES: ibis.coalesce(following, kept["_last"] + 1) - kept["_place"] - 1})
+    return counted.drop("_gap", "_place", "_last")
 
 
 def cut(events: ir.Table, cutting: Cutting) -> ir.Table:

@@ -188,6 +188,11 @@ def spans(engine: DuckDBEngine, tmp_path: Path, *found: Event, timeout: int = 30
     ]
 
 
+def copies(engine: DuckDBEngine, tmp_path: Path, *found: Event, **how: Any) -> list[int]:
+    whole = (START, CALENDAR.number(CALENDAR.count).end_unix)
+    return [row["copies"] for row in of_interval(engine, written(tmp_path, found), mapping(**how), whole, 30)]
+
+
 @pytest.mark.parametrize(("gap", "expected"), [(30 * MINUTE, [("u", 2)]), (30 * MINUTE + 1, [("u", 1), ("u", 1)])])
 def test_a_pause_of_the_timeout_ends_no_session_and_a_longer_one_does(
     engine: DuckDBEngine, tmp_path: Path, gap: int, expected: list[tuple[str, int]]
@@ -210,12 +215,14 @@ def test_copies_in_all_columns_count_once_unless_the_mapping_says_that_they_are_
     found = [Event("u", 0), Event("u", 0), Event("u", 0, "buy"), Event("u", MINUTE)]
     assert spans(engine, tmp_path, *found) == [("u", 4)]
     assert spans(engine, tmp_path, *found, deduplicate="all_columns") == [("u", 3)]
+    assert copies(engine, tmp_path, *found, deduplicate="all_columns") == [1]
 
 
 def test_an_event_that_was_sent_again_within_a_day_counts_once(engine: DuckDBEngine, tmp_path: Path) -> None:
     again = [Event("u", at, id="e") for at in (0, MINUTE, MINUTE + DAY, 3 * DAY)]
     others = [Event("u", MINUTE, id=None), Event("u", MINUTE, id=None), Event("v", 0, id="e")]
     assert spans(engine, tmp_path, *again, *others, deduplicate="event_id") == [("u", 3), ("u", 1), ("v", 1)]
+    assert copies(engine, tmp_path, *again, *others, deduplicate="event_id") == [2, 0, 0]
 
 
 @settings(max_examples=12)
