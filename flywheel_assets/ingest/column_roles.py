@@ -119,6 +119,8 @@ def time_unit(sample: Sample, name: str, file: str) -> str:
 
     Raises EventsError where some count in one unit and some in another, or most of them are no time."""
     when = sample.value(name)
+    if not sample.filled(name)[0]:
+        raise EventsError(f"{file}: {name}, the time, is null or empty in every row; expected when an event happened")
     if when.type().is_temporal():
         return ""
     text = when.cast("string").strip()

@@ -1,4 +1,5 @@
-"""Presets: where the events of well-known sources hold what a mapping asks for. Data only; `proposal` reads it.
+"""Presets: where the events of well-known sources hold what a mapping asks for. Data, and which of them
+a file is of.
 
 The columns are those of the published schemas:
 ga4: support.google.com/analytics/answer/7029846 (BigQuery Export schema);
@@ -7,9 +8,11 @@ segment: segment.com/docs/connections/storage/warehouses/schema, and the common 
 matomo: developer.matomo.org/guides/database-schema (log_link_visit_action); actions of Live.getLastVisitsDetails;
 retailrocket: events.csv of kaggle.com/datasets/retailrocket/ecommerce-dataset."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from flywheel_assets.errors import EventsError
 from flywheel_assets.features import Feature
 from flywheel_assets.ingest.mapping import Definition, Value
 
@@ -162,3 +165,34 @@ PLAIN = Preset(
 
 PRESETS = {one.name: one for one in (GA4, SNOWPLOW, SEGMENT, MATOMO, RETAILROCKET, PLAIN)}
 """By name; of those whose columns a file has the first is taken, the last of any file."""
+
+
+def preset_of(name: str | None, columns: Collection[str]) -> Preset:
+    """The preset of that name, or the one that the columns tell. Raises EventsError where they are of another source
+    than the name says, or of none that has one event per row."""
+    squeezed = {_squeezed(column) for column in columns}
+
+    def has(wanted: Iterable[str]) -> bool:
+        return all(_squeezed(one) in squeezed for one in wanted)
+
+    recognized = [one for one in PRESETS.values() if any(map(has, one.recognized_by))]
+    if "actiondetails" in squeezed:
+        raise EventsError(
+            "these are visits, with what happened in a repeated column, actionDetails; expected one row per action. "
+            'To make them of it: duckdb -c "copy (select visitorId, idVisit, unnest(actionDetails, recursive := true) '
+            "from 'FILE') to 'actions.parquet'\""
+        )
+    if name is None:
+        return recognized[0] if recognized else PLAIN
+    asked = PRESETS[name]
+    if asked.recognized_by and asked not in recognized:
+        expected = " or ".join(" with ".join(one) for one in asked.recognized_by)
+        raise EventsError(
+            f"the preset {name} reads columns that are not there; expected {expected}; found: "
+            f"{', '.join(columns)}. Leave --preset out to have the columns looked at"
+        )
+    return asked
+
+
+def _squeezed(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).lower()

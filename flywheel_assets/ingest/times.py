@@ -56,8 +56,11 @@ def _of_timestamp(column: ir.Value) -> ir.IntegerValue:
 
 
 def _of_number(column: ir.NumericValue, unit: str) -> ir.IntegerValue:
-    """Whole numbers of microseconds stay exact: 2^53 of them end in 2255."""
+    """Whole numbers of microseconds stay exact: 2^53 of them end in 2255. What is far outside of the years that a time
+    may be of stays outside, but where it can be multiplied."""
     factor = TIME_UNITS[unit]
+    farthest = min(int(2 * LATEST / factor), 2**63 - 1)
+    column = column.clip(-farthest, farthest)
     if isinstance(column, ir.IntegerValue):
         return column.cast("int64") * factor if factor >= 1 else (column.cast("int64") // 1000).cast("int64")
     return (column * factor).floor().cast("int64")

@@ -7,7 +7,8 @@ from typing import Any
 from flywheel_assets.ingest.event_sessions import cut_events, sessions
 from flywheel_assets.ingest.events import TIME, events
 from flywheel_assets.ingest.mapping import read_mapping
-from flywheel_assets.ingest.proposal import Proposal, readable
+from flywheel_assets.ingest.named_files import readable
+from flywheel_assets.ingest.proposal import Proposal
 from flywheel_assets.ingest.sessions import Cutting
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Calendar

@@ -32,6 +32,7 @@ def test_ga4s_export_is_read_as_it_is_nested(tmp_path: Path, engine: DuckDBEngin
     proposal = propose(engine, [path])
     assert proposal.preset == "ga4"
     assert proposal.mapping.time_unit == "microseconds"
+    assert proposal.comments["time"] == "From 2024-01-15 10:00:00 to 2024-01-15 10:51:01, UTC."
     assert [one for one in proposal.warnings if "1 rows have no user_pseudo_id" in one]
     found = cut(engine, path, proposal)
     assert set(found) == {

@@ -93,6 +93,19 @@ def test_times_that_are_none_are_an_error_with_one_of_them(tmp_path: Path, engin
         propose(engine, [file(tmp_path, rows)])
 
 
+@pytest.mark.parametrize("empty", [pa.nulls(40, pa.timestamp("us")), pa.array([""] * 40)], ids=["null", "empty"])
+def test_times_that_are_all_missing_are_an_error(tmp_path: Path, engine: DuckDBEngine, empty: pa.Array) -> None:
+    table = pa.Table.from_pylist(plain_rows()).set_column(1, "created_at", empty)
+    pq.write_table(table, tmp_path / "events.parquet")
+    with pytest.raises(EventsError, match=r"created_at, the time, is null or empty in every row"):
+        propose(engine, [tmp_path / "events.parquet"])
+
+
+def test_times_of_an_impossible_year_do_no_harm(tmp_path: Path, engine: DuckDBEngine) -> None:
+    rows = [row | {"created_at": (T + n) * 1_000 if n else 9 * 10**18} for n, row in enumerate(plain_rows(200))]
+    assert propose(engine, [file(tmp_path, rows)]).mapping.time_unit == "milliseconds"
+
+
 def test_times_with_a_zone_need_none(tmp_path: Path, engine: DuckDBEngine) -> None:
     rows = [row | {"created_at": f"2024-01-15T10:{n:02}:00+02:00"} for n, row in enumerate(plain_rows())]
     zoned = propose(engine, [file(tmp_path, rows)])
@@ -189,11 +202,20 @@ def test_fields_of_structs_are_found_and_lists_without_a_preset_are_left(tmp_pat
         propose(engine, [file(tmp_path, [{"user": ["a"], "time": row["time"]} for row in rows])])
 
 
-def test_a_type_that_changes_between_files_is_an_error_that_names_both(tmp_path: Path, engine: DuckDBEngine) -> None:
+def test_files_are_looked_at_together_and_a_type_that_changes_between_them_is_a_text(
+    tmp_path: Path, engine: DuckDBEngine
+) -> None:
     first = file(tmp_path, plain_rows(), "first.parquet")
-    second = file(tmp_path, [row | {"visitor": n} for n, row in enumerate(plain_rows())], "second.parquet")
-    with pytest.raises(EventsError, match=r"second.parquet has int64 in 'visitor' and first.parquet has string"):
-        propose(engine, [first, second])
+    others = [row | {"visitor": n, "action": "ask"} for n, row in enumerate(plain_rows())]
+    proposal = propose(engine, [first, file(tmp_path, others, "second.parquet")])
+    assert proposal.mapping.user == "visitor"
+    assert proposal.names == {"ask": 40, "view": 20, "Add To Cart": 10, "purchase": 10}
+    mixed = [row | {"created_at": T} for row in others]
+    with pytest.raises(EventsError, match=r"created_at, the time, mixes units: .* 40 seconds"):
+        propose(engine, [first, file(tmp_path, mixed, "mixed.parquet")])
+    without = [{name: row[name] for name in ("visitor", "created_at", "action")} for row in others]
+    with pytest.raises(EventsError, match=r"less.parquet has no column 'product_id'.*of first.parquet"):
+        propose(engine, [first, file(tmp_path, without, "less.parquet")])
 
 
 def test_names_of_events_that_make_no_feature_are_listed(tmp_path: Path, engine: DuckDBEngine) -> None:
