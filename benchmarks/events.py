@@ -119,8 +119,8 @@ def drawn(folder: Path, events: int, days: int) -> Path:
                         make_timestamp(
                             (epoch_us(timestamp '{FIRST_DAY}') + ({week} * 86400 + hash(s, 1, {week}) % {length * 86400}
                             + e * 45 + hash(s, e) % 40) * 1000000)::bigint) as event_time,
-                        ['view', 'view', 'view', 'view', 'click', 'click', 'cart', 'purchase'][1 + (hash(e, s) % 8)::int]
-                            as event_name,
+                        ['view', 'view', 'view', 'view', 'click', 'click', 'cart', 'purchase']
+                            [1 + (hash(e, s) % 8)::int] as event_name,
                         (hash(e, s, 2) % 20000)::bigint as item_id,
                         case when hash(e, s) % 8 = 7 then round(hash(s, e, 3) % 20000 / 100.0, 2) end as price
                     from range({many}) sessions(s), range({EVENTS_A_SESSION}) steps(e)

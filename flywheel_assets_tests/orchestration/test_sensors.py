@@ -144,7 +144,7 @@ def test_a_late_event_runs_its_interval_and_the_one_whose_session_it_extends(tmp
     land_events(project, "january.parquet", *rows)
     daemon = Daemon(project)
     assert keys(daemon.tick()) == ["2024-01-01", "2024-01-15", "2024-01-29", "2024-02-12"]
-    assert "3 files" not in said(daemon.tick())
+    assert keys(daemon.tick()) == []
     land_events(project, "late.parquet", ("ann", "2024-01-15 00:05", "view"), minute=1)
 
     assert keys(daemon.tick()) == ["2024-01-01", "2024-01-15"]
