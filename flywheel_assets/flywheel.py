@@ -208,6 +208,11 @@ class Flywheel:
         return self._indexed(self.landing)
 
     @property
+    def indexes(self) -> dict[str, FileIndex]:
+        """The folders that are watched, by the names of their assets."""
+        return {"landing": self.index, **({"events": self.events.index} if self.has_events else {})}
+
+    @property
     def has_events(self) -> bool:
         """Whether sessions are made of events: `events.toml` is there."""
         return event_sessions.TABLE.used(self.settings)
@@ -284,7 +289,11 @@ class Flywheel:
     def problems(self) -> list[str]:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
         events = self.events.index.problems() if self.has_events else []
-        return self.index.problems() + events + [self._clock_error(interval) for interval in self.extent.clock_errors]
+        return self.landing_problems() + events
+
+    def landing_problems(self) -> list[str]:
+        """Those of the landing folder, and of intervals."""
+        return self.index.problems() + [self._clock_error(interval) for interval in self.extent.clock_errors]
 
     def _clock_error(self, interval: Interval) -> str:
         found = [

@@ -77,11 +77,14 @@ def labelled_intervals(flywheel: Flywheel) -> list[Interval]:
 
 def nothing_landed(flywheel: Flywheel) -> str:
     """Why there is nothing to run, and what to do about it."""
-    problems = flywheel.problems()
+    problems, folder = flywheel.problems(), str(flywheel.landing.folder)
+    what, where = (
+        ("event", f"{flywheel.events.folder.folder} or {folder}") if flywheel.has_events else ("session", folder)
+    )
     if not problems:
-        return f"no session has landed in {flywheel.landing.folder}; to try with sample data: flywheel sample data"
+        return f"no {what} has landed in {where}; to try with sample data: flywheel sample data"
     return (
-        f"no session that landed in {flywheel.landing.folder} belongs to an interval: {'; '.join(problems)}. See "
+        f"no {what} that landed in {where} belongs to an interval: {'; '.join(problems)}. See "
         "FLYWHEEL_FIRST_INTERVAL, FLYWHEEL_LAST_INTERVAL, FLYWHEEL_SESSION_ID_PATTERN and "
         "FLYWHEEL_SESSION_TIME_COLUMN"
     )

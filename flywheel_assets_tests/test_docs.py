@@ -42,7 +42,7 @@ NOW = datetime(2024, 2, 20, tzinfo=UTC)
 
 SHELL = ("console", "sh")
 PROGRAMS = ("flywheel", "make", "python", "gcloud", "pip", "rm", "export")
-ONLY_PARSED = ("ui", "models train", "models adopt", "models verify", "models compile")
+ONLY_PARSED = ("ui", "start", "models train", "models adopt", "models verify", "models compile")
 """Commands that import TensorFlow, or do not end; tests of their own run them."""
 
 PREPARING = "flywheel events init"

@@ -38,6 +38,7 @@ def start(files: tuple[Path, ...]) -> None:
     _begin(files)
     with _step("making sessions", failed):
         context.invoke(run)
+    _say_what_was_made()
     waits = ""
     try:
         if _to_fit():
@@ -109,6 +110,32 @@ def _begin(files: Sequence[Path]) -> None:
     if not (folder / "Makefile").exists():
         program = Path(sys.executable).with_name("flywheel")
         write_whole(folder / "Makefile", MAKEFILE.format(flywheel=program).encode())
+
+
+def _say_what_was_made() -> None:
+    """How many sessions there are, and of how many events."""
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+
+        def figures(table: str, *columns: str) -> dict[str, int]:
+            intervals = [i for i in flywheel.calendar if i.key in set(flywheel.warehouse.keys(table))]
+            rows = flywheel.engine.read([flywheel.warehouse.path(table, i) for i in intervals])
+            sums = {name: rows[name].sum().cast("float64") for name in columns}
+            found = flywheel.row(rows.aggregate(rows=rows.count(), users=rows["user_id"].nunique(), **sums))
+            return {name: int(value or 0) for name, value in found.items()}
+
+        landed = figures("landed_sessions")
+        said = f"{landed['rows']:,} sessions of {landed['users']:,} users"
+        if flywheel.has_events:
+            made = figures("event_sessions", "events", "copies")
+            copies = f"; {made['copies']:,} copies of events were left out" if made["copies"] else ""
+            said += f", from {made['events']:,} events{copies}"
+        problems = flywheel.problems()
+    click.echo(f"  {said}")
+    for problem in problems:
+        click.echo(f"  left out: {problem}")
 
 
 def _are_sessions(flywheel: "Flywheel", files: Sequence[Path]) -> bool:

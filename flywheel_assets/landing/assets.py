@@ -1,6 +1,8 @@
 """The landing folder and landed_sessions as assets, and the sensor that runs an interval when parquet of it lands."""
 
 import json
+from collections.abc import Collection
+from itertools import chain
 
 import dagster as dg
 
@@ -53,7 +55,7 @@ def _verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
         landed.volume(int(row["rows"]), [flywheel.warehouse.rows("landed_sessions", i) or 0 for i in before]),
         coverage.verdict(coverage.coverage_of(flywheel, interval), interval),
         landed.interval_closed(interval, flywheel.now()),
-        landed.landed_files(len(index.of_interval(interval)), flywheel.problems()),
+        landed.landed_files(len(index.of_interval(interval)), flywheel.landing_problems()),
     ]
 
 
@@ -117,21 +119,21 @@ def landing_sensor(settings: Settings) -> dg.SensorDefinition:
         try:
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, MOST_FILES)) as flywheel:
                 because, wanted, stands = _wanted(flywheel, context.instance)
-                index, waits = flywheel.index, flywheel.labels_wait
+                folders, waits = flywheel.indexes, flywheel.labels_wait
                 tables = [table for table in flywheel.spine if not table.previous] if waits else None
         except FlywheelError as error:
             return dg.SkipReason(str(error))
         requests = run_requests(because, wanted, stands, unfinished(context.instance))
         new = new_requests(context.instance, requests, tables)
-        seen = digest(repr((index.usable, index.problems(), index.young, index.unread)))
+        seen = digest(repr([(i.usable, i.problems(), i.young, i.unread) for i in folders.values()]))
         if seen != context.cursor:
-            for problem in index.set_aside:
+            for problem in [problem for index in folders.values() for problem in index.set_aside]:
                 context.log.warning(f"set aside: {problem}")
         return dg.SensorResult(
             run_requests=new,
-            skip_reason=None if new else "; ".join(filter(None, (*_seen(index), *waiting(requests), waits))),
+            skip_reason=None if new else "; ".join(filter(None, (*_seen(folders.values()), *waiting(requests), waits))),
             cursor=seen,
-            asset_events=[_observation(index)] if seen != context.cursor else [],
+            asset_events=[_observation(*one) for one in folders.items()] if seen != context.cursor else [],
         )
 
     return landing_sensor
@@ -158,15 +160,16 @@ def _wanted(flywheel: Flywheel, instance: dg.DagsterInstance) -> tuple[dict[str,
     return because, wanted, stands
 
 
-def _seen(index: FileIndex) -> list[str]:
+def _seen(folders: Collection[FileIndex]) -> list[str]:
     """What a tick found, in words."""
-    parts = [f"{len(index.usable):,} files, nothing new"]
-    parts += [f"{len(index.young)} still being written: {index.young[0]}"] if index.young else []
-    parts += [f"{len(index.unread):,} left for the next tick"] if index.unread else []
-    return parts + [f"set aside: {problem}" for problem in index.set_aside]
+    young, unread = ([*chain.from_iterable(of)] for of in ((i.young for i in folders), (i.unread for i in folders)))
+    parts = [f"{sum(len(index.usable) for index in folders):,} files, nothing new"]
+    parts += [f"{len(young)} still being written: {young[0]}"] if young else []
+    parts += [f"{len(unread):,} left for the next tick"] if unread else []
+    return parts + [f"set aside: {problem}" for index in folders for problem in index.set_aside]
 
 
-def _observation(index: FileIndex) -> dg.AssetObservation:
+def _observation(asset: str, index: FileIndex) -> dg.AssetObservation:
     metadata: dict[str, dg.MetadataValue | int | str] = {
         "files": len(index.files),
         "rows": sum(sum(file.rows.values()) for file in index.files),
@@ -175,4 +178,4 @@ def _observation(index: FileIndex) -> dg.AssetObservation:
     }
     if index.set_aside_count:
         metadata["set_aside"] = "; ".join(index.set_aside)
-    return dg.AssetObservation("landing", metadata=metadata)
+    return dg.AssetObservation(asset, metadata=metadata)

@@ -16,8 +16,9 @@ State = Literal["done", "stale", "failed", "not run", "open"]
 
 @dataclass(frozen=True)
 class IntervalStatus:
-    """``landed``: rows in the landing folder; ``empty``: none landed, and none is kept of files that are gone. ``why``
-    is empty for an interval that is done and of which there is nothing to say; ``due``: a run would make some table."""
+    """``landed``: rows that landed, of sessions and of events; ``empty``: none did, and none is kept of files that are
+    gone. ``why`` is empty for an interval that is done and of which there is nothing to say; ``due``: a run would make
+    some table."""
 
     interval: Interval
     landed: int
@@ -59,7 +60,11 @@ def _status(
     else:
         state, why = ("not run", "") if need.new else ("stale", need.because)
     empty = interval.key not in flywheel.extent.sessions
-    return IntervalStatus(interval, flywheel.index.rows(interval), closed, state, why, empty, bool(need and closed))
+    return IntervalStatus(interval, _landed(flywheel, interval), closed, state, why, empty, bool(need and closed))
+
+
+def _landed(flywheel: Flywheel, interval: Interval) -> int:
+    return sum(index.rows(interval) for index in flywheel.indexes.values())
 
 
 def _remarks(flywheel: Flywheel, interval: Interval, closed: bool) -> list[str]:
@@ -68,6 +73,7 @@ def _remarks(flywheel: Flywheel, interval: Interval, closed: bool) -> list[str]:
     if labelled_by_others(flywheel, interval):
         remarks.append("labelled by an earlier model: flywheel run --rescore")
     gone = flywheel.index.missing(flywheel.landed_from(interval) or ())
+    gone += flywheel.events.missing(interval) if flywheel.has_events else []
     if gone:
         more = f" and {len(gone) - 1} more" if gone[1:] else ""
         remarks.append(f"keeps the sessions of {gone[0]}{more}, now gone or no longer usable")
