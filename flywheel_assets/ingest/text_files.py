@@ -1,5 +1,7 @@
 """CSV and JSON lines as parquet: read once, by DuckDB whatever the engine, and kept beside the warehouse."""
 
+import gzip
+import zlib
 from pathlib import Path
 
 import duckdb
@@ -23,6 +25,8 @@ def convert(source: Path, target: Path) -> int:
     """Write the rows of a text file to parquet, and return how many: every column a text, nested ones of JSON as they
     are, and UNREADABLE. Raises one of READ_ERRORS for a file that is no CSV or JSON, or is not whole, ValueError for
     one without columns."""
+    if source.name.lower().endswith(".gz"):
+        _check_whole(source)
     read = _csv if source.name.lower().endswith(CSV) else _json
     with duckdb.connect(config={"threads": 1}) as connection:
         select, count = read(connection, _quoted(source))
@@ -35,6 +39,16 @@ def convert(source: Path, target: Path) -> int:
             lines = f"select {nulls}, csv_line as {UNREADABLE} from (select distinct line, csv_line from reject_errors)"
             connection.execute(f"copy ({select} union all by name {lines}) {to}")
     return pq.read_metadata(target).num_rows
+
+
+def _check_whole(source: Path) -> None:
+    """Raises ValueError for a gzip file that ends too early: DuckDB takes what there is for all."""
+    try:
+        with gzip.open(source) as file:
+            while file.read(1 << 20):
+                pass
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError(f"the compressed file is not whole ({error})") from None
 
 
 def _csv(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[str, str]:
