@@ -19,7 +19,6 @@ from flywheel_assets.cli.main import main
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.needs import needs
 from flywheel_assets.settings import Settings
-from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.projects import sessions
 
 ARCHIVE = Path(__file__).with_name("previous_version.tar.xz")
@@ -79,7 +78,7 @@ def test_models_fitted_on_another_minimum_leave_what_landed_as_it_is_unless_valu
 def made_by_champion() -> str:
     """The first table that a rescore of the first interval makes."""
     with Flywheel.open(Settings.read()) as flywheel:
-        (need,) = needs(flywheel, SPINE, [flywheel.interval(KEYS[0])], by_champion=True)
+        (need,) = needs(flywheel, flywheel.spine, [flywheel.interval(KEYS[0])], by_champion=True)
     return next(iter(need.tables))
 
 

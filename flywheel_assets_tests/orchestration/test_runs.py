@@ -128,7 +128,7 @@ def test_what_a_failed_run_did_not_reach_has_no_numbers(tmp_path: Path) -> None:
     project = Project(tmp_path, FLYWHEEL_MODELS_DIR=str(tmp_path / "nowhere"))
     (run,) = project.run(FIRST)
 
-    assert "there is no folder" in run.failure
+    assert "nothing says which features a session has" in run.failure
     assert run_lines([run])[0][1:6] == (None,) * 5
     assert run.checks == ()
 

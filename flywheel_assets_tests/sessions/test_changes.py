@@ -16,9 +16,8 @@ from flywheel_assets.registry.compilation import scorer_metadata
 from flywheel_assets.registry.files import digest
 from flywheel_assets.sessions.changes import SCHEMA, history
 from flywheel_assets.sessions.session_model import SESSION_MODEL
-from flywheel_assets.users.spine import SPINE
 from flywheel_assets_tests.histories import AFTER_GAP, FIRST, GAP, LAST
-from flywheel_assets_tests.projects import MODELS, Project, materializations, metadata, sessions
+from flywheel_assets_tests.projects import MODELS, TABLES, Project, materializations, metadata, sessions
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +39,7 @@ def labels(project: Project, key: str) -> dict[str, str]:
 
 def rerun(project: Project, key: str) -> dict[str, dict[str, Any]]:
     """The metadata of every table of the interval, made again."""
-    result = project.materialize(key, *(table.name for table in SPINE))
+    result = project.materialize(key, *TABLES)
     assert result.success
     return {table: metadata(one) for table, one in materializations(result).items()}
 

@@ -18,6 +18,7 @@ from flywheel_assets.training import sources as training
 from flywheel_assets.training.assets import trained_candidate
 from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.files import TrainingFiles
+from flywheel_assets.training.network_grid import GRID, QUICK_GRID, Grid
 from flywheel_assets.training.training_data import TrainingData
 from flywheel_assets_tests.labelled import KEYS, labelled_sessions
 from flywheel_assets_tests.projects import MODELS, Project
@@ -36,8 +37,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What was trained on, a line a training."""
     calls: list[dict[str, Any]] = []
 
-    def train(models_dir: Path, data: TrainingData, command: str, seed: int, log: Any, sections: Any, now: Any) -> Any:
-        calls.append({"models": models_dir, "data": data, "command": command, "seed": seed})
+    def train(models: Path, data: TrainingData, command: str, seed: int, log: Any, grid: Grid, *_: Any) -> Candidate:
+        calls.append({"models": models, "data": data, "command": command, "seed": seed, "grid": grid})
         log("session_quality_model: epoch 1 of at most 40, log loss 0.9, on users set aside 0.8")
         log("session_quality_model, hidden layers none: validation log loss 0.8")
         bundle = ModelBundle.open(MODELS)
@@ -90,6 +91,18 @@ def test_without_an_option_it_is_all_that_was_run(
     typed()
 
     assert ranges == [((None, None),)]
+    assert trained[0]["grid"] == GRID
+
+
+def test_a_quick_training_tries_fewer_networks_and_its_command_says_so(
+    project: Project, trained: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked(monkeypatch, "session_labels")
+    typed("--quick")
+
+    assert trained[0]["grid"] == QUICK_GRID
+    assert set(QUICK_GRID) < set(GRID)
+    assert trained[0]["command"].endswith(f" --to {KEYS[-1]} --quick --seed 2024")
 
 
 def test_where_it_is_no_terminal_a_network_is_a_line_and_epochs_are_none(
@@ -144,6 +157,7 @@ def test_the_sample_is_trained_on_only_when_asked_for_and_split_by_time(
         (("--to", KEYS[0], "--sample"), "expected only one: --from and --to, or --labelled, or --sample"),
         (("--to", KEYS[0], "--users", "200"), "--users is for simulated sessions: add --sample"),
         (("--out", "models"), "--out is for simulated sessions: add --sample"),
+        (("--sample", "--out", "models", "--quick"), "--quick is for a candidate"),
     ],
 )
 def test_sources_that_exclude_each_other_are_refused(arguments: tuple[str, ...], said: str) -> None:
