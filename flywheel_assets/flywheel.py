@@ -19,7 +19,7 @@ from flywheel_assets.ingest import event_sessions
 from flywheel_assets.ingest.folder import EventsFolder
 from flywheel_assets.ingest.identities import Identities
 from flywheel_assets.ingest.landed_events import LandedEvents
-from flywheel_assets.ingest.mapping import read_mapping
+from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names

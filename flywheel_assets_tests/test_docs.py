@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from flywheel_assets.cli.main import main
 from flywheel_assets.features import read_features
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.ingest.mapping import read_mapping
+from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.settings import SETTINGS
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets_tests.projects import MODELS, sessions

@@ -38,7 +38,7 @@ def init(files: tuple[Path, ...], preset: str | None) -> None:
 
 def write_proposal(flywheel: "Flywheel", files: Sequence[Path], preset: str | None = None) -> None:
     """Writes events.toml, and features.toml where there is none, and says what was chosen."""
-    from flywheel_assets.ingest.mapping import read_mapping
+    from flywheel_assets.ingest.mapping_file import read_mapping
     from flywheel_assets.ingest.proposal import propose
     from flywheel_assets.users.spine import reserved_names
     from flywheel_assets.warehouse.files import write_whole

@@ -161,7 +161,7 @@ def _of_events(flywheel: "Flywheel", files: Sequence[Path]) -> tuple[date, date]
     from flywheel_assets.cli.start_choices import days
     from flywheel_assets.features import read_features
     from flywheel_assets.ingest.events import TIME, events
-    from flywheel_assets.ingest.mapping import read_mapping
+    from flywheel_assets.ingest.mapping_file import read_mapping
     from flywheel_assets.ingest.named_files import readable
     from flywheel_assets.ingest.times import SECOND
 

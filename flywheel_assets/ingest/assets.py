@@ -5,6 +5,7 @@ import dagster as dg
 from flywheel_assets.errors import EventsError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.ingest import event_sessions as made_of_events
+from flywheel_assets.ingest.session_features import sessions
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.orchestration.metadata import column_schema
 from flywheel_assets.orchestration.runs import FORGET_MISSING_TAG
@@ -57,7 +58,7 @@ def event_sessions(step: Step) -> Made:
     with events.folder.unchanged(files):
         if files:
             offsets = utc_offsets(flywheel.calendar.timezone, interval.start_unix, interval.end_unix)
-            rows = made_of_events.sessions(events.cut(interval, files), events.mapping, offsets)
+            rows = sessions(events.cut(interval, files), events.mapping, offsets)
         else:
             rows = flywheel.engine.empty(made_of_events.empty_schema(events.mapping))
         notes = {made_of_events.MADE_FROM: events.made_from(interval)}

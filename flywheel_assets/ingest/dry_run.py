@@ -10,12 +10,12 @@ from typing import Any
 import ibis.expr.types as ir
 
 from flywheel_assets.errors import EventsError
-from flywheel_assets.ingest.event_sessions import cut_events, mapped, sessions
+from flywheel_assets.ingest.cutting import Cutting, cut_events
 from flywheel_assets.ingest.events import NAME, TIME, USER
 from flywheel_assets.ingest.folder import EventsFolder
 from flywheel_assets.ingest.landed_events import LandedEvents
 from flywheel_assets.ingest.mapping import EventMapping
-from flywheel_assets.ingest.sessions import Cutting
+from flywheel_assets.ingest.session_features import mapped, sessions
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.settings import interval_advice
 from flywheel_assets.warehouse.engine import Engine

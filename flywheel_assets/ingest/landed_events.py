@@ -15,10 +15,11 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from flywheel_assets.ingest.event_sessions import MADE_FROM, around, cut_events, mapped
+from flywheel_assets.ingest.cutting import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting, around, cut_events
+from flywheel_assets.ingest.event_sessions import MADE_FROM
 from flywheel_assets.ingest.events import NAME, TIME
 from flywheel_assets.ingest.folder import EventsFolder
-from flywheel_assets.ingest.sessions import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting
+from flywheel_assets.ingest.session_features import mapped
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Interval
 from flywheel_assets.tables.generation import digest

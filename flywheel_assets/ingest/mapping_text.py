@@ -4,15 +4,13 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-from flywheel_assets.ingest.mapping import Definition, EventMapping, Value
-
-_ROLES = ("user", "time", "event", "session", "event_id", "time_unit", "timezone")
+from flywheel_assets.ingest.mapping import ROLES, Definition, EventMapping, Value
 
 
 def mapping_text(mapping: EventMapping, comments: Mapping[str, str], heading: str) -> str:
     """The file that :func:`read_mapping` reads as ``mapping``. ``comments``: by role or option, or by
     ``features.NAME``; ``columns`` and ``features`` stand above their tables."""
-    columns = {role: getattr(mapping, role) for role in _ROLES}
+    columns = {role: getattr(mapping, role) for role in ROLES}
     given = {role: value for role, value in columns.items() if value and (role, value) != ("timezone", "UTC")}
     if "timezone" in comments:
         given["timezone"] = mapping.timezone

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from flywheel_assets.errors import EventsError
 from flywheel_assets.features import Feature, features_text
 from flywheel_assets.ingest.column_roles import Sample, roles, time_unit
-from flywheel_assets.ingest.mapping import Carried, EventMapping, Value
+from flywheel_assets.ingest.mapping import TAKEN, Carried, EventMapping, Value
 from flywheel_assets.ingest.mapping_text import mapping_text
 from flywheel_assets.ingest.measures import Measured, fitted, measures
 from flywheel_assets.ingest.named_files import readable, united
@@ -21,8 +21,6 @@ from flywheel_assets.warehouse.engine import Engine
 
 MOST_ROWS = 1_000_000
 """Rows that are looked at; of larger files the figures are of so many."""
-
-_OURS = ("events", "copies", "session_end", "likely_bot", "source_sessions", "session_id", "user_id", "timestamp_unix")
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class _Draft:
         taken: Collection[str],
     ) -> None:
         self.sample, self.preset, self.roles, self.files = sample, preset, found, files
-        self.stated, self.taken = stated, {name.lower() for name in (*taken, *_OURS)}
+        self.stated, self.taken = stated, {name.lower() for name in (*taken, *TAKEN)}
         self.values: dict[str, Value] = dict(sample.values)
 
     def proposal(self) -> Proposal:

@@ -4,12 +4,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from flywheel_assets.ingest.event_sessions import cut_events, sessions
+from flywheel_assets.ingest.cutting import Cutting, cut_events
 from flywheel_assets.ingest.events import TIME, events
-from flywheel_assets.ingest.mapping import read_mapping
+from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.ingest.named_files import readable
 from flywheel_assets.ingest.proposal import Proposal
-from flywheel_assets.ingest.sessions import Cutting
+from flywheel_assets.ingest.session_features import sessions
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.warehouse.engine import Engine

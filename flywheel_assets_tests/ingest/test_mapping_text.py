@@ -7,7 +7,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.ingest.mapping import Carried, Definition, EventMapping, Value, read_mapping
+from flywheel_assets.ingest.mapping import Carried, Definition, EventMapping, Value
+from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.ingest.mapping_text import mapping_text
 
 texts = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12)

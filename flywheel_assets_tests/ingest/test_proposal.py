@@ -14,7 +14,8 @@ import pytest
 
 from flywheel_assets.errors import EventsError
 from flywheel_assets.features import SHIPPED, Feature, read_features
-from flywheel_assets.ingest.mapping import Carried, Definition, read_mapping
+from flywheel_assets.ingest.mapping import Carried, Definition
+from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.ingest.proposal import propose
 from flywheel_assets.warehouse.engine import DuckDBEngine
 

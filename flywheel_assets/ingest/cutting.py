@@ -12,6 +12,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from flywheel_assets.ingest.events import ID, NATIVE, TIME, USER
+from flywheel_assets.ingest.mapping import EventMapping
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Calendar
 from flywheel_assets.settings import MOST_TIMEOUT_MINUTES
@@ -76,20 +77,32 @@ class Cutting:
 
 def without_copies(events: ir.Table, by_id: bool) -> ir.Table:
     """The events, each once, with COPIES, how many others were left out for it. Those that are the same in all columns
-    are copies of one; or, ``by_id``, an event whose id the user's events of the 24 hours before have, of the one before
-    them. Events without an id are no copies."""
+    are copies of one. Or, ``by_id``, an event is a copy where the user's events of the 24 hours before have its id; the
+    copies of an event that count are those of the 24 hours after it. Events without an id are no copies."""
     if not by_id:
         return events.group_by(events.columns).aggregate(**{COPIES: events.count() - 1})
     # Of copies in one moment the same one stays, whoever asks.
     others = [c for c in events.columns if c not in (USER, ID, TIME) and not isinstance(events[c], ir.ArrayValue)]
     order = ibis.window(group_by=[USER, ID], order_by=[TIME, *others])
-    marked = events.mutate(_gap=events[TIME] - events[TIME].lag().over(order), _place=ibis.row_number().over(order))
+    day = ibis.range_window(group_by=[USER, ID], order_by=TIME, preceding=0, following=LOOK_BACK_FOR_COPIES)
+    marked = events.mutate(_gap=events[TIME] - events[TIME].lag().over(order), _same=events.count().over(day))
     copies = marked["_gap"].notnull() & (marked["_gap"] <= LOOK_BACK_FOR_COPIES) & marked[ID].notnull()
-    last = marked["_place"].max().over(ibis.window(group_by=[USER, ID]))
-    kept = marked.mutate(_last=last).filter(~copies)
-    following = kept["_place"].lead().over(ibis.window(group_by=[USER, ID], order_by="_place"))
-    counted = kept.mutate(**{COPIES: ibis.coalesce(following, kept["_last"] + 1) - kept["_place"] - 1})
-    return counted.drop("_gap", "_place", "_last")
+    once = marked.filter(~copies)
+    return once.mutate(**{COPIES: ibis.ifelse(once[ID].isnull(), 0, once["_same"] - 1)}).drop("_gap", "_same")
+
+
+def around(events: ir.Table, start_unix: int, end_unix: int) -> ir.Table:
+    """The events that decide the sessions of a span, in Unix seconds."""
+    when, margin = events[TIME], LOOK_AROUND + LOOK_BACK_FOR_COPIES
+    return events.filter(when >= start_unix * SECOND - margin, when < end_unix * SECOND + LOOK_AROUND)
+
+
+def cut_events(events: ir.Table, mapping: EventMapping, cutting: Cutting, start_unix: int) -> ir.Table:
+    """The events of :func:`around`, copies left out, with START and CUT of their sessions."""
+    if mapping.deduplicate:
+        events = without_copies(events, by_id=mapping.deduplicate == "event_id")
+    events = events.filter(events[TIME] >= start_unix * SECOND - LOOK_AROUND)
+    return cut(events, cutting)
 
 
 def cut(events: ir.Table, cutting: Cutting) -> ir.Table:
