@@ -25,7 +25,7 @@ from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
 from flywheel_assets.landing.extent import Extent
 from flywheel_assets.landing.folder import Landing
-from flywheel_assets.landing.rules import LandingRules
+from flywheel_assets.landing.rules import WORKING_COLUMNS, LandingRules
 from flywheel_assets.lineage import Lineage
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.scorer import Scorers
@@ -221,7 +221,7 @@ class Flywheel:
     def events(self) -> LandedEvents:
         """The events that landed, read as `events.toml` says. Raises EventsError for a mapping that is none."""
         settings = self.settings
-        mapping = read_mapping(settings.events_file, self.feature_names)
+        mapping = read_mapping(settings.events_file, self.feature_names, self._taken_names)
         known = (
             Identities.read(settings.events_file.parent / mapping.identities) if mapping.identities else Identities()
         )
@@ -242,6 +242,11 @@ class Flywheel:
             replace(column, description=meanings[column.name]) if column.description == FEATURE.description else column
             for column in expanded
         ]
+
+    @property
+    def _taken_names(self) -> list[str]:
+        """Names that no landed column may have, whoever makes it."""
+        return [*reserved_names(*self._labels), *WORKING_COLUMNS]
 
     @property
     def _labels(self) -> tuple[Sequence[str], Sequence[str]]:

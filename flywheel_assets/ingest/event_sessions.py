@@ -127,13 +127,12 @@ def unmapped_events(counts: Mapping[str, int]) -> Verdict:
 
 def likely_bots(row: Mapping[str, Any]) -> Verdict:
     """Warns of users who are active for over 24 hours without a pause."""
+    users = f"{row['bot_users']:,} {'user was' if row['bot_users'] == 1 else 'users were'}"
+    found = f"{users} active for over 24 hours without a pause: {row['bots']:,} sessions, cut at midnights"
     return Verdict(
         LIKELY_BOTS.name,
         not row["bots"],
-        f"{row['bot_users']:,} users were active for over 24 hours without a pause, probably bots: {row['bots']:,} "
-        "sessions, cut at midnights"
-        if row["bots"]
-        else "no user was active for over 24 hours without a pause",
+        f"{found}; probably bots" if row["bots"] else "no user was active for over 24 hours without a pause",
         "WARN",
         {"likely_bots": int(row["bot_users"]), "sessions_of_bots": int(row["bots"])},
     )

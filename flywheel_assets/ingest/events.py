@@ -16,6 +16,9 @@ happened, and the event's id (where duplicates are told by it)."""
 
 REASON = "reason"
 
+_LARGEST = 3.4028234e38
+"""The largest number in 32 bits, which is what a network computes in."""
+
 UNNAMED = "event"
 """The name of every event where no column holds one."""
 
@@ -82,6 +85,8 @@ def value(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Value:
     """A value of the mapping for each row: a column, a field within one as in ``device.category``, an entry of a
     repeated column, or the path of a URL. Within a repeated column, as in ``items.item_id``, it is an array."""
     made = mapping.values.get(name)
+    if not all(path(column, rows.columns)[0] in rows.columns for column in mapping.columns(name)):
+        return ibis.null("string")  # of JSON, in which no row has a value
     if made is None:
         column, *fields = path(name, rows.columns)
         found = _plain(rows[column])
@@ -143,9 +148,9 @@ def _text(column: ir.Value) -> ir.StringValue:
 
 
 def _number(column: ir.Value) -> ir.FloatingValue:
-    if isinstance(column, ir.StringValue):
-        return column.strip().try_cast("float64")
-    return column.cast("float64")
+    """Null for what is no finite number: one would make nothing of the whole session."""
+    number = column.strip().try_cast("float64") if isinstance(column, ir.StringValue) else column.cast("float64")
+    return ibis.ifelse(number.abs() <= _LARGEST, number, ibis.null("float64"))  # NaN is above every number
 
 
 def among(names: ir.Value, patterns: Sequence[str]) -> ir.BooleanValue:

@@ -11,13 +11,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import ibis.expr.types as ir
 
 from flywheel_assets.ingest.cutting import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting, around, cut_events
 from flywheel_assets.ingest.event_sessions import MADE_FROM
-from flywheel_assets.ingest.events import NAME, TIME
+from flywheel_assets.ingest.events import ID, NAME, TIME, USER
 from flywheel_assets.ingest.folder import EventsFolder
 from flywheel_assets.ingest.session_features import mapped
 from flywheel_assets.ingest.times import SECOND
@@ -29,6 +29,16 @@ from flywheel_assets.warehouse.files import write_whole
 _NOTHING = "nothing"
 _DAYS_BEFORE = timedelta(microseconds=LOOK_AROUND + LOOK_BACK_FOR_COPIES)
 _DAYS_AFTER = timedelta(microseconds=LOOK_AROUND)
+
+
+class Crossing(NamedTuple):
+    """What crosses a boundary of intervals: a digest of the ``events`` after it that belong to a session from before
+    it, and one of those after it that are ``copies`` of events before it; ``files`` with events on the days beside it,
+    where anything crosses."""
+
+    events: str = _NOTHING
+    copies: str = _NOTHING
+    files: tuple[str, ...] = ()
 
 
 class LandedEvents:
@@ -100,10 +110,18 @@ class LandedEvents:
         return {line[NAME]: line["events"] for line in found}
 
     def made_from(self, interval: Interval) -> str:
-        """What the interval's sessions would be made from now, as the note that event_sessions keeps."""
-        ours = identities(self.index.of_interval(interval))
+        """What the interval's sessions would be made from now, as the note that event_sessions keeps: the files with
+        events of the interval; what crosses its start and its end; and the files that this is read from, where anything
+        crosses. ``how``: a digest of what decides that beside the files."""
+        start, end = self._crossing(interval.start_unix), self._crossing(interval.end_unix)
         return json.dumps(
-            {"files": ours, "start": self._crossing(interval.start_unix), "end": self._crossing(interval.end_unix)}
+            {
+                "files": identities(self.index.of_interval(interval)),
+                "start": [start.events, start.copies],
+                "end": [end.events],
+                "beside": sorted({*start.files, *end.files}),
+                "how": self._how,
+            }
         )
 
     def fingerprint(self, interval: Interval) -> str:
@@ -112,61 +130,80 @@ class LandedEvents:
 
     def news(self, interval: Interval) -> str:
         """What landed since event_sessions of the interval was made, in words; empty without any. A file that vanished
-        is not news."""
-        note = self._warehouse.note("event_sessions", interval, MADE_FROM)
-        if not note:
+        is not news, nor is another mapping."""
+        made = self._made_from(interval)
+        if made is None:
             return self.index.news(interval, ())
-        made, now = json.loads(note), json.loads(self.made_from(interval))
+        now = json.loads(self.made_from(interval))
         parts = [self.index.news(interval, _identities(made))]
-        if not self.missing(interval):
+        if not self.missing(interval) and made["how"] == now["how"]:
             changed = [name for name in ("start", "end") if now[name] != made[name]]
             parts += [f"a session that crosses its {name} changed" for name in changed]
         return " and ".join(filter(None, parts))
 
     def missing(self, interval: Interval) -> list[str]:
         """Files that event_sessions of the interval was made from and that vanished or can no longer be used."""
+        made = self._made_from(interval)
+        if made is None:
+            return []
+        return sorted({*self.index.missing(_identities(made)), *(set(made["beside"]) - self.index.usable.keys())})
+
+    def _made_from(self, interval: Interval) -> dict[str, Any] | None:
+        """The note of event_sessions of the interval; None where it is not there."""
         note = self._warehouse.note("event_sessions", interval, MADE_FROM)
-        return self.index.missing(_identities(json.loads(note))) if note else []
+        return json.loads(note) if note else None
 
     def _cut_around(self, start_unix: int, end_unix: int, files: Sequence[LandedFile]) -> ir.Table:
         native = bool(self.mapping.session)
         cutting = Cutting.between(self._calendar, start_unix, end_unix, self._timeout_minutes, native)
         return cut_events(around(self.folder.read(files), start_unix, end_unix), self.mapping, cutting, start_unix)
 
-    def _crossing(self, boundary: int) -> str:
-        """A digest of the events after a boundary of intervals, in Unix seconds, that belong to a session from before
-        it. Kept for the files that it is of, since each tick of a sensor asks."""
+    def _crossing(self, boundary: int) -> "Crossing":
+        """What crosses a boundary of intervals, in Unix seconds. Kept for the files that it is of, since each tick of a
+        sensor asks."""
         day = self._calendar.day_at(boundary)
         before, after = self.files(day - timedelta(days=1), day - timedelta(days=1)), self.files(day, day)
         if not before or not after:
-            return _NOTHING
+            return Crossing()
         files = self.files(day - _DAYS_BEFORE, day + _DAYS_AFTER)
-        of = digest(repr((identities(files), self.mapping.digest, self.identities.digest, self._timeout_minutes)))
+        of = digest(repr((identities(files), self._how)))
         kept = self._crossings.get(str(boundary))
         if kept is None or kept[0] != of:
-            self._crossings[str(boundary)] = kept = (of, self._crossing_now(boundary, files))
+            self._crossings[str(boundary)] = kept = (of, *self._crossing_now(boundary, files))
             write_whole(self._crossings_path, json.dumps(self._crossings).encode())
-        return kept[1]
+        _, events, copies = kept
+        crosses = {events, copies} != {_NOTHING}
+        return Crossing(events, copies, tuple({f.path for f in [*before, *after]} if crosses else ()))
 
-    def _crossing_now(self, boundary: int, files: Sequence[LandedFile]) -> str:
-        native = bool(self.mapping.session)
-        at, cutting = (
-            boundary * SECOND,
-            Cutting.between(self._calendar, boundary, boundary, self._timeout_minutes, native),
-        )
+    def _crossing_now(self, boundary: int, files: Sequence[LandedFile]) -> tuple[str, str]:
+        at, native = boundary * SECOND, bool(self.mapping.session)
+        cutting = Cutting.between(self._calendar, boundary, boundary, self._timeout_minutes, native)
         events = around(self.folder.read(files), boundary, boundary)
         near = events.filter(events[TIME] >= at - cutting.most_gap, events[TIME] < at + cutting.most_gap)
         both = near.group_by(cutting.key).aggregate(_first=near[TIME].min(), _last=near[TIME].max())
         who = both.filter(both["_first"] < at, both["_last"] >= at).select(*cutting.key)
         found = cut_events(events.semi_join(who, cutting.key), self.mapping, cutting, boundary)
-        crossing = found.filter(found[START] < at, found[TIME] >= at).drop(START)
-        rows = sorted(repr(row) for row in self._warehouse.engine.collect(crossing).to_pylist())
-        return digest("\n".join(rows)) if rows else _NOTHING
+        copies = _NOTHING
+        if self.mapping.deduplicate == "event_id":
+            day = events.filter(events[ID].notnull(), events[TIME] < at + LOOK_BACK_FOR_COPIES)
+            earlier = day.filter(day[TIME] < at, day[TIME] >= at - LOOK_BACK_FOR_COPIES).select(USER, ID).distinct()
+            copies = self._digest(day.filter(day[TIME] >= at).semi_join(earlier, [USER, ID]).select(USER, ID, TIME))
+        return self._digest(found.filter(found[START] < at, found[TIME] >= at).drop(START)), copies
+
+    def _digest(self, rows: ir.Table) -> str:
+        """Of all rows, in whatever order; of none ``nothing``."""
+        texts = sorted(repr(row) for row in self._warehouse.engine.collect(rows).to_pylist())
+        return digest("\n".join(texts)) if texts else _NOTHING
 
     @cached_property
-    def _crossings(self) -> dict[str, tuple[str, str]]:
+    def _how(self) -> str:
+        return digest(repr((self.mapping.digest, self.identities.digest, self._timeout_minutes)))
+
+    @cached_property
+    def _crossings(self) -> dict[str, tuple[str, str, str]]:
         try:
-            return {key: (of, found) for key, (of, found) in json.loads(self._crossings_path.read_text()).items()}
+            kept = json.loads(self._crossings_path.read_text())
+            return {key: (of, events, copies) for key, (of, events, copies) in kept.items()}
         except (OSError, ValueError):
             return {}
 

@@ -107,9 +107,14 @@ class EventMapping:
     @property
     def needed(self) -> list[str]:
         """The columns, or fields within them, that every file of events must have."""
+        return list(dict.fromkeys(self.roles + [column for name in self.referenced for column in self.columns(name)]))
+
+    @property
+    def roles(self) -> list[str]:
+        """Those of them that play a role: user, time, event, session, and the id where copies are told by it."""
         names = [self.user, self.time, self.event, self.session]
         names += [self.event_id] if self.deduplicate == "event_id" else []
-        return list(dict.fromkeys(column for name in names + self.referenced for column in self.columns(name)))
+        return list(dict.fromkeys(column for name in names for column in self.columns(name)))
 
     def features_of(self, name: str) -> tuple[str, ...]:
         """The features that an event of that name may make, those of a session's time aside."""

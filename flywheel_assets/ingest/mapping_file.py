@@ -29,7 +29,7 @@ first_source = { first = "utm_source" }
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,17 +48,19 @@ from flywheel_assets.ingest.mapping import (
 )
 
 
-def read_mapping(path: Path, features: Sequence[str]) -> EventMapping:
+def read_mapping(path: Path, features: Sequence[str], taken: Collection[str] = ()) -> EventMapping:
     """The mapping in `events.toml`, which makes ``features``.
 
-    Raises EventsError, naming file, key and line, for a file of another form, a feature without a definition or with
-    two, and one that is not among ``features``."""
-    return _Reader(path).mapping(features)
+    ``taken``: names of columns of ours, which no carried value may have. Raises EventsError, naming file, key and line,
+    for a file of another form, a feature without a definition or with two, one that is not among ``features``, and a
+    name that is taken."""
+    return _Reader(path, taken).mapping(features)
 
 
 class _Reader:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, taken: Collection[str]) -> None:
         self.path = path
+        self.taken = {name.lower() for name in (*TAKEN, *taken)}
         try:
             self.text = path.read_text(encoding="utf-8")
             self.content: dict[str, Any] = tomllib.loads(self.text)
@@ -170,7 +172,8 @@ class _Reader:
     def _carried(self, name: str, value: Any, features: Sequence[str]) -> Carried:
         where = f"[carry] {name}"
         table = self._is_table(value, where)
-        if name.lower() in TAKEN or name in features:
+        others = [other for other in self.content["carry"] if other != name]
+        if name.lower() in self.taken | {other.lower() for other in (*features, *others)}:
             raise self.error(name, f"{where} is the name of a column that sessions have already: choose another")
         if len(table) != 1 or not {"first", "last"} & set(table):
             raise self.error(name, f'{where} needs first or last, as in {name} = {{ first = "utm_source" }}')

@@ -8,20 +8,28 @@ import pyarrow as pa
 from flywheel_assets.errors import nearest
 from flywheel_assets.ingest.events import entries, fields, path
 from flywheel_assets.ingest.mapping import EventMapping
+from flywheel_assets.ingest.text_files import JSON, UNREADABLE
 
 
 def problem(file: str, schema: pa.Schema, mapping: EventMapping) -> str | None:
-    """Everything that keeps a file from being used, naming it and the columns; None for one that can be used."""
-    problems = list(_problems(schema, mapping))
+    """Everything that keeps a file from being used, naming it and the columns; None for one that can be used. JSON may
+    lack a column that no row has a value for, unless it plays a role."""
+    problems = list(_problems(schema, mapping, file.lower().endswith(JSON)))
     return f"{file} {'; it also '.join(problems)}" if problems else None
 
 
-def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
-    needed = (path(name, schema.names)[0] for name in mapping.needed)
-    missing = [name for name in dict.fromkeys(needed) if name not in schema.names]
+def _problems(schema: pa.Schema, mapping: EventMapping, is_json: bool) -> Iterator[str]:
+    found = [name for name in schema.names if name != UNREADABLE]
+    lower = [name.lower() for name in found]
+    twice = [name for name in found if lower.count(name.lower()) > 1]
+    if twice:
+        yield f"has columns {', '.join(map(repr, twice))}, the same to an engine: rename or drop one"
+        return
+    wanted = mapping.roles if is_json else mapping.needed
+    missing = [name for name in dict.fromkeys(path(one, found)[0] for one in wanted) if name not in found]
     if missing:
-        named = ", ".join(repr(name) + nearest(name, schema.names) for name in missing)
-        yield f"has no column {named}, which events.toml names; found: {', '.join(schema.names)}"
+        named = ", ".join(repr(name) + nearest(name, found) for name in missing)
+        yield f"has no column {named}, which events.toml names; found: {', '.join(found)}"
         return
     roles = {
         "user": mapping.user,
@@ -44,6 +52,8 @@ def _problems(schema: pa.Schema, mapping: EventMapping) -> Iterator[str]:
     single = {*mapping.numbers, *(of for d in mapping.features.values() for of, _ in d.where)}
     single |= {carried.value for carried in mapping.carried.values()}
     for name in mapping.referenced:
+        if not {path(column, found)[0] for column in mapping.columns(name)} <= set(found):
+            continue
         dtype = _type(schema, mapping, name)
         if dtype is None:
             yield f"has no {name!r} in column {name.split('.')[0]!r}, which events.toml names"

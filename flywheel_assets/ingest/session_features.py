@@ -44,7 +44,7 @@ def sessions(cut_events: ir.Table, mapping: EventMapping, offsets: Sequence[tupl
         session_end=(made["_last"] // SECOND).cast("int64").as_timestamp("s").cast("timestamp('UTC')"),
         likely_bot=made["_cut"],
         source_sessions=made["_native"].cast("int64") if mapping.session else _int64(1),
-        **{name: made[f"_carried_{i}"] for i, name in enumerate(mapping.carried)},
+        **{name: made[f"_carried_{i}"].cast("string") for i, name in enumerate(mapping.carried)},
         timestamp_unix=second,
     )
 

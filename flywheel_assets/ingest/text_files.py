@@ -61,7 +61,7 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[str, str]:
 
 def _json(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[str, str]:
     """Likewise; lines that are no JSON become rows of nulls, so none is left out."""
-    options = "format = 'auto', ignore_errors = true, maximum_object_size = 67108864"
+    options = "format = 'auto', records = true, ignore_errors = true, maximum_object_size = 67108864"
     columns = _columns(connection, f"read_json({path}, {options}, sample_size = -1)")
     types = {name: dtype if dtype.endswith(("]", ")")) else "VARCHAR" for name, dtype in columns.items()}
     listed = ", ".join(f"{_quoted(name)}: {_quoted(dtype)}" for name, dtype in types.items())

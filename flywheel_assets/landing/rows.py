@@ -92,7 +92,8 @@ def canonical(rows: ir.Table, features: Sequence[str]) -> ir.Table:
 def started(rows: ir.Table, pattern: str | None, time_column: str | None) -> ir.Table:
     """The rows with ``timestamp_unix``: as sessions of events have it, and of others the :func:`instant` in the time
     column where one is named, else the :func:`session_start` in the id."""
-    start = instant(rows[time_column]) if time_column else session_start(rows.session_id, pattern)
+    stated = time_column if time_column in rows.columns else None  # sessions of events have no such column
+    start = instant(rows[stated]) if stated else session_start(rows.session_id, pattern)
     known = [rows["timestamp_unix"]] if "timestamp_unix" in rows.columns else []
     return rows.mutate(timestamp_unix=ibis.coalesce(*known, start))
 

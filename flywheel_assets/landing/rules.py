@@ -11,7 +11,7 @@ from flywheel_assets.intervals import Calendar
 from flywheel_assets.tables.generation import digest
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 
-_WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "file_index", "_rank", "_user")
+WORKING_COLUMNS = (FILE, ROW, PRECEDENCE, "file_row_number", "file_index", "_rank", "_user")
 """What rows carry between landing and their tables: a landed column so named would be lost or stop the reading."""
 
 
@@ -66,7 +66,7 @@ class LandingRules:
                 expected = "expected at most 38 digits: cast it"
             if expected:
                 yield f"has {column.type} in column {column.name!r}; {expected}"
-        reserved = {name.lower(): name for name in (*self.reserved, *_WORKING_COLUMNS)}
+        reserved = {name.lower(): name for name in (*self.reserved, *WORKING_COLUMNS)}
         colliding = {name: reserved[name.lower()] for name in ours if name.lower() in reserved}
         if len(colliding) == 1:
             ((name, our),) = colliding.items()

@@ -158,7 +158,7 @@ class WatchedFolder(ABC):
 
     def _unwritable(self, error: Exception) -> SettingsError:
         return SettingsError(
-            f"FLYWHEEL_WAREHOUSE_DIR is {self.warehouse.folder}, where landed sessions could not be written: "
+            f"FLYWHEEL_WAREHOUSE_DIR is {self.warehouse.folder}, where what landed could not be written: "
             f"{listed.reason(error)}; make sure that there is space and permission to write, and run again "
             "(existing files are unchanged)"
         )

@@ -139,6 +139,8 @@ def test_rows_that_are_no_events_are_kept_with_the_reason_and_the_rest_goes_on(t
         ("floats.parquet", one_row(user=1.5), "Int64"),
         ("nested.parquet", one_row(user={"id": "a"}), "as in user.id"),
         ("numbers.parquet", one_row(time=1_704_189_600), "time_unit ="),
+        ("case.parquet", one_row(User="bob"), "has columns 'user', 'User', the same to an engine"),
+        ("role.jsonl", b'{"user": "ann", "name": "view"}\n', "has no column 'time'"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used_is_set_aside_and_named_and_the_rest_goes_on(
@@ -152,6 +154,39 @@ def test_a_file_that_cannot_be_used_is_set_aside_and_named_and_the_rest_goes_on(
     assert problem.startswith(name)
     assert said in problem
     assert sessions(project).keys() == expected.keys()
+
+
+def test_json_that_lacks_a_value_in_every_row_has_none_and_a_line_that_is_no_object_is_kept(tmp_path: Path) -> None:
+    project = events_project(tmp_path)
+    lines = ['{"user": "ann", "time": "2024-01-02T10:00:00Z", "name": "view"}'] * 2 + ["42", "[1, 2]", "null", "{"]
+    land(project, "events.jsonl", "\n".join(lines).encode())
+    (row,) = sessions(project).values()
+    (problem,) = index(project).problems()
+
+    assert (row["pageviews"], row["distinct_items"], row["copies"]) == (1, 0, 1)
+    assert "rows of no interval" in problem
+
+
+def test_a_value_that_is_no_finite_number_makes_nothing_and_not_nothing_of_the_session(tmp_path: Path) -> None:
+    text = mapping_text().replace("[features.shares]\ncount = []", '[features.shares]\nsum = "item"')
+    project = events_project(tmp_path, text)
+    values = pa.table(
+        {
+            "user": ["ann"] * 4,
+            "time": [f"2024-01-02 10:0{n}" for n in range(4)],
+            "name": ["view"] * 4,
+            "item": [2.5, float("nan"), float("inf"), None],
+        }
+    )
+    land(project, "events.parquet", values)
+    assert [row["shares"] for row in sessions(project).values()] == [2.5]
+
+
+def test_a_time_column_for_session_files_says_nothing_of_events(tmp_path: Path) -> None:
+    project = events_project(tmp_path, FLYWHEEL_SESSION_TIME_COLUMN="started_at")
+    land_events(project, "events.parquet", *EVENTS)
+    assert project.materialize(FIRST, "event_sessions", "landed_sessions").success
+    assert len(project.rows("landed_sessions", FIRST)) == 3
 
 
 def test_ids_of_one_visitor_are_merged_by_the_identity_file(tmp_path: Path) -> None:

@@ -107,9 +107,42 @@ def test_events_that_are_taken_away_are_not_lost_until_somebody_gives_them_up(pr
     assert sessions(project, FIRST)
 
 
-def test_another_mapping_makes_the_sessions_stale_and_says_so(project: Project) -> None:
+def test_events_of_the_next_interval_that_are_taken_away_leave_the_session_that_crosses_as_it_is(
+    tmp_path: Path,
+) -> None:
+    project = events_project(tmp_path)
+    land_events(project, "before.parquet", ("anna", "2024-01-14 23:50", "view"))
+    land_events(project, "after.parquet", ("anna", "2024-01-15 00:10", "view"), ("ben", "2024-01-16 00:10", "view"))
+    for key in (FIRST, SECOND):
+        assert project.materialize(key, "event_sessions").success
+    (project.settings.events_dir / "after.parquet").unlink()
+
+    assert news(project) == {}
+    assert not project.materialize(FIRST, "event_sessions").success
+    assert list(sessions(project, FIRST).values()) == [2]
+
+
+def test_a_late_event_that_makes_another_a_copy_changes_the_interval_of_that(tmp_path: Path) -> None:
+    columns = {"user": "user", "time": "time", "event": "name", "event_id": "item"}
+    project = events_project(tmp_path, mapping_text(columns, 'deduplicate = "event_id"'))
+    land_events(
+        project, "one.parquet", ("anna", "2024-01-10 12:00", "view", "1"), ("anna", "2024-01-15 12:00", "view", "7")
+    )
+    for key in (FIRST, SECOND):
+        assert project.materialize(key, "event_sessions").success
+    land_events(project, "late.parquet", ("anna", "2024-01-14 20:00", "view", "7"), minute=1)
+
+    assert set(news(project)) == {FIRST, SECOND}
+    for key in (FIRST, SECOND):
+        assert project.materialize(key, "event_sessions").success
+    assert [len(sessions(project, key)) for key in (FIRST, SECOND)] == [2, 0]
+    assert news(project) == {}
+
+
+def test_another_mapping_is_no_news_and_makes_the_sessions_stale_and_says_so(project: Project) -> None:
     text = mapping_text().replace('["buy", "ask*"]', '"buy"')
-    project.settings.events_file.write_text(text)
+    project.settings.events_file.write_text(text + '[carry]\nfirst_item = { first = "item" }')
+    assert news(project) == {}
     with project.flywheel() as flywheel:
         table = next(table for table in flywheel.spine if table.name == "event_sessions")
         why = flywheel.lineage.stale_because(table, *project.intervals(FIRST))
@@ -125,7 +158,7 @@ def test_checks_tell_of_events_without_a_feature_and_of_bots(tmp_path: Path) -> 
     found = checks(project.materialize(FIRST, "event_sessions"), "event_sessions")
 
     assert "2 events make no feature: 'wave' (2)" in found["unmapped_events"].description
-    assert "1 users were active for over 24 hours" in found["likely_bots"].description
+    assert "1 user was active for over 24 hours" in found["likely_bots"].description
     assert found["contract"].passed
     assert project.rows("event_sessions", FIRST)[0]["likely_bot"] in (True, False)
 
@@ -141,4 +174,11 @@ def test_a_mapping_of_a_feature_that_is_not_there_names_the_line(tmp_path: Path)
     project = events_project(tmp_path, mapping_text(extra='[features.wishes]\ncount = "wish"'))
     said = r"line \d+: \[features.wishes\] is no feature"
     with project.flywheel() as flywheel, pytest.raises(FlywheelError, match=said):
+        _ = flywheel.events
+
+
+@pytest.mark.parametrize("name", ["Interval", "Pageviews", "timestamp_mst", "_file", "session_quality_label", "Events"])
+def test_a_carried_value_may_not_have_the_name_of_another_column(name: str, tmp_path: Path) -> None:
+    project = events_project(tmp_path, mapping_text(extra=f'[carry]\n{name} = {{ first = "item" }}'))
+    with project.flywheel() as flywheel, pytest.raises(FlywheelError, match="a column that sessions have already"):
         _ = flywheel.events
