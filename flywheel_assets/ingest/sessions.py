@@ -77,7 +77,8 @@ class Cutting:
 def without_copies(events: ir.Table, by_id: bool) -> ir.Table:
     """The events, each once, with COPIES, how many others were left out for it. Those that are the same in all columns
     are copies of one; or, ``by_id``, an event whose id the user's events of the 24 hours before have, of the one before
-    them. Events without an id are no copies."""
+    them. Events without an id are no copies. Of an id that is sent on and on, copies later than the events of
+    :func:`around` are left out as well, and counted nowhere."""
     if not by_id:
         return events.group_by(events.columns).aggregate(**{COPIES: events.count() - 1})
     # Of copies in one moment the same one stays, whoever asks.
