@@ -61,14 +61,27 @@ def _csv(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[str, str]:
 
 def _json(connection: duckdb.DuckDBPyConnection, path: str) -> tuple[str, str]:
     """Likewise; lines that are no JSON become rows of nulls, so none is left out."""
-    options = "format = 'auto', records = true, ignore_errors = true, maximum_object_size = 67108864"
+    options = "format = 'auto', ignore_errors = true, maximum_object_size = 67108864"
     columns = _columns(connection, f"read_json({path}, {options}, sample_size = -1)")
+    if list(columns) == ["json"]:  # a line that is no object has DuckDB take every line for one value
+        return _objects(connection, path, options), "select 0"
     types = {name: dtype if dtype.endswith(("]", ")")) else "VARCHAR" for name, dtype in columns.items()}
     listed = ", ".join(f"{_quoted(name)}: {_quoted(dtype)}" for name, dtype in types.items())
     scan = f"read_json({path}, {options}, columns = {{{listed}}})"
     every = " and ".join(f"{_name(name)} is null" for name in types)
     line = f"case when {every} then 'a line that is no JSON object' end as {UNREADABLE}"
     return f"select *, {line} from {scan}", "select 0"
+
+
+def _objects(connection: duckdb.DuckDBPyConnection, path: str, options: str) -> str:
+    """A query of the lines that are objects, all values as texts, and of the others as they are."""
+    lines = f"read_json({path}, {options}, records = false, columns = {{'json': 'JSON'}})"
+    keys = connection.execute(
+        f"select distinct unnest(json_keys(json)) as name from {lines} where json_type(json) = 'OBJECT' order by name"
+    ).fetchall()
+    values = ", ".join(f"json ->> {_quoted('$.' + _name(str(key)))} as {_name(str(key))}" for (key,) in keys)
+    line = f"case when json_type(json) = 'OBJECT' then null else coalesce(json::varchar, 'no JSON') end as {UNREADABLE}"
+    return f"select {values}, {line} from {lines}"
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, scan: str) -> dict[str, str]:

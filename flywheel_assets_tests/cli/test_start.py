@@ -40,7 +40,7 @@ def start(folder: Path, *files: Path) -> subprocess.CompletedProcess[str]:
 def test_raw_events_lead_to_a_report_by_one_command_and_edits_stay(tmp_path: Path) -> None:
     file, folder = tmp_path / "events.parquet", tmp_path / "mine"
     folder.mkdir()
-    pq.write_table(events(users=250, weeks=4), file)
+    pq.write_table(events(users=150, weeks=2), file)
     first = start(folder, file)
 
     assert first.returncode == 0, first.stdout + first.stderr
