@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,8 @@ from flywheel_assets.errors import LandingError
 from flywheel_assets.features import Feature
 from flywheel_assets.landing.extent import isolated_ends
 from flywheel_assets.warehouse.engine import Engine
+from flywheel_assets.warehouse.files import put, write_whole
+from flywheel_assets.warehouse.listing import content_digest
 
 OUTCOMES = ("purchase", "transaction", "order", "payment_done", "payment", "checkout", "conversion", "signup", "lead")
 """What marks a conversion, the most telling first, as the name of a feature or a part of it."""
@@ -96,7 +99,8 @@ def write_choices(path: Path, choices: Sequence[Choice], environment: Mapping[st
         heading = (
             "" if text else "# Chosen by flywheel start from the data. Change what is wrong, then run it again.\n\n"
         )
-        path.write_text(heading + text + ("\n" if text and not text.endswith("\n") else "") + "\n".join(lines), "utf-8")
+        text += "\n" if text and not text.endswith("\n") else ""
+        write_whole(path, (heading + text + "\n".join(lines)).encode())
     return added
 
 
@@ -109,21 +113,29 @@ def label_order_text(sessions: Sequence[str], users: Sequence[str]) -> str:
 
 
 def land(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Copies files into a folder where they are to land, and returns what is new there. One that is there with the same
-    size and time stays; so does one that is inside of it already."""
+    """Copies files into a folder where they are to land, and returns what is new there. A file that is inside of it, or
+    whose content is there under its name, stays; where the name is another file's, the copy's has 8 digits of the
+    digest of its content."""
     folder.mkdir(parents=True, exist_ok=True)
     landed = []
     for file in files:
-        target = folder / file.name
-        if file.resolve().is_relative_to(folder.resolve()) or (target.is_file() and _same(file, target)):
+        if file.resolve().is_relative_to(folder.resolve()):
             continue
-        staged = folder / f".{file.name}.part"  # a sensor would take half a file for a whole one
-        shutil.copy2(file, staged)
-        staged.rename(target)
+        target = folder / file.name
+        if target.exists() and not _same(file, target):
+            stem, dot, endings = file.name.partition(".")
+            target = folder / f"{stem}-{content_digest(file)[:8]}{dot}{endings}"
+        if target.exists() and _same(file, target):
+            continue
+        staged = folder / f".{file.name}.{uuid.uuid4().hex}"  # a sensor would take half a file for a whole one
+        try:
+            shutil.copy2(file, staged)
+            put(staged, target)
+        finally:
+            staged.unlink(missing_ok=True)
         landed.append(target)
     return landed
 
 
 def _same(file: Path, other: Path) -> bool:
-    ours, theirs = file.stat(), other.stat()
-    return (ours.st_size, ours.st_mtime_ns) == (theirs.st_size, theirs.st_mtime_ns)
+    return file.stat().st_size == other.stat().st_size and content_digest(file) == content_digest(other)

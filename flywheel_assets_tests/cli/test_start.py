@@ -1,6 +1,8 @@
 """`flywheel start`, as a team uses it: an empty folder, one file, one command; and then again, with changes."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -117,3 +119,41 @@ def test_a_file_lands_once(tmp_path: Path) -> None:
     assert land([tmp_path / "a.csv"], tmp_path / "data") == [tmp_path / "data" / "a.csv"]
     assert land([tmp_path / "a.csv"], tmp_path / "data") == []
     assert land([tmp_path / "data" / "a.csv"], tmp_path / "data") == []
+
+
+def test_files_of_one_name_all_land_and_each_once(tmp_path: Path) -> None:
+    files = [tmp_path / month / "events.csv.gz" for month in ("jan", "feb")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(file.parent.name)
+    landed = land(files, tmp_path / "data")
+    assert sorted(path.read_text() for path in (tmp_path / "data").iterdir()) == ["feb", "jan"]
+    assert landed[0].name == "events.csv.gz"
+    assert re.fullmatch(r"events-[0-9a-f]{8}\.csv\.gz", landed[1].name)
+    assert land(files[::-1], tmp_path / "data") == []
+
+
+def test_a_file_that_changed_without_another_size_or_time_lands(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("x")
+    (first,) = land([file], tmp_path / "data")
+    file.write_text("y")
+    os.utime(file, ns=(first.stat().st_atime_ns, first.stat().st_mtime_ns))
+    assert [path.read_text() for path in land([file], tmp_path / "data")] == ["y"]
+
+
+def test_copies_under_way_at_once_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    staged = []
+
+    def killed(_: Path, target: Path) -> None:
+        staged.append(target.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copy2", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            land([tmp_path / "a.csv"], tmp_path / "data")
+    assert len({*staged}) == 2
+    assert all(name.startswith(".") for name in staged), "hidden, so not taken for events"
+    assert list((tmp_path / "data").iterdir()) == []
