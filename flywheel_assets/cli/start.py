@@ -32,11 +32,15 @@ def start(files: tuple[Path, ...]) -> None:
     overwritten. Run it again, with more FILEs or without: it makes only what is missing or stale."""
     from flywheel_assets.cli.report import report
     from flywheel_assets.cli.run import run
-    from flywheel_assets.cli.segments import fit, propose
+    from flywheel_assets.cli.segments import fit
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
 
     context, failed = click.get_current_context(), list[str]()
     _begin(files)
-    with _step("making sessions", failed):
+    from flywheel_assets.cli.start_labels import propose, train
+
+    with _step("making sessions", failed, again=_to_fit() == "other features"):
         context.invoke(run)
     _say_what_was_made()
     waits = ""
@@ -44,16 +48,15 @@ def start(files: tuple[Path, ...]) -> None:
         if _to_fit():
             with _step("finding clusters of sessions", failed):
                 context.invoke(fit)
-        with _step("proposing labels for the clusters", failed):
-            context.invoke(propose)
-        with _step("training the models", failed):
-            _train()
+        with _step("proposing labels for the clusters", failed), Flywheel.open(Settings.read()) as flywheel:
+            propose(flywheel, click.echo)
+        with _step("training the models", failed), Flywheel.open(Settings.read()) as flywheel:
+            train(flywheel, click.echo)
     except LABELS_WAIT as error:
         waits = str(error)
-        click.echo(f"  {waits}")
     if not _labels_wait():
         with _step("labelling every interval", failed):
-            context.invoke(run)
+            context.invoke(run, rescore=True)
         with _step("writing the reports", failed):
             context.invoke(report)
     _end(waits)
@@ -194,8 +197,8 @@ def _of_sessions(flywheel: "Flywheel", files: Sequence[Path]) -> tuple[date, dat
     return days(flywheel.engine, starts)
 
 
-def _to_fit() -> bool:
-    """Whether clusters have to be fitted: there are none, or they are of other features."""
+def _to_fit() -> str:
+    """Why clusters have to be fitted: they are "missing", or of "other features". Empty where they fit."""
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.segments.files import SegmentFiles, segments_in_use
     from flywheel_assets.segments.visit_features import columns_of
@@ -203,32 +206,10 @@ def _to_fit() -> bool:
 
     with Flywheel.open(Settings.read()) as flywheel:
         if SegmentFiles(flywheel.warehouse).report() is None:
-            return True
+            return "missing"
         fitted = segments_in_use(flywheel.warehouse)
-        return {*fitted.features, *fitted.constant} != {*columns_of(flywheel.feature_names)}
-
-
-def _train() -> None:
-    """Trains and promotes, unless the models in use learnt these labels, or are a team's own."""
-    from flywheel_assets.flywheel import Flywheel
-    from flywheel_assets.settings import Settings
-    from flywheel_assets.training.candidate_comparison import promote_candidate
-    from flywheel_assets.training.network import without_epochs
-    from flywheel_assets.training.sources import DEFAULT_SEED, range_source, train_and_track
-
-    settings, warnings = Settings.read(), list[str]()
-    with Flywheel.open(settings) as flywheel:
-        if not flywheel.labels_wait:
-            known = flywheel.models.training
-            keys = known.get("intervals") or ()
-            if not keys or range_source(flywheel, keys[0], keys[-1]).data.fingerprint == known["fingerprint"]:
-                return
-        source = range_source(flywheel, None, None, warnings.append)
-    for warning in warnings:
-        click.echo(f"  {warning}")
-    candidate, _ = train_and_track(settings.models_dir, source, DEFAULT_SEED, without_epochs(click.echo), quick=True)
-    with Flywheel.open(settings) as flywheel:
-        promote_candidate(flywheel, candidate.bundle.version, "flywheel start", forced=False)
+        same = {*fitted.features, *fitted.constant} == {*columns_of(flywheel.feature_names)}
+        return "" if same else "other features"
 
 
 def _labels_wait() -> bool:
@@ -294,21 +275,25 @@ def _short(path: Path) -> str:
 
 
 @contextmanager
-def _step(title: str, failed: list[str]) -> Iterator[None]:
-    """A step with its title and seconds; what it says is shown only when it fails."""
+def _step(title: str, failed: list[str], again: bool = False) -> Iterator[None]:
+    """A step with its title and seconds; what it says is shown only when it fails. ``again``: a later step makes what
+    this one cannot make yet."""
     click.echo(f"{title} ...", nl=False)
     began, said = time.monotonic(), io.StringIO()
     try:
         with redirect_stdout(said), redirect_stderr(said):
             yield
     except SystemExit as stopped:
+        if again and stopped.code == 1:
+            click.echo(f" {time.monotonic() - began:.0f} s; the rest waits for new clusters")
+            return
         click.echo(" not all of it could be made:")
         click.echo(said.getvalue())
         if stopped.code != 1:  # interrupted
             raise
         failed.append(title)
     except FlywheelError:
-        click.echo(f" stopped after {time.monotonic() - began:.0f} s:")
+        click.echo(f" stopped after {time.monotonic() - began:.0f} s")
         raise
     else:
         click.echo(f" {time.monotonic() - began:.0f} s")
