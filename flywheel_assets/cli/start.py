@@ -2,21 +2,15 @@
 definitions read settings when they are imported, and this command writes some."""
 
 import io
-import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from flywheel_assets.errors import FlywheelError, LabelError, PromotionError, SegmentsError, TrainingError
-
-if TYPE_CHECKING:
-    from flywheel_assets.flywheel import Flywheel
 
 LABELS_WAIT = (LabelError, SegmentsError, TrainingError, PromotionError)
 """What keeps labels waiting, and leaves the sessions as they are."""
@@ -33,12 +27,13 @@ def start(files: tuple[Path, ...]) -> None:
     from flywheel_assets.cli.report import report
     from flywheel_assets.cli.run import run
     from flywheel_assets.cli.segments import fit
+    from flywheel_assets.cli.start_files import begin
+    from flywheel_assets.cli.start_labels import propose, train
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
 
     context, failed = click.get_current_context(), list[str]()
-    _begin(files)
-    from flywheel_assets.cli.start_labels import propose, train
+    begin(files)
 
     with _step("making sessions", failed, again=_to_fit() == "other features"):
         context.invoke(run)
@@ -62,57 +57,6 @@ def start(files: tuple[Path, ...]) -> None:
     _end(waits)
     if waits or failed:
         sys.exit(1)
-
-
-def _begin(files: Sequence[Path]) -> None:
-    """What is chosen before anything is made: mapping, features, settings; and the files are put where they land."""
-    from flywheel_assets.cli.start_choices import (
-        MAKEFILE,
-        interval_choices,
-        label_order_text,
-        land,
-        outcome_choice,
-        write_choices,
-    )
-    from flywheel_assets.errors import LandingError, SettingsError
-    from flywheel_assets.features import read_features
-    from flywheel_assets.flywheel import Flywheel
-    from flywheel_assets.registry.shelves import has_champion
-    from flywheel_assets.sessions.session_model import SESSION_ORDER
-    from flywheel_assets.settings import Settings
-    from flywheel_assets.training.own_labels import ORDER_FILE
-    from flywheel_assets.users.user_model import USER_ORDER
-    from flywheel_assets.warehouse.files import write_whole
-
-    settings = Settings.read()
-    folder = Path.cwd()
-    if has_champion(settings.models_dir) and not settings.features_file.is_file():
-        raise SettingsError(
-            f"{settings.models_dir} holds models already, and flywheel start makes its own: run it in a folder of its "
-            "own, as in mkdir mine && cd mine && flywheel start FILE"
-        )
-    missing = [str(file) for file in files if not file.is_file()]
-    if missing:
-        raise LandingError(f"there is no file at {', '.join(missing)}")
-    if not files and not any(path.is_dir() for path in (settings.landing_dir, settings.events_dir)):
-        raise click.UsageError("expected FILEs, as in flywheel start events.parquet: nothing has landed here yet")
-    if files:
-        with Flywheel.open(settings, to_write=False) as flywheel:
-            are_sessions = _are_sessions(flywheel, files)
-            first, last = (_of_sessions if are_sessions else _of_events)(flywheel, files)
-        choices = [*interval_choices(first, last), outcome_choice(read_features(settings.features_file) or ())]
-        for choice in write_choices(folder / ".env", choices, os.environ):
-            click.echo(f"{choice.setting}={choice.value}: {choice.why}")
-        landed = land(files, settings.landing_dir if are_sessions else settings.events_dir)
-        where = settings.landing_dir if are_sessions else settings.events_dir
-        click.echo(f"{len(landed)} of {len(files)} files copied to {where}" if landed else f"no new file for {where}")
-    settings.landing_dir.mkdir(parents=True, exist_ok=True)
-    order = settings.labels_dir / ORDER_FILE
-    if not order.exists():  # stated, so that a label that no cluster got at first stays one that it can get
-        write_whole(order, label_order_text(SESSION_ORDER, USER_ORDER).encode())
-    if not (folder / "Makefile").exists():
-        program = Path(sys.executable).with_name("flywheel")
-        write_whole(folder / "Makefile", MAKEFILE.format(flywheel=program).encode())
 
 
 def _say_what_was_made() -> None:
@@ -139,62 +83,6 @@ def _say_what_was_made() -> None:
     click.echo(f"  {said}")
     for problem in problems:
         click.echo(f"  left out: {problem}")
-
-
-def _are_sessions(flywheel: "Flywheel", files: Sequence[Path]) -> bool:
-    """Whether the files hold one row per session: all are parquet with a session_id, which no two rows share, and a
-    user_id."""
-    from flywheel_assets.landing.column_names import stated_names
-    from flywheel_assets.warehouse.engine import parquet_schema
-
-    if any(file.suffix not in (".parquet", ".pq") for file in files) or flywheel.has_events:
-        return False
-    theirs = {ours: name for name, ours in stated_names(flywheel.settings.columns_file).items()}
-    ids = [theirs.get(name, name) for name in ("session_id", "user_id")]
-    if any(not {*ids} <= parquet_schema(file).keys() for file in files):
-        return False
-    rows = [flywheel.engine.read([file]) for file in files]
-    counts = [flywheel.row(r.aggregate(rows=r.count(), ids=r[ids[0]].nunique())) for r in rows]
-    return all(one["rows"] == one["ids"] for one in counts)
-
-
-def _of_events(flywheel: "Flywheel", files: Sequence[Path]) -> tuple[date, date]:
-    """States the mapping and the features, where nobody has; the days of the first and the last event."""
-    from flywheel_assets.cli.events import write_proposal
-    from flywheel_assets.cli.start_choices import days
-    from flywheel_assets.features import read_features
-    from flywheel_assets.ingest.events import TIME, events
-    from flywheel_assets.ingest.mapping_file import read_mapping
-    from flywheel_assets.ingest.named_files import readable
-    from flywheel_assets.ingest.times import SECOND
-
-    settings = flywheel.settings
-    if not settings.events_file.is_file():
-        write_proposal(flywheel, files)
-    mapping = read_mapping(settings.events_file, [one.name for one in read_features(settings.features_file) or ()])
-    with readable(files) as paths:
-        found = [events(flywheel.engine.read([path]), mapping) for path in paths]
-        return days(flywheel.engine, [(one[TIME] // SECOND).cast("int64").as_table() for one in found])
-
-
-def _of_sessions(flywheel: "Flywheel", files: Sequence[Path]) -> tuple[date, date]:
-    """States the features, where nobody has; the days of the first and the last session."""
-    from flywheel_assets.cli.features import init
-    from flywheel_assets.cli.start_choices import days
-    from flywheel_assets.landing.column_names import stated_names
-    from flywheel_assets.landing.rows import started
-
-    settings = flywheel.settings
-    if not settings.features_file.is_file():
-        click.get_current_context().invoke(init, files=tuple(files), preset=None)
-    names = stated_names(settings.columns_file)
-    starts = []
-    for file in files:
-        rows = flywheel.engine.read([file])
-        rows = rows.rename({ours: theirs for theirs, ours in names.items() if theirs in rows.columns})
-        placed = started(rows.cast({"session_id": "string"}), settings.session_id_pattern, settings.session_time_column)
-        starts.append(placed.select("timestamp_unix"))
-    return days(flywheel.engine, starts)
 
 
 def _to_fit() -> str:

@@ -14,6 +14,7 @@ import ibis.expr.types as ir
 from flywheel_assets.errors import LandingError
 from flywheel_assets.features import Feature
 from flywheel_assets.landing.extent import isolated_ends
+from flywheel_assets.landing.rows import started
 from flywheel_assets.warehouse.engine import Engine
 from flywheel_assets.warehouse.files import put, write_whole
 from flywheel_assets.warehouse.listing import content_digest
@@ -67,6 +68,35 @@ def outcome_choice(features: Sequence[Feature]) -> Choice:
         if found:
             return Choice("FLYWHEEL_OUTCOME", found, f"{found!r} reads like a conversion; none means no outcome")
     return Choice("FLYWHEEL_OUTCOME", "none", "no feature reads like a conversion; name one here if there is")
+
+
+def time_choice(engine: Engine, tables: Sequence[ir.Table]) -> list[Choice]:
+    """The column that says when sessions began, where most of their ids do not: the only one of a timestamp type that
+    all tables have. ``tables``: session rows with ``session_id``, a string. Empty where the ids say it, or sessions
+    have ``timestamp_unix``.
+
+    Raises LandingError that names the columns where there are several or none."""
+    setting = "FLYWHEEL_SESSION_TIME_COLUMN"
+    rows = [started(table, None, None).select(time="timestamp_unix") for table in tables]
+    counted = [engine.collect(one.aggregate(rows=one.count(), timed=one.time.count())).to_pylist()[0] for one in rows]
+    if 2 * sum(one["timed"] for one in counted) >= sum(one["rows"] for one in counted):
+        return []
+    times = [name for name in tables[0].columns if all(_is_timestamp(table, name) for table in tables)]
+    if not times:
+        raise LandingError(
+            "session_id holds no time, and no column is a timestamp: write the column that says when a session began "
+            f"into .env, as in {setting}=started_at; there are: {', '.join(tables[0].columns)}"
+        )
+    if len(times) > 1:
+        raise LandingError(
+            f"session_id holds no time, and {' and '.join(times)} are timestamps: write the one that says when a "
+            f"session began into .env, as in {setting}={times[0]}, and run flywheel start again"
+        )
+    return [Choice(setting, times[0], "session_id holds no time, and this column is the only timestamp")]
+
+
+def _is_timestamp(table: ir.Table, name: str) -> bool:
+    return name in table.columns and table[name].type().is_timestamp()
 
 
 def days(engine: Engine, starts: Sequence[ir.Table]) -> tuple[date, date]:
