@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -27,6 +28,7 @@ def start(files: tuple[Path, ...]) -> None:
     from flywheel_assets.cli.report import report
     from flywheel_assets.cli.run import run
     from flywheel_assets.cli.segments import fit
+    from flywheel_assets.cli.start_choices import nothing_closed
     from flywheel_assets.cli.start_files import begin
     from flywheel_assets.cli.start_labels import propose, train
     from flywheel_assets.flywheel import Flywheel
@@ -34,11 +36,14 @@ def start(files: tuple[Path, ...]) -> None:
 
     context, failed = click.get_current_context(), list[str]()
     begin(files)
-
+    settings = Settings.read()
+    waits = nothing_closed(settings.calendar, datetime.now(UTC))
+    if waits:
+        _end(waits)
+        sys.exit(1)
     with _step("making sessions", failed, again=_to_fit() == "other features"):
         context.invoke(run)
     _say_what_was_made()
-    waits = ""
     try:
         if _to_fit():
             with _step("finding clusters of sessions", failed):
@@ -48,7 +53,7 @@ def start(files: tuple[Path, ...]) -> None:
         with _step("training the models", failed), Flywheel.open(Settings.read()) as flywheel:
             train(flywheel, click.echo)
     except LABELS_WAIT as error:
-        waits = str(error)
+        waits = str(error) + _too_little(error)
     if not _labels_wait():
         with _step("labelling every interval", failed):
             context.invoke(run, rescore=True)
@@ -62,6 +67,7 @@ def start(files: tuple[Path, ...]) -> None:
 def _say_what_was_made() -> None:
     """How many sessions there are, and of how many events."""
     from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.report.numbers import plural
     from flywheel_assets.settings import Settings
 
     with Flywheel.open(Settings.read()) as flywheel:
@@ -74,15 +80,29 @@ def _say_what_was_made() -> None:
             return {name: int(value or 0) for name, value in found.items()}
 
         landed = figures("landed_sessions")
-        said = f"{landed['rows']:,} sessions of {landed['users']:,} users"
+        said = f"{plural(landed['rows'], 'session')} of {plural(landed['users'], 'user')}"
         if flywheel.has_events:
             made = figures("event_sessions", "events", "copies")
-            copies = f"; {made['copies']:,} copies of events were left out" if made["copies"] else ""
-            said += f", from {made['events']:,} events{copies}"
+            said += f", from {plural(made['events'], 'event')}"
+            if made["copies"]:
+                said += f"; {plural(made['copies'], 'copy of an event was', 'copies of events were')} left out"
         problems = flywheel.problems()
     click.echo(f"  {said}")
     for problem in problems:
         click.echo(f"  left out: {problem}")
+
+
+def _too_little(error: FlywheelError) -> str:
+    """What to do where it may be that there is too little data; empty where the error says what to do."""
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        made = {*flywheel.warehouse.keys("trimmed_sessions")}
+        full = [i for i in flywheel.calendar if i.key in made and flywheel.warehouse.rows("trimmed_sessions", i)]
+    if len(full) > 1 and not isinstance(error, SegmentsError | TrainingError):
+        return ""
+    return ". The sessions are made; when you have more data, run flywheel start again with the new FILEs"
 
 
 def _to_fit() -> str:
@@ -137,7 +157,7 @@ def _end(waits: str) -> None:
     if proposed:
         click.echo(proposed.sentence)
     if waiting:
-        click.echo(f"There is no report yet. {waits or waiting}")
+        click.echo(f"There is no report yet: {waits or waiting}")
     elif page:
         click.echo(f"report: {pages.path(page)}")
         click.echo(f"all reports: {pages.index}")

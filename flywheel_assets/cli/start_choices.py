@@ -13,8 +13,10 @@ import ibis.expr.types as ir
 
 from flywheel_assets.errors import LandingError
 from flywheel_assets.features import Feature
+from flywheel_assets.intervals import Calendar
 from flywheel_assets.landing.extent import isolated_ends
 from flywheel_assets.landing.rows import started
+from flywheel_assets.report.numbers import plural
 from flywheel_assets.warehouse.engine import Engine
 from flywheel_assets.warehouse.files import put, write_whole
 from flywheel_assets.warehouse.listing import content_digest
@@ -53,10 +55,10 @@ def interval_choices(first: date, last: date) -> list[Choice]:
     monday = first - timedelta(days=first.weekday())
     days = (last - first).days + 1
     weeks = 2 if (last - monday).days + 1 >= 14 * ENOUGH_INTERVALS else 1
-    length = "two weeks: there are" if weeks == 2 else "a week: there are only"
+    length = "two weeks: there are" if weeks == 2 else f"a week: there {'is' if days == 1 else 'are'} only"
     return [
         Choice("FLYWHEEL_FIRST_INTERVAL", monday.isoformat(), f"the Monday on or before the first event, {first}"),
-        Choice("FLYWHEEL_INTERVAL_WEEKS", str(weeks), f"{length} {days:,} days, {first} to {last}"),
+        Choice("FLYWHEEL_INTERVAL_WEEKS", str(weeks), f"{length} {plural(days, 'day')}, {first} to {last}"),
     ]
 
 
@@ -132,6 +134,17 @@ def write_choices(path: Path, choices: Sequence[Choice], environment: Mapping[st
         text += "\n" if text and not text.endswith("\n") else ""
         write_whole(path, (heading + text + "\n".join(lines)).encode())
     return added
+
+
+def nothing_closed(calendar: Calendar, now: datetime) -> str:
+    """What to say while no interval is closed; empty once one is."""
+    if calendar.last_closed(now):
+        return ""
+    first = calendar.number(1)
+    return (
+        f"everything is set up, but the first interval, {first.dates}, is still open. Run flywheel start again from "
+        f"{first.last_day + timedelta(days=1)} on, with the events or sessions until then"
+    )
 
 
 def label_order_text(sessions: Sequence[str], users: Sequence[str]) -> str:

@@ -13,8 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flywheel_assets.cli.start_choices import Choice, interval_choices, land, outcome_choice, write_choices
+from flywheel_assets.cli.start_choices import (
+    Choice,
+    interval_choices,
+    land,
+    nothing_closed,
+    outcome_choice,
+    write_choices,
+)
 from flywheel_assets.features import Feature
+from flywheel_assets.settings import Settings
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
 
@@ -90,6 +98,19 @@ def test_a_short_history_has_weeks(days: int, weeks: str, first: str) -> None:
     assert chosen == {"FLYWHEEL_FIRST_INTERVAL": first, "FLYWHEEL_INTERVAL_WEEKS": weeks}
     midweek = interval_choices(begin + timedelta(days=3), begin + timedelta(days=100))
     assert midweek[0].value == first
+
+
+def test_one_day_is_one_day() -> None:
+    assert "there is only 1 day, 2024-03-04 to" in interval_choices(START.date(), START.date())[1].why
+
+
+def test_while_no_interval_is_closed_it_says_when_to_come_back() -> None:
+    calendar = Settings.read(
+        environment={"FLYWHEEL_FIRST_INTERVAL": "2024-03-04", "FLYWHEEL_INTERVAL_WEEKS": "1"}
+    ).calendar
+    said = nothing_closed(calendar, START + timedelta(days=6))
+    assert "2024-03-04 - 2024-03-10, is still open. Run flywheel start again from 2024-03-11 on" in said
+    assert nothing_closed(calendar, START + timedelta(days=8)) == ""
 
 
 @pytest.mark.parametrize(
