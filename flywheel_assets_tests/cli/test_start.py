@@ -60,7 +60,7 @@ def test_raw_events_lead_to_a_report_by_one_command_and_edits_stay(tmp_path: Pat
     assert re.findall(r"^\d\. .+\.$", said, re.MULTILINE), "what stands out"
     assert "Nobody has confirmed them: flywheel labels review" in said
     looked_at = ["events.toml", "features.toml", "data/labels/segment_labels.toml", "models/README.md"]
-    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == looked_at
+    assert re.findall(r"^  (\S+\.\S+)  ", said, re.MULTILINE) == looked_at
     assert all((folder / name).is_file() for name in looked_at)
     (page,) = re.findall(r"^report: (.+)$", said, re.MULTILINE)
     assert "Nobody has confirmed them" in Path(page).read_text()
