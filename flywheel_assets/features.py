@@ -21,7 +21,7 @@ KINDS = ("count", "amount", "share", "duration")
 
 _KEYS = ("kind", "unit", "description")
 
-_WORKING_COLUMNS = ("cluster", "converted", "distance", "interval_start", "part")
+WORKING_COLUMNS = ("cluster", "converted", "distance", "interval_start", "part")
 """What sessions carry beside their features where they are clustered and learnt from."""
 
 
@@ -85,9 +85,16 @@ def read_features(path: Path, taken: Collection[str] = ()) -> tuple[Feature, ...
     if not path.is_file():
         return None
     try:
-        text = path.read_text(encoding="utf-8")
+        return features_in(path.read_text(encoding="utf-8"), path, taken)
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+
+
+def features_in(text: str, path: Path, taken: Collection[str] = ()) -> tuple[Feature, ...]:
+    """As :func:`read_features`, of a text that ``path`` has or is to have."""
+    try:
         table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not TOML: {error}") from None
     stated = table.get("features")
     if set(table) != {"features"} or not isinstance(stated, dict):
@@ -100,23 +107,26 @@ def read_features(path: Path, taken: Collection[str] = ()) -> tuple[Feature, ...
         raise SettingsError(
             f"{path} states no feature; expected one or more. Delete it, then: flywheel features init FILE"
         )
-    ours = {name.lower(): name for name in (*taken, *_WORKING_COLUMNS)}
     lower: dict[str, str] = {}
     for name, value in stated.items():
-        wrong = _wrong(name, value, ours, lower)
+        wrong = name_problem(name, taken) or _wrong(name, value, lower)
         if wrong:
             raise SettingsError(f"{path}{_line(text, name)}, features.{name}: {wrong}")
         lower[name.lower()] = name
     return tuple(Feature(name, **value) for name, value in stated.items())
 
 
-def _wrong(name: str, value: Any, ours: Mapping[str, str], others: Mapping[str, str]) -> str:
-    """What is wrong with a feature's name or table; empty when nothing is. ``ours`` and ``others``: names of columns
-    and of the features before it, by their lower case."""
+def name_problem(name: str, taken: Collection[str]) -> str:
+    """Why no feature may have the name; empty where one may. ``taken``: names of columns of ours."""
     if not re.fullmatch(r"\w([\w -]*\w)?", name):
         return "no column can have this name; expected letters, digits, underscores, hyphens and blanks"
-    if name.lower() in ours:
-        return f"{ours[name.lower()]} is a column of ours; give the feature another name"
+    ours = next((one for one in (*taken, *WORKING_COLUMNS) if one.lower() == name.lower()), None)
+    return f"{ours} is a column of ours; give the feature another name" if ours else ""
+
+
+def _wrong(name: str, value: Any, others: Mapping[str, str]) -> str:
+    """What else is wrong with a feature's name or table; empty when nothing is. ``others``: names of the features
+    before it, by their lower case."""
     if name.lower() in others:
         return f"{others[name.lower()]!r} differs in case only; rename or delete one"
     if not isinstance(value, dict):

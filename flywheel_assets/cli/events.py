@@ -38,18 +38,22 @@ def init(files: tuple[Path, ...], preset: str | None) -> None:
 
 def write_proposal(flywheel: "Flywheel", files: Sequence[Path], preset: str | None = None) -> None:
     """Writes events.toml, and features.toml where there is none, and says what was chosen."""
-    from flywheel_assets.ingest.mapping_file import read_mapping
+    from flywheel_assets.features import features_in
+    from flywheel_assets.ingest.mapping_file import mapping_in
     from flywheel_assets.ingest.proposal import propose
     from flywheel_assets.users.spine import reserved_names
-    from flywheel_assets.warehouse.files import write_whole
+    from flywheel_assets.warehouse.files import write_all
 
-    path, stated = flywheel.settings.events_file, flywheel.stated_features
-    proposal = propose(flywheel.engine, files, preset, stated, reserved_names((), ()))
+    path, features_file = flywheel.settings.events_file, flywheel.settings.features_file
+    stated, taken = flywheel.stated_features, reserved_names((), ())
+    proposal = propose(flywheel.engine, files, preset, stated, taken)
+    texts = {path: proposal.events_toml()}
+    mapping_in(texts[path], path, [feature.name for feature in proposal.features])
     if stated is None:
-        write_whole(flywheel.settings.features_file, proposal.features_toml().encode())
-    write_whole(path, proposal.events_toml().encode())
-    read_mapping(path, [feature.name for feature in proposal.features])
-    mapping, features_file = proposal.mapping, flywheel.settings.features_file
+        texts[features_file] = proposal.features_toml()
+        features_in(texts[features_file], features_file, taken)
+    write_all({file: text.encode() for file, text in texts.items()})
+    mapping = proposal.mapping
     for feature in proposal.features:
         click.echo(f"{feature.name}: {feature.meaning}")
     for warning in proposal.warnings:

@@ -41,10 +41,12 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
     from flywheel_assets.orchestration.processes import end_abandoned_runs
     from flywheel_assets.orchestration.runs import run_job
     from flywheel_assets.ranges import materialized_intervals
+    from flywheel_assets.segments.files import SegmentFiles
     from flywheel_assets.segments.fitting import intervals_to_fit
 
     with Flywheel.open(settings) as flywheel:
         intervals = intervals_to_fit(flywheel, first or "", last or "")
+        has_fit = SegmentFiles(flywheel.warehouse).report() is not None
         later = materialized_intervals(flywheel, intervals[0].key, None)
     console = terminal()
     with dg.DagsterInstance.get() as instance:
@@ -58,7 +60,9 @@ def fit(first: str | None, last: str | None, clusters: int | None) -> None:
             job = defs.resolve_job_def(SEGMENTS_JOB)
             done = run_job(job, instance, " to ".join(keys), config=config)
         if done.failure:
-            raise SegmentsError(f"the fit failed: {done.failure}; flywheel segments show shows the one in use")
+            reason = done.failure.removeprefix("visit_features: ").removeprefix("k_diagnostics: ")
+            in_use = "; flywheel segments show shows the one in use" if has_fit else ""
+            raise SegmentsError(f"the fit failed: {reason}{in_use}")
         _assign(instance, later, done.checks)
     _show()
     click.echo(_NEXT)

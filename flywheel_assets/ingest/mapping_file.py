@@ -48,28 +48,39 @@ from flywheel_assets.ingest.mapping import (
 )
 
 
-def read_mapping(path: Path, features: Sequence[str], taken: Collection[str] = ()) -> EventMapping:
-    """The mapping in `events.toml`, which makes ``features``.
+def read_mapping(path: Path, features: Sequence[str] | None, taken: Collection[str] = ()) -> EventMapping:
+    """The mapping in `events.toml`, which makes ``features``; None takes those that it defines.
 
     ``taken``: names of columns of ours, which no carried value may have. Raises EventsError, naming file, key and line,
     for a file of another form, a feature without a definition or with two, one that is not among ``features``, and a
     name that is taken."""
-    return _Reader(path, taken).mapping(features)
+    try:
+        return mapping_in(path.read_text(encoding="utf-8"), path, features, taken)
+    except OSError as error:
+        raise EventsError(f"{path} cannot be read: {error.strerror}; to write one: flywheel events init FILE") from None
+    except UnicodeDecodeError as error:
+        raise EventsError(f"{path} is not TOML: {error}") from None
+
+
+def mapping_in(text: str, path: Path, features: Sequence[str] | None, taken: Collection[str] = ()) -> EventMapping:
+    """As :func:`read_mapping`, of a text that ``path`` has or is to have."""
+    reader = _Reader(text, path, taken)
+    return reader.mapping(reader.defined if features is None else features)
 
 
 class _Reader:
-    def __init__(self, path: Path, taken: Collection[str]) -> None:
-        self.path = path
+    def __init__(self, text: str, path: Path, taken: Collection[str]) -> None:
+        self.path, self.text = path, text
         self.taken = {name.lower() for name in (*TAKEN, *taken)}
         try:
-            self.text = path.read_text(encoding="utf-8")
-            self.content: dict[str, Any] = tomllib.loads(self.text)
-        except OSError as error:
-            raise EventsError(
-                f"{path} cannot be read: {error.strerror}; to write one: flywheel events init FILE"
-            ) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            self.content: dict[str, Any] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
             raise EventsError(f"{path} is not TOML: {error}") from None
+
+    @property
+    def defined(self) -> list[str]:
+        """The names of the features that the text defines, in its order."""
+        return [*self._table("features")]
 
     def mapping(self, features: Sequence[str]) -> EventMapping:
         known = ("columns", "events", "features", "values", "carry")
@@ -133,7 +144,8 @@ class _Reader:
         if name not in features:
             raise self.error(
                 f"features.{name}",
-                f"{where} is no feature; the features are {', '.join(features)}. Add it to features.toml, or drop it",
+                f"{where} is no feature; the features are {', '.join(features)}. Add it to features.toml, or drop "
+                "it; where there is no features.toml, flywheel start writes it from this file",
             )
         if name.lower() in TAKEN:
             raise self.error(

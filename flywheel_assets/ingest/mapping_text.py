@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
+from flywheel_assets.features import Feature, features_text
 from flywheel_assets.ingest.mapping import ROLES, Definition, EventMapping, Value
 
 
@@ -30,6 +31,19 @@ def mapping_text(mapping: EventMapping, comments: Mapping[str, str], heading: st
         carried = {name: {"last" if one.last else "first": one.value} for name, one in mapping.carried.items()}
         lines += ["", *_comment(comments.get("carry", "")), "[carry]", *_assignments(carried, {})]
     return "\n".join(lines) + "\n"
+
+
+def mapped_features_text(mapping: EventMapping) -> str:
+    """The content of `features.toml` with the features that a mapping makes, in its order: counts are counts, sums and
+    maxima amounts."""
+    kinds = {"sum": "amount", "max": "amount", "duration": "duration"}
+    features = [
+        Feature(name, kinds.get(one.measure, "count"), one.of if one.measure == "duration" else "")
+        for name, one in mapping.features.items()
+    ]
+    seen = [" ".join(filter(None, (one.measure, one.of))) for one in mapping.features.values()]
+    heading = "The features of a session, in their order, of the kinds that the measures in events.toml have."
+    return features_text(features, seen, heading)
 
 
 def _assignments(table: Mapping[str, object], comments: Mapping[str, str]) -> Iterable[str]:

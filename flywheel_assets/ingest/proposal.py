@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from flywheel_assets.errors import EventsError
-from flywheel_assets.features import Feature, features_text
+from flywheel_assets.features import WORKING_COLUMNS, Feature, features_text
 from flywheel_assets.ingest.column_roles import Sample, roles, time_unit
 from flywheel_assets.ingest.mapping import TAKEN, Carried, EventMapping, Value
 from flywheel_assets.ingest.mapping_text import mapping_text
@@ -97,7 +97,7 @@ class _Draft:
         taken: Collection[str],
     ) -> None:
         self.sample, self.preset, self.roles, self.files = sample, preset, found, files
-        self.stated, self.taken = stated, {name.lower() for name in (*taken, *TAKEN)}
+        self.stated, self.taken = stated, {name.lower() for name in (*taken, *TAKEN, *WORKING_COLUMNS)}
         self.values: dict[str, Value] = dict(sample.values)
 
     def proposal(self) -> Proposal:

@@ -2,7 +2,7 @@
 aside, with the kind that their values and names suggest."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from pyarrow import ArrowInvalid
 
 from flywheel_assets.errors import LandingError
-from flywheel_assets.features import SHIPPED, Feature
+from flywheel_assets.features import SHIPPED, Feature, name_problem
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
 
 _ID = re.compile(r"(^|_)(id|uuid|key)$", re.IGNORECASE)
@@ -21,9 +21,11 @@ _LEAST_UNIX_TIME = 1e9
 """Whole numbers from here on, ten digits, are times of sessions and no counts of theirs."""
 
 
-def guessed_features(engine: Engine, paths: Sequence[Path], names: Mapping[str, str]) -> list[tuple[Feature, str]]:
+def guessed_features(
+    engine: Engine, paths: Sequence[Path], names: Mapping[str, str], taken: Collection[str] = ()
+) -> list[tuple[Feature, str]]:
     """The features that all files have, in the order of the first, each with what was seen and why it is of its kind.
-    ``names``: what a team calls columns of ours or features, theirs to ours.
+    ``names``: what a team calls columns of ours or features, theirs to ours. ``taken``: names that no feature may have.
 
     Raises LandingError for a file that is missing or no parquet, and where no column can be a feature."""
     for path in paths:
@@ -38,7 +40,9 @@ def guessed_features(engine: Engine, paths: Sequence[Path], names: Mapping[str, 
     found = [
         _guessed(names.get(name, name), figures)
         for name in columns
-        if names.get(name, name) not in ("session_id", "user_id") and not _ID.search(name) and not _TIME.search(name)
+        if not name_problem(names.get(name, name), ("session_id", "user_id", *taken))
+        and not _ID.search(name)
+        and not _TIME.search(name)
         if not _are_times(figures := _figures(engine, tables, name))
     ]
     if not found:

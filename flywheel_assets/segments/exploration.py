@@ -39,8 +39,9 @@ def explore(
     scaled = clustering.scaled(values)
     if not scaled.kept:
         raise SegmentsError(
-            f"every feature is constant over the {len(values):,} sessions: they cannot be told apart, so there are no "
-            "clusters. Fit a longer range of intervals: flywheel segments fit --from KEY --to KEY"
+            f"every feature is constant over the {len(values):,} session{'' if len(values) == 1 else 's'}: they cannot "
+            "be told apart, so there are no clusters. Fit a longer range of intervals: flywheel segments fit --from "
+            "KEY --to KEY"
         )
     asked = sorted({*numbers, *([wanted] if wanted else [])})
     different = clustering.distinct(scaled.values, asked[-1])

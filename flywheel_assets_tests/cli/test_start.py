@@ -1,6 +1,8 @@
 """`flywheel start`, as a team uses it: an empty folder, one file, one command; and then again, with changes."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -11,8 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from flywheel_assets.cli.start_choices import Choice, interval_choices, land, outcome_choice, write_choices
+from flywheel_assets.cli.start_choices import (
+    Choice,
+    interval_choices,
+    land,
+    nothing_closed,
+    outcome_choice,
+    write_choices,
+)
 from flywheel_assets.features import Feature
+from flywheel_assets.settings import Settings
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
 
@@ -50,7 +60,7 @@ def test_raw_events_lead_to_a_report_by_one_command_and_edits_stay(tmp_path: Pat
     assert re.findall(r"^\d\. .+\.$", said, re.MULTILINE), "what stands out"
     assert "Nobody has confirmed them: flywheel labels review" in said
     looked_at = ["events.toml", "features.toml", "data/labels/segment_labels.toml", "models/README.md"]
-    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == looked_at
+    assert re.findall(r"^  (\S+\.\S+)  ", said, re.MULTILINE) == looked_at
     assert all((folder / name).is_file() for name in looked_at)
     (page,) = re.findall(r"^report: (.+)$", said, re.MULTILINE)
     assert "Nobody has confirmed them" in Path(page).read_text()
@@ -90,6 +100,19 @@ def test_a_short_history_has_weeks(days: int, weeks: str, first: str) -> None:
     assert midweek[0].value == first
 
 
+def test_one_day_is_one_day() -> None:
+    assert "there is only 1 day, 2024-03-04 to" in interval_choices(START.date(), START.date())[1].why
+
+
+def test_while_no_interval_is_closed_it_says_when_to_come_back() -> None:
+    calendar = Settings.read(
+        environment={"FLYWHEEL_FIRST_INTERVAL": "2024-03-04", "FLYWHEEL_INTERVAL_WEEKS": "1"}
+    ).calendar
+    said = nothing_closed(calendar, START + timedelta(days=6))
+    assert "2024-03-04 - 2024-03-10, is still open. Run flywheel start again from 2024-03-11 on" in said
+    assert nothing_closed(calendar, START + timedelta(days=8)) == ""
+
+
 @pytest.mark.parametrize(
     ("names", "outcome"),
     [
@@ -117,3 +140,41 @@ def test_a_file_lands_once(tmp_path: Path) -> None:
     assert land([tmp_path / "a.csv"], tmp_path / "data") == [tmp_path / "data" / "a.csv"]
     assert land([tmp_path / "a.csv"], tmp_path / "data") == []
     assert land([tmp_path / "data" / "a.csv"], tmp_path / "data") == []
+
+
+def test_files_of_one_name_all_land_and_each_once(tmp_path: Path) -> None:
+    files = [tmp_path / month / "events.csv.gz" for month in ("jan", "feb")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(file.parent.name)
+    landed = land(files, tmp_path / "data")
+    assert sorted(path.read_text() for path in (tmp_path / "data").iterdir()) == ["feb", "jan"]
+    assert landed[0].name == "events.csv.gz"
+    assert re.fullmatch(r"events-[0-9a-f]{8}\.csv\.gz", landed[1].name)
+    assert land(files[::-1], tmp_path / "data") == []
+
+
+def test_a_file_that_changed_without_another_size_or_time_lands(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("x")
+    (first,) = land([file], tmp_path / "data")
+    file.write_text("y")
+    os.utime(file, ns=(first.stat().st_atime_ns, first.stat().st_mtime_ns))
+    assert [path.read_text() for path in land([file], tmp_path / "data")] == ["y"]
+
+
+def test_copies_under_way_at_once_have_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.csv").write_text("x")
+    staged = []
+
+    def killed(_: Path, target: Path) -> None:
+        staged.append(target.name)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "copy2", killed)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            land([tmp_path / "a.csv"], tmp_path / "data")
+    assert len({*staged}) == 2
+    assert all(name.startswith(".") for name in staged), "hidden, so not taken for events"
+    assert list((tmp_path / "data").iterdir()) == []

@@ -316,7 +316,7 @@ def test_sessions_that_do_not_differ_are_an_error(project: Project) -> None:
     project.land("same.parquet", sessions_of(FIRST, bounce=1))
     project.materialize(FIRST, "landed_sessions", "trimmed_sessions")
 
-    assert "every feature is constant over the 1 sessions" in said(fit(project))
+    assert "every feature is constant over the 1 session:" in said(fit(project))
 
 
 def test_before_any_run_there_is_nothing_to_cluster(project: Project) -> None:
