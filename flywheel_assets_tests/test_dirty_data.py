@@ -482,9 +482,7 @@ def test_on_a_full_disk_the_run_says_so_and_the_old_table_stays(project: Project
         (failed,) = run(project)
 
     warehouse = project.settings.warehouse_dir
-    assert failed.startswith(
-        f"landed_sessions: FLYWHEEL_WAREHOUSE_DIR is {warehouse}, where landed sessions could not be "
-    )
+    assert failed.startswith(f"landed_sessions: FLYWHEEL_WAREHOUSE_DIR is {warehouse}, where what landed could not be ")
     assert "make sure that there is space and permission to write, and run again" in failed
     assert project.path("landed_sessions", KEY).read_bytes() == old
     assert land_sessions(project) == ""
