@@ -19,6 +19,9 @@ from flywheel_assets.errors import SettingsError
 
 KINDS = ("count", "amount", "share", "duration")
 
+LARGEST = 3.4028234e38
+"""The largest number in 32 bits, which is what a network computes in."""
+
 _KEYS = ("kind", "unit", "description")
 
 WORKING_COLUMNS = ("cluster", "converted", "distance", "interval_start", "part")

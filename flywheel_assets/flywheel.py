@@ -44,7 +44,7 @@ from flywheel_assets.warehouse.watched_folder import WatchedFolder
 
 @dataclass(frozen=True)
 class Glance:
-    """How far the landing folder is looked at: files younger than ``settled_seconds`` may still be written and are left
+    """How far a folder is looked at: files younger than ``settled_seconds`` may still be written and are left
     out, and no more than ``most_files`` new ones are read."""
 
     settled_seconds: int
@@ -162,7 +162,7 @@ class Flywheel:
 
     @property
     def spine(self) -> list[Table]:
-        """The tables from landed_sessions to label_transitions that can be made now, in their order."""
+        """The tables from event_sessions to label_transitions that can be made now, in their order."""
         return self.makeable(SPINE)
 
     def makeable(self, tables: Iterable[Table]) -> list[Table]:

@@ -19,7 +19,7 @@ from flywheel_assets.ingest.session_features import mapped, sessions
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.settings import interval_advice
 from flywheel_assets.warehouse.engine import Engine
-from flywheel_assets.warehouse.file_index import FileIndex, LandedFile
+from flywheel_assets.warehouse.file_index import FileIndex, LandedFile, objection
 from flywheel_assets.warehouse.warehouse import Warehouse
 
 CLOCK_ERRORS = 0.001
@@ -73,15 +73,8 @@ class EventsDryRun:
     def objection(self) -> str:
         """Why the file should not land as it is: it is set aside, or fewer than half of its rows are events. Empty for
         one that can land."""
-        if self.file.problem:
-            return f"the whole file would be set aside: {self.file.problem}"
-        if self.rows == 0:
-            return "nothing would land: the file has no rows"
-        if self.events * 2 < self.rows:
-            return (
-                f"{'little' if self.events else 'nothing'} would land: {self.events:,} of {self.rows:,} rows are events"
-            )
-        return ""
+        few = f"{'little' if self.events else 'nothing'} would land: {self.events:,} of {self.rows:,} rows are events"
+        return objection(self.file, self.rows, self.events, few)
 
 
 def dry_run(path: Path, landed: LandedEvents, timeout_minutes: int, now: datetime) -> EventsDryRun:

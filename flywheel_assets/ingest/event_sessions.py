@@ -11,7 +11,7 @@ from flywheel_assets.ingest.mapping import EventMapping
 from flywheel_assets.intervals import Interval
 from flywheel_assets.tables.columns import FEATURE, OTHERS, SESSION_ID, UNIX, USER_ID
 from flywheel_assets.tables.contract import Column, Table, wrong_columns
-from flywheel_assets.tables.verdict import Check, Verdict
+from flywheel_assets.tables.verdict import Check, Verdict, all_usable
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
@@ -140,13 +140,7 @@ def likely_bots(row: Mapping[str, Any]) -> Verdict:
 
 def event_files(used: int, problems: Sequence[str]) -> Verdict:
     """Warns of files that are set aside, and of rows that are no events of an interval."""
-    return Verdict(
-        EVENT_FILES.name,
-        not problems,
-        "; ".join(problems) or f"all files can be used, {used:,} of them have events of this interval",
-        "WARN",
-        {"files_used": used, "files_with_problems": len(problems)},
-    )
+    return all_usable(EVENT_FILES.name, "all files", used, "events", problems)
 
 
 def empty_schema(mapping: EventMapping) -> dict[str, str]:

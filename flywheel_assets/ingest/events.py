@@ -7,6 +7,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from flywheel_assets.features import LARGEST
 from flywheel_assets.ingest.mapping import EventMapping
 from flywheel_assets.ingest.times import EARLIEST, LATEST, microseconds
 
@@ -15,9 +16,6 @@ USER, NATIVE, TIME, NAME, ID = "_user", "_native", "_time", "_name", "_id"
 happened, and the event's id (where duplicates are told by it)."""
 
 REASON = "reason"
-
-_LARGEST = 3.4028234e38
-"""The largest number in 32 bits, which is what a network computes in."""
 
 UNNAMED = "event"
 """The name of every event where no column holds one."""
@@ -150,7 +148,7 @@ def _text(column: ir.Value) -> ir.StringValue:
 def _number(column: ir.Value) -> ir.FloatingValue:
     """Null for what is no finite number: one would make nothing of the whole session."""
     number = column.strip().try_cast("float64") if isinstance(column, ir.StringValue) else column.cast("float64")
-    return ibis.ifelse(number.abs() <= _LARGEST, number, ibis.null("float64"))  # NaN is above every number
+    return ibis.ifelse(number.abs() <= LARGEST, number, ibis.null("float64"))  # NaN is above every number
 
 
 def among(names: ir.Value, patterns: Sequence[str]) -> ir.BooleanValue:

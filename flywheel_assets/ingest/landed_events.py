@@ -66,13 +66,7 @@ class LandedEvents:
     @cached_property
     def index(self) -> FileIndex:
         """The files, with their events by key of an interval."""
-        return FileIndex(
-            tuple(map(self._by_interval, self.by_day.files)),
-            self.by_day.young,
-            self.by_day.unread,
-            self.by_day.not_read,
-            self.by_day.strays_prefix,
-        )
+        return replace(self.by_day, files=tuple(map(self._by_interval, self.by_day.files)))
 
     def files(self, first: date, last: date) -> list[LandedFile]:
         """The files with events on these days, both included."""
@@ -94,7 +88,9 @@ class LandedEvents:
 
     def cut(self, interval: Interval, files: Sequence[LandedFile]) -> ir.Table:
         """The events of the interval's sessions, as :func:`cut_events` has them."""
-        found = self._cut_around(interval.start_unix, interval.end_unix, files)
+        start, end = interval.start_unix, interval.end_unix
+        events = around(self.folder.read(files), start, end)
+        found = cut_events(events, self.mapping, self._cutting(start, end), start)
         started = found[START]
         return found.filter(started >= interval.start_unix * SECOND, started < interval.end_unix * SECOND)
 
@@ -153,12 +149,11 @@ class LandedEvents:
         note = self._warehouse.note("event_sessions", interval, MADE_FROM)
         return json.loads(note) if note else None
 
-    def _cut_around(self, start_unix: int, end_unix: int, files: Sequence[LandedFile]) -> ir.Table:
+    def _cutting(self, start_unix: int, end_unix: int) -> Cutting:
         native = bool(self.mapping.session)
-        cutting = Cutting.between(self._calendar, start_unix, end_unix, self._timeout_minutes, native)
-        return cut_events(around(self.folder.read(files), start_unix, end_unix), self.mapping, cutting, start_unix)
+        return Cutting.between(self._calendar, start_unix, end_unix, self._timeout_minutes, native)
 
-    def _crossing(self, boundary: int) -> "Crossing":
+    def _crossing(self, boundary: int) -> Crossing:
         """What crosses a boundary of intervals, in Unix seconds. Kept for the files that it is of, since each tick of a
         sensor asks."""
         day = self._calendar.day_at(boundary)
@@ -176,8 +171,7 @@ class LandedEvents:
         return Crossing(events, copies, tuple({f.path for f in [*before, *after]} if crosses else ()))
 
     def _crossing_now(self, boundary: int, files: Sequence[LandedFile]) -> tuple[str, str]:
-        at, native = boundary * SECOND, bool(self.mapping.session)
-        cutting = Cutting.between(self._calendar, boundary, boundary, self._timeout_minutes, native)
+        at, cutting = boundary * SECOND, self._cutting(boundary, boundary)
         events = around(self.folder.read(files), boundary, boundary)
         near = events.filter(events[TIME] >= at - cutting.most_gap, events[TIME] < at + cutting.most_gap)
         both = near.group_by(cutting.key).aggregate(_first=near[TIME].min(), _last=near[TIME].max())

@@ -16,7 +16,7 @@ from flywheel_assets.landing.rows import QUARANTINE_REASON, invalid_rows, starte
 from flywheel_assets.landing.rules import LandingRules
 from flywheel_assets.settings import interval_advice
 from flywheel_assets.warehouse.engine import Engine, parquet_schema
-from flywheel_assets.warehouse.file_index import LandedFile
+from flywheel_assets.warehouse.file_index import LandedFile, objection
 from flywheel_assets.warehouse.listing import damage
 
 CLOCK_ERRORS = 0.001
@@ -45,13 +45,8 @@ class DryRun:
     def objection(self) -> str:
         """Why the file should not land as it is: it is set aside, or fewer than half of its rows would land. Empty for
         one that can land."""
-        if self.file.problem:
-            return f"the whole file would be set aside: {self.file.problem}"
-        if self.rows == 0:
-            return "nothing would land: the file has no rows"
-        if (self.sessions + self.repeated) * 2 < self.rows:
-            return f"{'little' if self.sessions else 'nothing'} would land: {self.sessions:,} of {self.rows:,} rows"
-        return ""
+        few = f"{'little' if self.sessions else 'nothing'} would land: {self.sessions:,} of {self.rows:,} rows"
+        return objection(self.file, self.rows, self.sessions + self.repeated, few)
 
 
 def dry_run(path: Path, landing: Landing, engine: Engine, minimums: Mapping[str, float]) -> DryRun:

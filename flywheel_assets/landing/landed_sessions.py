@@ -16,7 +16,7 @@ from flywheel_assets.landing.coverage import COVERAGE
 from flywheel_assets.landing.rows import invalid_reason
 from flywheel_assets.tables.columns import FEATURE, LANDED, OTHERS, SESSION_ID, USER_ID
 from flywheel_assets.tables.contract import Column, Table, wrong_columns
-from flywheel_assets.tables.verdict import Check, Verdict, share
+from flywheel_assets.tables.verdict import Check, Verdict, all_usable, share
 from flywheel_assets.warehouse.engine import FILE, PRECEDENCE, ROW
 
 if TYPE_CHECKING:
@@ -204,10 +204,4 @@ def interval_closed(interval: Interval, now: datetime) -> Verdict:
 def landed_files(used: int, problems: Sequence[str]) -> Verdict:
     """Warns of landed files that are set aside, or have rows of no interval: whatever interval those are of, they are
     missing."""
-    return Verdict(
-        LANDED_FILES.name,
-        not problems,
-        "; ".join(problems) or f"all landed files can be used, {used:,} of them have sessions of this interval",
-        "WARN",
-        {"files_used": used, "files_with_problems": len(problems)},
-    )
+    return all_usable(LANDED_FILES.name, "all landed files", used, "sessions", problems)

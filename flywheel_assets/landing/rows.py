@@ -6,6 +6,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
+from flywheel_assets.features import LARGEST
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.warehouse.engine import PRECEDENCE
 
@@ -43,9 +44,6 @@ _TIMELESS_IDS = (
     ),
 )
 """Forms of ids without a Unix time of 10 or 13 digits, and what to say of a row that has one."""
-
-_LARGEST = 3.4028234e38
-"""The largest number in 32 bits, which is what a network computes in."""
 
 
 def session_start(session_id: ir.StringValue, pattern: str | None) -> ir.IntegerValue:
@@ -164,7 +162,7 @@ def _faults(rows: ir.Table, minimums: Mapping[str, float]) -> list[tuple[ir.Bool
             # Not isinf, isnan, isnull: on Spark Ibis makes the first always false, and the last true of NaN. NaN is
             # above every number on both engines. Not between: a file's statistics leave NaN out, and DuckDB believes
             # them before it looks at a row.
-            finite = feature.abs() <= _LARGEST
+            finite = feature.abs() <= LARGEST
             reasons.append((~finite, f"{name} is not a finite 32-bit number"))
         reasons.append((feature.isnull(), f"{name} is null"))
         if minimum >= 0:

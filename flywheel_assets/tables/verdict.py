@@ -53,6 +53,18 @@ def none_of(check: str, what: str, count: int, of: int) -> Verdict:
     return Verdict(check, count == 0, f"{count:,} of {of:,} {what}", numbers={"failing_rows": count, "rows": of})
 
 
+def all_usable(check: str, files: str, used: int, rows: str, problems: Sequence[str]) -> Verdict:
+    """Warns of ``files`` that are set aside or have rows of no interval, one sentence each; ``used`` of them have
+    ``rows`` of the interval, as in "all files", 3 and "events"."""
+    return Verdict(
+        check,
+        not problems,
+        "; ".join(problems) or f"{files} can be used, {used:,} of them have {rows} of this interval",
+        "WARN",
+        {"files_used": used, "files_with_problems": len(problems)},
+    )
+
+
 def same_count(check: str, found: int, expected: int, what: str) -> Verdict:
     """Passes when both counts are equal. ``what`` names what is counted, as in "sessions here and there"."""
     summary = f"{found:,} and {expected:,} {what}"

@@ -82,6 +82,21 @@ class LandedFile:
         return self.modified_ns, self.path
 
 
+def strays_folder(prefix: str, file: LandedFile) -> str:
+    """Where in quarantine the rows of a file that are of no interval are."""
+    return f"{prefix}{digest(file.path)}"
+
+
+def objection(file: LandedFile, rows: int, usable: int, would_land: str) -> str:
+    """Why a file should not land as it is: it is set aside, has no rows, or fewer than half of its ``rows`` are
+    ``usable``; then ``would_land`` says how many would. Empty for one that can land."""
+    if file.problem:
+        return f"the whole file would be set aside: {file.problem}"
+    if rows == 0:
+        return "nothing would land: the file has no rows"
+    return would_land if usable * 2 < rows else ""
+
+
 @dataclass(frozen=True)
 class FileIndex:
     """All files of a folder, by path, but for those left out: ``young`` ones, which may still be written, and
@@ -93,10 +108,6 @@ class FileIndex:
     unread: tuple[str, ...] = ()
     not_read: Mapping[str, str] = field(default_factory=dict)
     strays_prefix: str = "file="
-
-    def strays_folder(self, file: LandedFile) -> str:
-        """Where in quarantine the rows of a file that are of no interval are."""
-        return f"{self.strays_prefix}{digest(file.path)}"
 
     def of_interval(self, interval: Interval) -> Sequence[LandedFile]:
         """The files with sessions of the interval, the one that wins last."""
@@ -158,7 +169,8 @@ class FileIndex:
     def problems(self) -> list[str]:
         """What landed and is in no interval, in words: files set aside, and rows that belong to none."""
         return self.set_aside + [
-            f"{f.path} has {f.rows[None]:,} rows of no interval, kept in quarantine/{self.strays_folder(f)}: "
+            f"{f.path} has {f.rows[None]:,} rows of no interval, kept in "
+            f"quarantine/{strays_folder(self.strays_prefix, f)}: "
             + ", ".join(f"{reason} ({rows:,})" for reason, rows in sorted(f.strays.items(), key=_rare_last))
             for f in self.files
             if f.rows.get(None)

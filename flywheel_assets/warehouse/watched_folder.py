@@ -147,7 +147,7 @@ class WatchedFolder(ABC):
         vanished stay: they may be the last copy. A file whose rows cannot be read is set aside."""
         found = self._strays(file) if file.rows.get(None) else None
         try:
-            self.warehouse.quarantine(FileIndex((), strays_prefix=self.strays_prefix).strays_folder(file), found)
+            self.warehouse.quarantine(file_index.strays_folder(self.strays_prefix, file), found)
         except self._engine.read_errors as error:
             self.verify([file])
             damage = listed.damage(self.readable(file), file.path)
