@@ -16,11 +16,12 @@ PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow")
 
-BASE = {"errors", "features", "intervals", "settings", "tables", "warehouse"}
+BASE = {"errors", "features", "intervals", "settings", "tables", "toml_reader", "warehouse"}
 
 MAY_USE = {
     "errors": set(),
     "features": {"errors"},
+    "toml_reader": {"errors"},
     "intervals": set(),
     "settings": {"intervals", "errors"},
     "tables": {"intervals", "errors"},

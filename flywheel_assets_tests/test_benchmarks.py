@@ -13,7 +13,8 @@ from benchmarks.forecast import covers, moves_between, observed_transitions, tru
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets
 from flywheel_assets.history.forecast import History, probabilities
-from flywheel_assets.simulation.sample import generate, write_sample
+from flywheel_assets.simulation.sample import generate
+from flywheel_assets.simulation.sample_files import write_sample
 from flywheel_assets.simulation.world import WORLD
 from flywheel_assets_tests.frames import CALENDAR
 

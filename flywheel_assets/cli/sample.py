@@ -1,8 +1,12 @@
 """`flywheel sample`. Imports stand inside, as in `main`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from flywheel_assets.settings import Settings
 
 
 @click.command()
@@ -11,12 +15,15 @@ import click
 @click.option("--users", type=click.IntRange(1), default=1500, show_default=True, help="Each has 6 to 7 sessions.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Same seed, same sessions.")
 @click.option("--first-interval", metavar="KEY", help="The first interval  [default: so that the last is closed]")
-def sample(directory: Path, intervals: int, users: int, seed: int, first_interval: str | None) -> None:
-    """Write sample sessions to DIRECTORY/landing and the truth about them to DIRECTORY/truth."""
+@click.option("--events", is_flag=True, help="Write the events that make these sessions, and events.toml.")
+def sample(directory: Path, intervals: int, users: int, seed: int, first_interval: str | None, events: bool) -> None:
+    """Write sample sessions to DIRECTORY/landing, or sample events to DIRECTORY/events, and the truth about them to
+    DIRECTORY/truth."""
     from datetime import UTC, datetime
 
     from flywheel_assets.settings import Settings
-    from flywheel_assets.simulation.sample import write_sample
+    from flywheel_assets.simulation.intent_world import INTENT
+    from flywheel_assets.simulation.sample_files import write_sample
     from flywheel_assets.simulation.world import WORLD
 
     settings = Settings.read()
@@ -30,14 +37,25 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
         last = calendar.number(first.number + intervals - 1)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from None
-    written = write_sample(directory, WORLD, calendar.between(first, last), users, seed)
+    chosen = calendar.between(first, last)
+    written = write_sample(directory, WORLD, chosen, users, seed, INTENT if events else None)
     click.echo(f"{written.sessions:,} sessions of {users:,} users, {first.first_day} - {last.last_day}:")
-    for path in written.landing_files:
+    for path in written.files:
         click.echo(f"  {path}")
     click.echo(f"their true labels and the world they were drawn from: {written.truth_folder}")
-    landing = directory.absolute() / "landing"
-    click.echo(
-        "next: flywheel run"
-        if landing == settings.landing_dir
-        else f"next: FLYWHEEL_LANDING_DIR={landing} flywheel run"
-    )
+    for path in write_files_of_sample(settings) if events else ():
+        click.echo(f"what they hold and count: {path}")
+    folder, here = directory.absolute() / ("events" if events else "landing"), "EVENTS" if events else "LANDING"
+    watched = settings.events_dir if events else settings.landing_dir
+    click.echo("next: flywheel run" if folder == watched else f"next: FLYWHEEL_{here}_DIR={folder} flywheel run")
+
+
+def write_files_of_sample(settings: "Settings") -> list[Path]:
+    """Writes `events.toml` of the sample's events where there is none, and returns what it wrote."""
+    from flywheel_assets.simulation.events import MAPPING
+    from flywheel_assets.warehouse.files import write_whole
+
+    if settings.events_file.exists():
+        return []
+    write_whole(settings.events_file, MAPPING.read_bytes())
+    return [settings.events_file]

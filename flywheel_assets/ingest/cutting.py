@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from flywheel_assets.ingest.events import ID, NATIVE, TIME, USER
+from flywheel_assets.ingest.events import ID, NAME, NATIVE, TIME, USER, among
 from flywheel_assets.ingest.mapping import EventMapping
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Calendar
@@ -98,7 +98,9 @@ def around(events: ir.Table, start_unix: int, end_unix: int) -> ir.Table:
 
 
 def cut_events(events: ir.Table, mapping: EventMapping, cutting: Cutting, start_unix: int) -> ir.Table:
-    """The events of :func:`around`, copies left out, with START and CUT of their sessions."""
+    """The events of :func:`around` that sessions have, copies left out, with START and CUT of their sessions."""
+    if mapping.outside_sessions:
+        events = events.filter(~among(events[NAME], mapping.outside_sessions))
     if mapping.deduplicate:
         events = without_copies(events, by_id=mapping.deduplicate == "event_id")
     events = events.filter(events[TIME] >= start_unix * SECOND - LOOK_AROUND)

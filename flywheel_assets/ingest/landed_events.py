@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 
 import ibis.expr.types as ir
 
-from flywheel_assets.ingest.cutting import LOOK_AROUND, LOOK_BACK_FOR_COPIES, START, Cutting, around, cut_events
+from flywheel_assets.ingest.cutting import (
+    LOOK_AROUND,
+    LOOK_BACK_FOR_COPIES,
+    START,
+    Cutting,
+    around,
+    cut_events,
+    without_copies,
+)
 from flywheel_assets.ingest.event_sessions import MADE_FROM
 from flywheel_assets.ingest.events import ID, NAME, TIME, USER
 from flywheel_assets.ingest.folder import EventsFolder
@@ -93,6 +101,19 @@ class LandedEvents:
         found = cut_events(events, self.mapping, self._cutting(start, end), start)
         started = found[START]
         return found.filter(started >= interval.start_unix * SECOND, started < interval.end_unix * SECOND)
+
+    def of_interval(self, interval: Interval) -> ir.Table | None:
+        """The events of the interval, of sessions or not, copies left out; None without any file."""
+        before = timedelta(days=1 if self.mapping.deduplicate == "event_id" else 0)
+        files = self.files(interval.first_day - before, interval.last_day)
+        if not files:
+            return None
+        rows = self.folder.read(files)
+        when = rows[TIME] >= interval.start_unix * SECOND - (LOOK_BACK_FOR_COPIES if before else 0)
+        rows = rows.filter(when, rows[TIME] < interval.end_unix * SECOND)
+        if self.mapping.deduplicate:
+            rows = without_copies(rows, by_id=bool(before))
+        return _within(rows, interval)
 
     def unmapped(self, interval: Interval) -> dict[str, int]:
         """Events of the interval that make no feature and are not ignored, by name, the most frequent first."""

@@ -25,6 +25,13 @@ TAKEN = {
 """Columns of sessions of events: neither a feature nor a carried value may have their names."""
 
 
+TAKEN_BY_USERS = {
+    "user_id", "day", "events", "sessions", "seconds", "likely_bot", "active_days", "pages_per_session", "minutes",
+    "features_used", "trend", "first_seen_days",
+}  # fmt: skip
+"""Columns of users: no kind may have their names."""
+
+
 @dataclass(frozen=True)
 class Definition:
     """How a feature is measured. ``events``: names that count, with ``*`` for any text; None: every event. ``where``:
@@ -59,7 +66,8 @@ class Value:
 
 @dataclass(frozen=True)
 class EventMapping:
-    """What `events.toml` says. ``user`` or ``session`` is empty where events have none, never both."""
+    """What `events.toml` says. ``user`` or ``session`` is empty where events have none, never both. Events with a
+    name of ``outside_sessions`` are part of no session."""
 
     time: str
     user: str = ""
@@ -70,8 +78,10 @@ class EventMapping:
     timezone: str = "UTC"
     deduplicate: Deduplicate | None = "all_columns"
     ignored: tuple[str, ...] = ()
+    outside_sessions: tuple[str, ...] = ()
     identities: str = ""
     features: Mapping[str, Definition] = field(default_factory=dict)
+    stated_kinds: Mapping[str, Definition] | None = None
     values: Mapping[str, Value] = field(default_factory=dict)
     carried: Mapping[str, Carried] = field(default_factory=dict)
 
@@ -80,11 +90,38 @@ class EventMapping:
         """Changes with whatever of the mapping changes sessions; not with comments or order."""
         parts = [self.time, self.user, self.event, self.session, self.event_id, self.time_unit, self.timezone]
         maps = [sorted(part.items()) for part in (self.features, self.values, self.carried)]
-        return digest(repr((parts, self.deduplicate, maps)))
+        further = [*self.outside_sessions]
+        if self.deduplicate == "all_columns":  # which the values of kinds are among
+            further += self.referenced[len(self._of_features) :]
+        return digest(repr((parts, self.deduplicate, maps, *([further] if further else []))))
+
+    @cached_property
+    def kinds(self) -> Mapping[str, Definition]:
+        """What is counted per user: what [kinds] states, without it the features that count events of some names."""
+        if self.stated_kinds is not None:
+            return self.stated_kinds
+        counts = {name: one for name, one in self.features.items() if one.measure == "count" and one.events}
+        return {name: one for name, one in counts.items() if not self.objection_to_kind(name)}
+
+    def objection_to_kind(self, name: str) -> str:
+        """Why a name cannot be a kind's, whose name columns of tables have; empty where it can."""
+        if not re.fullmatch("[a-z][a-z0-9_]*", name):
+            return "is no name of a column: expected lower-case letters, digits and underscores, as in demo_requests"
+        taken = name in TAKEN_BY_USERS or name.startswith("days_since_") or name in {n.lower() for n in self.carried}
+        return "is the name of a column that users have already" if taken else ""
+
+    @property
+    def kinds_digest(self) -> str:
+        """Changes with whatever of the mapping changes what is counted per user."""
+        return digest(repr((self.digest, sorted(self.kinds.items()))))
 
     @property
     def referenced(self) -> list[str]:
-        """The values that features and carried columns are made of, each once."""
+        """The values that features, carried columns and kinds are made of, each once."""
+        return list(dict.fromkeys([*self._of_features, *(n for one in self.kinds.values() for n, _ in one.where)]))
+
+    @property
+    def _of_features(self) -> list[str]:
         names: list[str] = []
         for definition in self.features.values():
             names += [definition.of] if definition.measure in ("sum", "max", "distinct") else []

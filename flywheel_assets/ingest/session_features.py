@@ -54,8 +54,8 @@ def _int64(number: int) -> ir.IntegerScalar:
     return ibis.literal(number, "int8").cast("int64")
 
 
-def _matched(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.BooleanValue | None:
-    """Whether an event counts for a feature; None where each does."""
+def matched_by(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.BooleanValue | None:
+    """Whether an event counts for a feature or a kind; None where each does."""
     tests = [] if one.events is None else [among(events[NAME], one.events)]
     tests += [among(events[value_column(mapping, of)].cast("string"), texts) for of, texts in one.where]
     return ibis.and_(*tests) if tests else None
@@ -63,7 +63,7 @@ def _matched(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.Boo
 
 def _measured(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.Value:
     """What an event adds to a feature, so that no more than that is carried on."""
-    matched = _matched(events, mapping, one)
+    matched = matched_by(events, mapping, one)
     if one.measure in ("duration", "start_hour"):
         return ibis.literal(0)
     if one.measure == "count":
@@ -93,13 +93,13 @@ def _end(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Scalar:
 
 
 def mapped(events: ir.Table, mapping: EventMapping) -> ir.BooleanValue:
-    """Whether an event makes some feature, or its name is one that the mapping ignores. One without the value that a
-    feature is of makes nothing of it."""
+    """Whether an event makes some feature, is of some kind, or has a name that the mapping ignores. One without the
+    value that a feature is of makes nothing of it."""
     tests = [among(events[NAME], mapping.ignored)]
-    for one in mapping.features.values():
+    for one in (*mapping.features.values(), *mapping.kinds.values()):
         if one.measure in ("duration", "start_hour"):
             continue
-        matched = _matched(events, mapping, one)
+        matched = matched_by(events, mapping, one)
         counts = ibis.literal(True) if matched is None else matched
         tests.append(counts if one.measure == "count" else counts & events[value_column(mapping, one.of)].notnull())
     return ibis.or_(*tests)

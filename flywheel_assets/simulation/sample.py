@@ -1,22 +1,18 @@
-"""Sample data: sessions drawn from a world, interval by interval, and the truth about them, as tables and as files.
+"""Sample data: sessions drawn from a world, interval by interval, and the truth about them, as tables.
 
 Landed tables hold what a tracker would know. What only the world knows, qualities and states, is the truth, kept apart.
 """
 
-import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from flywheel_assets.intervals import Interval
 from flywheel_assets.simulation import draw
 from flywheel_assets.simulation.world import FEATURES, IntArray, World
-from flywheel_assets.warehouse.files import write_whole
 
 
 @dataclass(frozen=True)
@@ -35,62 +31,19 @@ class Sample:
     user_truth: pa.Table
 
 
-@dataclass(frozen=True)
-class Written:
-    """What :func:`write_sample` wrote: one landing file per interval, and the folder of the truth."""
-
-    landing_files: tuple[Path, ...]
-    truth_folder: Path
-    sessions: int
-
-
 def generate(world: World, intervals: Sequence[Interval], users: int, seed: int) -> Iterator[Sample]:
     """Each interval's sample, oldest first, for that many users and a few bots beside them.
 
     The same arguments give the same tables, and more intervals leave those before them as they are; other intervals
     give the same sessions on other days. States begin stationary and move once between an interval and the next.
     """
-    bots = _bots(world, users)
-    ids = _user_ids(users + bots)
+    bots = bots_beside(world, users)
+    ids = user_ids(users + bots)
     states = None
     for position, interval in enumerate(intervals, start=1):
         rng = np.random.default_rng([seed, position])
         states = draw.first_states(world, users, rng) if states is None else draw.next_states(world, states, rng)
         yield _sample(world, interval, ids, states, bots, rng)
-
-
-def write_sample(directory: Path, world: World, intervals: Sequence[Interval], users: int, seed: int) -> Written:
-    """Writes ``landing/sessions_<first day>_<last day>.parquet``, one per interval, and ``truth/sessions.parquet``,
-    ``truth/users.parquet`` and ``truth/world.json`` (parameters, transitions and what was asked for).
-
-    Each file appears whole and replaces one of the same name; other files are left alone.
-    """
-    landing, truth = directory / "landing", directory / "truth"
-    landing.mkdir(parents=True, exist_ok=True)
-    truth.mkdir(parents=True, exist_ok=True)
-    files, session_truths, user_truths, sessions = [], [], [], 0
-    for sample in generate(world, intervals, users, seed):
-        path = landing / f"sessions_{sample.interval.first_day}_{sample.interval.last_day}.parquet"
-        _write_table(sample.sessions, path)
-        files.append(path)
-        sessions += sample.sessions.num_rows
-        session_truths.append(sample.session_truth)
-        user_truths.append(sample.user_truth)
-    _write_table(pa.concat_tables(session_truths), truth / "sessions.parquet")
-    _write_table(pa.concat_tables(user_truths), truth / "users.parquet")
-    description = {
-        "seed": seed,
-        "users": users,
-        "bots": _bots(world, users),
-        "intervals": [interval.key for interval in intervals],
-        "session_labels": world.session_labels,
-        "user_labels": world.user_labels,
-        "transitions": world.transitions.tolist(),
-        "stationary": world.stationary().tolist(),
-        "world": asdict(world),
-    }
-    write_whole(truth / "world.json", (json.dumps(description, indent=2) + "\n").encode())
-    return Written(tuple(files), truth, sessions)
 
 
 def _sample(
@@ -127,20 +80,15 @@ def _sample(
     )
 
 
-def _bots(world: World, users: int) -> int:
+def bots_beside(world: World, users: int) -> int:
     return round(users * world.bot.users_per_human)
 
 
-def _user_ids(count: int) -> pa.Array:
+def user_ids(count: int) -> pa.Array:
+    """The ids of users and, after them, of bots: ``u000001`` and so on."""
     digits = pc.utf8_lpad(pa.array(np.arange(1, count + 1)).cast(pa.string()), 6, "0")
     return pc.binary_join_element_wise("u", digits, "")
 
 
 def _labels(labels: Sequence[str], positions: IntArray) -> pa.Array:
     return pa.array(labels, pa.string()).take(pa.array(positions))
-
-
-def _write_table(table: pa.Table, path: Path) -> None:
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd")
-    write_whole(path, buffer.getvalue().to_pybytes())

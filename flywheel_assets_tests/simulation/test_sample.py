@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from flywheel_assets.cli.main import main
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.settings import SETTINGS
-from flywheel_assets.simulation.sample import Sample, generate, write_sample
+from flywheel_assets.simulation.sample import Sample, generate
+from flywheel_assets.simulation.sample_files import write_sample
 from flywheel_assets.simulation.world import FEATURES, WORLD
 
 CALENDAR = Calendar(date(2024, 1, 1), date(2034, 1, 1), 2, "UTC")
@@ -122,7 +123,7 @@ def test_files_hold_what_was_generated_and_nothing_else_is_left(tmp_path: Path) 
         "truth/users.parquet",
         "truth/world.json",
     }
-    assert [pq.read_table(path) for path in written.landing_files] == [sample.sessions for sample in samples]
+    assert [pq.read_table(path) for path in written.files] == [sample.sessions for sample in samples]
     assert written.sessions == sum(sample.sessions.num_rows for sample in samples)
     assert pq.read_table(written.truth_folder / "sessions.parquet").num_rows == written.sessions
     assert pq.read_table(written.truth_folder / "users.parquet").num_rows == 80
@@ -140,7 +141,7 @@ def test_the_written_world_says_what_was_drawn(tmp_path: Path) -> None:
 def test_writing_again_replaces_the_files_of_the_same_intervals(tmp_path: Path) -> None:
     write_sample(tmp_path, WORLD, first(2), 40, 1)
     again = write_sample(tmp_path, WORLD, first(1), 40, 2)
-    assert pq.read_table(again.landing_files[0]) == next(generate(WORLD, first(1), 40, 2)).sessions
+    assert pq.read_table(again.files[0]) == next(generate(WORLD, first(1), 40, 2)).sessions
     assert len(list((tmp_path / "landing").iterdir())) == 2
 
 
