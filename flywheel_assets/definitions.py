@@ -6,6 +6,7 @@ import dagster as dg
 
 from flywheel_assets.history.assets import SYSTEM as HISTORY
 from flywheel_assets.ingest.assets import SYSTEM as INGEST
+from flywheel_assets.intent.assets import SYSTEM as INTENT
 from flywheel_assets.landing.assets import SYSTEM as LANDING
 from flywheel_assets.orchestration.partitions import interval_partitions
 from flywheel_assets.orchestration.resources import flywheel_resource
@@ -16,7 +17,7 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.training.assets import SYSTEM as TRAINING
 from flywheel_assets.users.assets import SYSTEM as USERS
 
-SYSTEMS = (INGEST, LANDING, SESSIONS, USERS, SEGMENTS, HISTORY, TRAINING)
+SYSTEMS = (INGEST, LANDING, SESSIONS, USERS, SEGMENTS, INTENT, HISTORY, TRAINING)
 
 
 def definitions(settings: Settings) -> dg.Definitions:

@@ -53,6 +53,10 @@ class SegmentsError(FlywheelError):
     """Segments cannot be fitted to the present sessions, or are needed and have not been fitted."""
 
 
+class IntentError(FlywheelError):
+    """The rules of the intent score, or the definition of an experiment, cannot be used."""
+
+
 class ReportError(FlywheelError):
     """The page of a report cannot be written or shown."""
 

@@ -13,13 +13,16 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from flywheel_assets.errors import ArtefactError, SettingsError
+from flywheel_assets.errors import ArtefactError, IntentError, SettingsError
 from flywheel_assets.features import Feature, model_features, read_features
 from flywheel_assets.ingest import event_sessions
 from flywheel_assets.ingest.folder import EventsFolder
 from flywheel_assets.ingest.identities import Identities
 from flywheel_assets.ingest.landed_events import LandedEvents
 from flywheel_assets.ingest.mapping_file import read_mapping
+from flywheel_assets.intent.rules import IntentRules
+from flywheel_assets.intent.rules_file import read_rules
+from flywheel_assets.intent.user_features import numeric_features
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
@@ -94,6 +97,10 @@ class Flywheel:
         """The clock. Tables and systems never read it; they are given the time."""
         return datetime.now(UTC)
 
+    def closed(self, interval: Interval) -> bool:
+        """Whether the interval is over by now."""
+        return interval.closed(self.now())
+
     @cached_property
     def stated_features(self) -> tuple[Feature, ...] | None:
         """The features that `features.toml` states; None without that file. Raises SettingsError."""
@@ -166,10 +173,13 @@ class Flywheel:
         return self.makeable(SPINE)
 
     def makeable(self, tables: Iterable[Table]) -> list[Table]:
-        """Those of the tables that can be made now, in their order: those that the project has, less those whose labels
+        """Those of the tables that can be made now, in their order: those that the project has, less those that
         wait."""
-        used = [table for table in tables if table.used(self.settings)]
-        return [table for table in used if not (table.needs_models and self.labels_wait)]
+        return [table for table in tables if table.used(self.settings) and not self.why_not(table)]
+
+    def why_not(self, table: Table) -> str:
+        """Why a table of the project cannot be made now, in a sentence; empty where it can."""
+        return self.labels_wait if table.needs_models and self.labels_wait else table.waits(self)
 
     @cached_property
     def scorers(self) -> Scorers:
@@ -228,6 +238,23 @@ class Flywheel:
         folder = EventsFolder(settings.events_dir, self.warehouse, mapping, known, self.calendar)
         return LandedEvents(folder, lambda: self._indexed(folder), settings.session_timeout_minutes)
 
+    @cached_property
+    def intent_rules(self) -> IntentRules:
+        """The rules of the intent score. Raises IntentError for a file that holds none."""
+        mapping = self.events.mapping
+        features = numeric_features(list(mapping.kinds))
+        return read_rules(self.settings.intent_file, list(mapping.kinds), features, list(mapping.carried))
+
+    @cached_property
+    def intent_waits(self) -> str:
+        """What is wrong with the rules of the intent score; empty where they can be used, or there are none."""
+        if self.settings.intent_file.is_file():
+            try:
+                _ = self.intent_rules
+            except IntentError as error:
+                return str(error)
+        return ""
+
     def _indexed(self, folder: WatchedFolder) -> FileIndex:
         if self._glance is None:
             return folder.index()
@@ -237,7 +264,7 @@ class Flywheel:
     def columns(self, table: Table) -> list[Column]:
         """The contract's columns of a table for these features and the models in use, other landed columns aside."""
         meanings = {feature.name: feature.meaning or FEATURE.description for feature in self.features}
-        expanded = expand(table.columns, self.feature_names, *self._labels)
+        expanded = expand(table.columns, self.feature_names, *self._labels, placeholders=table.placeholders(self))
         return [
             replace(column, description=meanings[column.name]) if column.description == FEATURE.description else column
             for column in expanded
@@ -294,7 +321,8 @@ class Flywheel:
     def problems(self) -> list[str]:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
         events = self.events.index.problems() if self.has_events else []
-        return self.landing_problems() + events
+        intent = [self.intent_waits] if self.has_events and self.intent_waits else []
+        return self.landing_problems() + events + intent
 
     def landing_problems(self) -> list[str]:
         """Those of the landing folder, and of intervals."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flywheel_assets.intervals import Interval
@@ -34,8 +35,7 @@ class Lineage:
             previous = self.flywheel.extent.previous(interval)
             sources[f"previous {source.name}"] = digest(source, previous) if previous else NOTHING
         for source in table.earlier:
-            earlier = self.flywheel.extent.earlier(interval)
-            sources[f"earlier {source.name}"] = digest_of_all(digest(source, i) for i in earlier)
+            sources[f"earlier {source.name}"] = digest_of_all(digest(source, i) for i in self._earlier(table, interval))
         wanted = Generation(table.name, sources, table.parameters(self.flywheel, interval), table.code_version)
         return self._as_made(wanted, table, interval)
 
@@ -91,8 +91,16 @@ class Lineage:
         return [
             *((source, interval) for source in self._sources(table) if source.fingerprint is None),
             *((source, previous) for source in table.previous if previous),
-            *((source, i) for source in table.earlier for i in self.flywheel.extent.earlier(interval)),
+            *((source, i) for source in table.earlier for i in self._earlier(table, interval)),
         ]
+
+    def _earlier(self, table: Table, interval: Interval) -> list[Interval]:
+        """The earlier intervals that a table needs."""
+        earlier = list(self.flywheel.extent.earlier(interval))
+        if table.look_back is None:
+            return earlier
+        first_day = interval.last_day - timedelta(days=table.look_back(self.flywheel.settings) - 1)
+        return [one for one in earlier if one.last_day >= first_day]
 
     def _sources(self, table: Table) -> list[Table]:
         return table.sources_in(self.flywheel.settings)

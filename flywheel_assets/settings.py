@@ -22,6 +22,9 @@ SETTINGS = {
     "FLYWHEEL_EVENTS_DIR": ("data/events", "where raw events land, if there is an `events.toml`; read, never written"),
     "FLYWHEEL_EVENTS_FILE": ("events.toml", "the file that says what raw events hold, if there is one"),
     "FLYWHEEL_SESSION_TIMEOUT_MINUTES": ("30", "a pause over so many minutes ends a session of raw events"),
+    "FLYWHEEL_LOOK_BACK_DAYS": ("90", "so many days of events, to an interval's end, make the features of users"),
+    "FLYWHEEL_INTENT_FILE": ("intent_rules.toml", "the file with the rules of the intent score, if there is one"),
+    "FLYWHEEL_RANKED_USERS": ("200", "so many users with the highest intent score are ranked"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the model artefacts, their manifest and the compiled scorers"),
     "FLYWHEEL_LABELS_DIR": ("data/labels", "labels of your own to train on, and the files that label segments"),
@@ -74,6 +77,9 @@ class Settings:
     events_dir: Path
     events_file: Path
     session_timeout_minutes: int
+    look_back_days: int
+    intent_file: Path
+    ranked_users: int
     warehouse_dir: Path
     models_dir: Path
     labels_dir: Path
@@ -131,6 +137,9 @@ class Settings:
             session_timeout_minutes=_whole_number(
                 "FLYWHEEL_SESSION_TIMEOUT_MINUTES", get["FLYWHEEL_SESSION_TIMEOUT_MINUTES"], MOST_TIMEOUT_MINUTES
             ),
+            look_back_days=_whole_number("FLYWHEEL_LOOK_BACK_DAYS", get["FLYWHEEL_LOOK_BACK_DAYS"], 3_660),
+            intent_file=_path(folder, get["FLYWHEEL_INTENT_FILE"]),
+            ranked_users=_whole_number("FLYWHEEL_RANKED_USERS", get["FLYWHEEL_RANKED_USERS"], 1_000_000),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
             models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),
             labels_dir=_path(folder, get["FLYWHEEL_LABELS_DIR"]),

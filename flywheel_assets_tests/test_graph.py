@@ -15,6 +15,7 @@ from flywheel_assets.definitions import definitions
 from flywheel_assets.orchestration.jobs import SYSTEM_TAG
 from flywheel_assets.segments.assets import SYSTEM as SEGMENTS
 from flywheel_assets.settings import Settings
+from flywheel_assets.simulation.events import MAPPING
 from flywheel_assets_tests.projects import HISTORY, TABLES
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
@@ -29,8 +30,9 @@ def defs() -> dg.Definitions:
 
 
 def shipped() -> dg.Definitions:
-    """The definitions under the default settings, whatever the environment says."""
-    return definitions(Settings.read(Path(__file__).parent, {}))
+    """The definitions of a project with events and rules of intent, whatever the environment says."""
+    files = {"FLYWHEEL_EVENTS_FILE": str(MAPPING), "FLYWHEEL_INTENT_FILE": str(MAPPING)}
+    return definitions(Settings.read(Path(__file__).parent, files))
 
 
 def drawn(defs: dg.Definitions) -> Iterator[str]:

@@ -67,7 +67,8 @@ class Value:
 @dataclass(frozen=True)
 class EventMapping:
     """What `events.toml` says. ``user`` or ``session`` is empty where events have none, never both. Events with a
-    name of ``outside_sessions`` are part of no session."""
+    name of ``outside_sessions`` are part of no session; ``personal`` are carried columns that hold personal data and
+    are kept on purpose."""
 
     time: str
     user: str = ""
@@ -79,6 +80,7 @@ class EventMapping:
     deduplicate: Deduplicate | None = "all_columns"
     ignored: tuple[str, ...] = ()
     outside_sessions: tuple[str, ...] = ()
+    personal: tuple[str, ...] = ()
     identities: str = ""
     features: Mapping[str, Definition] = field(default_factory=dict)
     stated_kinds: Mapping[str, Definition] | None = None

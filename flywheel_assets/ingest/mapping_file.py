@@ -103,7 +103,7 @@ class _Reader(TomlReader):
                     "timezone", f"timezone is {roles['timezone']!r}; expected a timezone's name, as in UTC"
                 ) from None
         options = self.table("events")
-        self.only(options, ("deduplicate", "ignore", "outside_sessions", "identities"), "[events]")
+        self.only(options, ("deduplicate", "ignore", "outside_sessions", "personal", "identities"), "[events]")
         deduplicate = options.get("deduplicate", "event_id" if roles.get("event_id") else "all_columns")
         if deduplicate is True or (deduplicate and deduplicate not in ("event_id", "all_columns")):
             raise self.error(
@@ -119,6 +119,7 @@ class _Reader(TomlReader):
             deduplicate=deduplicate or None,
             ignored=self.names(options.get("ignore", ()), "ignore"),
             outside_sessions=self.names(options.get("outside_sessions", ()), "outside_sessions"),
+            personal=self.names(options.get("personal", ()), "personal"),
             identities=self.text(options, "identities", "[events]") if "identities" in options else "",
             features={name: self._definition(name, one, features) for name, one in self.table("features").items()},
             values=values,

@@ -18,6 +18,7 @@ def mapping_text(mapping: EventMapping, comments: Mapping[str, str], heading: st
     options: dict[str, object] = {"deduplicate": mapping.deduplicate or False}
     options |= {"ignore": [*mapping.ignored]} if mapping.ignored else {}
     options |= {"outside_sessions": [*mapping.outside_sessions]} if mapping.outside_sessions else {}
+    options |= {"personal": [*mapping.personal]} if mapping.personal else {}
     options |= {"identities": mapping.identities} if mapping.identities else {}
     lines = [*_comment(heading), *_comment(comments.get("columns", "")), "", "[columns]"]
     lines += _assignments(given, comments)

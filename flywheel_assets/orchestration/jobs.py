@@ -5,6 +5,7 @@ INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB = "interval", "labels", "transitions"
 SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"
 HISTORY_JOB, REPORTS_JOB = "history", "reports"
 TRAINING_JOB = "training"
+INTENT_JOB = "intent"
 
 SPINE_JOBS = (INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB)
 """Those whose failure leaves an interval without its labels or transitions."""

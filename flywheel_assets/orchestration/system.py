@@ -95,11 +95,14 @@ class System:
     def definitions(self, settings: Settings, partitions: Partitions) -> dg.Definitions:
         """Everything of the system, for given settings."""
         tables = [one for one in self.tables.values() if one.table.used(settings)]
+        assets = [
+            *(_asset(one, partitions, settings) for one in tables),
+            *(asset for make in self.assets if (asset := make(settings, partitions)) is not None),
+        ]
+        if not assets:  # a job without any would keep the code location from loading
+            return dg.Definitions()
         return dg.Definitions(
-            assets=[
-                *(_asset(one, partitions, settings) for one in tables),
-                *(asset for make in self.assets if (asset := make(settings, partitions)) is not None),
-            ],
+            assets=assets,
             asset_checks=[*(interval_checks(one.table, one.verdicts, partitions) for one in tables), *self.checks],
             jobs=self.jobs,
             sensors=[make(settings) for make in self.sensors],
@@ -120,8 +123,9 @@ def _asset(one: IntervalTable, partitions: Partitions, settings: Settings) -> dg
     )
     def asset(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
         interval = flywheel.calendar.key(context.partition_key)
-        if one.table not in flywheel.makeable([one.table]):
-            raise ArtefactError(flywheel.labels_wait)
+        waits = flywheel.why_not(one.table)
+        if waits:
+            raise ArtefactError(waits)
         generation = flywheel.lineage.generation(one.table, interval)
         made = one.body(Step(flywheel, one.table, interval, generation, context.log, context.run.tags))
         return materialized(made.written, flywheel.columns(one.table), made.numbers, made.extras)

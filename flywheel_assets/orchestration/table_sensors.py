@@ -34,7 +34,7 @@ def table_sensor(settings: Settings, name: str, job: str, tables: Sequence[Table
             with Flywheel.open(settings, glance=Glance(sensors.SETTLED_SECONDS, 0)) as flywheel:
                 able = flywheel.makeable(tables)
                 if not able:
-                    return dg.SkipReason(flywheel.labels_wait)
+                    return dg.SkipReason(next(filter(None, map(flywheel.why_not, tables)), f"no {called} here"))
                 state = table_state(flywheel, context.instance, able, flywheel.extent.to_run(flywheel.now()))
         except FlywheelError as error:
             return dg.SkipReason(str(error))

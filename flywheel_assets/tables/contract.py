@@ -1,7 +1,7 @@
 """What a table is: grain, what it is made from, columns with dtype and meaning, checks, what its rows depend on.
 
-A column's name may hold a placeholder, `<feature>`, `<session label>` or `<user label>`, and then stands for one column
-each; `*` stands for whatever else was landed. :func:`expand` fills them in for the models in use."""
+A column's name may hold a placeholder, such as `<feature>` or `<session label>`, and then stands for one column each;
+`*` stands for whatever else was landed. :func:`expand` fills them in."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -49,7 +49,10 @@ class LabelledRows:
 class Table:
     """``sources`` are the tables it is made from, in the same interval. Those that are ``previous`` too are needed of
     the previous interval, those that are ``earlier`` of every interval from the first with data to the previous one.
-    ``fits``: tables over a range of intervals that it rests on.
+    ``look_back`` says, for settings, how many days before the interval's end those reach; without it they reach back to
+    the first. ``fits``: tables over a range of intervals that it rests on.
+
+    ``placeholders`` gives, for a flywheel, the names that fill in placeholders of its columns, beside those of models.
 
     ``parameters`` gives, for a flywheel and an interval, the settings and versions of models that the rows depend on,
     by a name that a person reads; those that ``model_parameters`` names, for a flywheel, follow the champion, and a
@@ -58,6 +61,7 @@ class Table:
     and ``news``: what it has that a table was not made from, in words, empty without any.
 
     ``used`` says, of settings, whether a project has the table at all: what is made from it does without where not.
+    ``waits`` says, for a flywheel, why it cannot be made now; empty where it can.
 
     ``companions`` gives, for a flywheel, further files of the interval that are written with it, by their names in the
     warehouse: the table is what it should be only where these are of the same generation.
@@ -72,7 +76,9 @@ class Table:
     columns: tuple[Column, ...]
     previous: tuple["Table", ...] = ()
     earlier: tuple["Table", ...] = ()
+    look_back: Callable[[Any], int] | None = None
     fits: tuple["Table", ...] = ()
+    placeholders: Callable[[Any], Mapping[str, Sequence[str]]] = lambda flywheel: {}
     checks: tuple[Check, ...] = ()
     labels: LabelledRows | None = None
     parameters: Callable[[Any, Interval], Mapping[str, str]] = lambda flywheel, interval: {}
@@ -81,6 +87,7 @@ class Table:
     fingerprint: Callable[[Any, Interval], str] | None = None
     news: Callable[[Any, Interval], str] | None = None
     used: Callable[[Any], bool] = lambda settings: True
+    waits: Callable[[Any], str] = lambda flywheel: ""
     companions: Callable[[Any], Sequence[str]] = lambda flywheel: ()
     code_version: int = 1
 
@@ -115,12 +122,14 @@ def expand(
     session_labels: Sequence[str],
     flywheel_labels: Sequence[str],
     others: Iterable[Column] = (),
+    placeholders: Mapping[str, Sequence[str]] | None = None,
 ) -> list[Column]:
-    """The columns with every placeholder filled in, in their order."""
+    """The columns with every placeholder filled in, in their order. ``placeholders``: names for further ones."""
     fillings: dict[str, Sequence[str]] = {
         "<feature>": features,
         "<session label>": [snake_case(label) for label in session_labels],
         "<user label>": [snake_case(label) for label in flywheel_labels],
+        **(placeholders or {}),
     }
     expanded: list[Column] = []
     for column in columns:

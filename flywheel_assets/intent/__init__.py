@@ -1,0 +1,1 @@
+"""Intent: features of users, an explained score by rules, its outcomes, a model that learns from them, experiments."""

@@ -1,0 +1,171 @@
+"""Intent of users as assets: user_days, user_features, intent_scores, intent_explanations, ranked_users,
+intent_outcomes."""
+
+import dagster as dg
+import ibis
+import pyarrow as pa
+
+from flywheel_assets.errors import IntentError
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.ingest import event_sessions
+from flywheel_assets.ingest.mapping import EventMapping
+from flywheel_assets.intent import intent_explanations as explained
+from flywheel_assets.intent import intent_outcomes as outcomes
+from flywheel_assets.intent import intent_scores as scored
+from flywheel_assets.intent import ranked_users as ranked
+from flywheel_assets.intent import user_days as days
+from flywheel_assets.intent import user_features as features
+from flywheel_assets.intervals import Interval, utc_offsets
+from flywheel_assets.orchestration.jobs import INTENT_JOB
+from flywheel_assets.orchestration.metadata import records
+from flywheel_assets.orchestration.step import Made, Step
+from flywheel_assets.orchestration.system import System
+from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.tables.contract import Table
+from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.warehouse.csv_writer import csv_path, write_csv
+
+SYSTEM = System("intent")
+
+SHOWN_USERS = 20
+"""So many of the ranked users are shown with the materialization in the UI."""
+
+
+def _day_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(days.TABLE.name, interval)
+    row = flywheel.figures(table, days.figures(table, interval))
+    made = flywheel.warehouse.rows(event_sessions.TABLE.name, interval) or 0
+    return days.verdicts(row, table.schema(), flywheel.columns(days.TABLE), made)
+
+
+@SYSTEM.table(days.TABLE, _day_verdicts)
+def user_days(step: Step) -> Made:
+    flywheel, interval, mapping = step.flywheel, step.interval, step.flywheel.events.mapping
+    sessions = step.read(event_sessions.TABLE)
+    _refuse_personal(flywheel, sessions, mapping)
+    events = flywheel.events.of_interval(interval)
+    if events is None:
+        return Made(step.write(flywheel.engine.empty(days.empty_schema(mapping))))
+    offsets = utc_offsets(flywheel.calendar.timezone, interval.start_unix, interval.end_unix)
+    files = flywheel.events.files(interval.first_day, interval.last_day)
+    with flywheel.events.folder.unchanged(files):
+        rows = days.user_days(events, sessions, mapping, offsets)
+        return Made(step.write(rows, None, lambda: flywheel.events.folder.verify(files)))
+
+
+def _refuse_personal(flywheel: Flywheel, sessions: ibis.Table, mapping: EventMapping) -> None:
+    """Raises IntentError for a carried column of IP or e-mail addresses that nobody named as personal."""
+    traits = [name for name in mapping.carried if name not in mapping.personal]
+    if not traits:
+        return
+    personal = days.personal_traits(flywheel.figures(sessions, days.personal_figures(sessions, traits)), traits)
+    for name, what in personal.items():
+        raise IntentError(
+            f"{flywheel.settings.events_file}: [carry] {name} holds {what}, which features of users do without. Take "
+            f'it out of [carry], or keep it on purpose: personal = ["{name}"] under [events]'
+        )
+
+
+def _feature_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(features.TABLE.name, interval)
+    row = flywheel.figures(table, features.figures(table))
+    return [features.contract(row, table.schema(), flywheel.columns(features.TABLE))]
+
+
+@SYSTEM.table(features.TABLE, _feature_verdicts)
+def user_features(step: Step) -> Made:
+    flywheel, mapping = step.flywheel, step.flywheel.events.mapping
+    columns = [column.name for column in flywheel.columns(days.TABLE)]
+    parts = []
+    for table, interval in flywheel.lineage.inputs(step.table, step.interval):
+        rows = flywheel.warehouse.read(table.name, interval)
+        missing = [name for name in columns if name not in rows.columns]
+        if missing:
+            raise IntentError(
+                f"{table.name} of interval {interval.key} has no column {', '.join(missing)}: events.toml named other "
+                f"kinds when it was made. Make it again: flywheel run --from {interval.key}"
+            )
+        parts.append(rows.select(columns))
+    seen = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    look_back = flywheel.settings.look_back_days
+    rows = features.user_features(seen, list(mapping.kinds), list(mapping.carried), step.interval, look_back)
+    return Made(step.write(rows), {"intervals": len(parts)})
+
+
+def _score_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table, rules = flywheel.warehouse.read(scored.TABLE.name, interval), flywheel.intent_rules
+    row = flywheel.figures(table, scored.figures(table, rules))
+    return scored.verdicts(row, table.schema(), flywheel.columns(scored.TABLE), rules)
+
+
+@SYSTEM.table(scored.TABLE, _score_verdicts)
+def intent_scores(step: Step) -> Made:
+    rules, kinds = step.flywheel.intent_rules, list(step.flywheel.events.mapping.kinds)
+    rows = _needed(step)
+    made = step.write_mapped(rows, lambda b: scored.scored(b, rules, kinds), lambda _: scored.schema_of(rules))
+    return Made(made, {"users": made.rows}, {"rules": rules.digest})
+
+
+def _explanation_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(explained.TABLE.name, interval)
+    scores = flywheel.warehouse.read(scored.TABLE.name, interval)
+    total = flywheel.figures(scores, {"score": scores.score.cast("decimal(18, 2)").sum().coalesce(0)})["score"]
+    return [explained.adds_up(flywheel.figures(table, explained.figures(table)), total)]
+
+
+@SYSTEM.table(explained.TABLE, _explanation_verdicts)
+def intent_explanations(step: Step) -> Made:
+    rules, kinds = step.flywheel.intent_rules, list(step.flywheel.events.mapping.kinds)
+    rows = _needed(step)
+    return Made(
+        step.write_mapped(rows, lambda b: explained.explanations(b, rules, kinds), lambda _: explained.TABLE.schema)
+    )
+
+
+def _needed(step: Step) -> ibis.Table:
+    """The columns of user_features that scores are made from."""
+    kinds = list(step.flywheel.events.mapping.kinds)
+    return step.read(features.TABLE).select(step.flywheel.intent_rules.needed(kinds))
+
+
+def _rank_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    return [ranked.order(flywheel.rows(ranked.TABLE, interval))]
+
+
+@SYSTEM.table(ranked.TABLE, _rank_verdicts, kinds={"csv"})
+def ranked_users(step: Step) -> Made:
+    flywheel = step.flywheel
+    traits, most = list(flywheel.events.mapping.carried), flywheel.settings.ranked_users
+    rows = ranked.ranked_users(step.read(scored.TABLE), step.read(features.TABLE), traits, most)
+    made = step.write(rows)
+    name = f"{ranked.TABLE.name}_{step.interval.key}"
+    write_csv(flywheel.warehouse, name, [made.path], pa.parquet.read_schema(made.path).remove_metadata())
+    first = [{k: str(v) for k, v in row.items()} for row in step.rows(ranked.TABLE)[:SHOWN_USERS]]
+    return Made(made, {}, {**records("first_users", first), "csv": str(csv_path(flywheel.warehouse, name))})
+
+
+def _outcome_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(outcomes.TABLE.name, interval)
+    row = flywheel.figures(table, outcomes.figures(table, interval))
+    return outcomes.verdicts(row, interval, flywheel.closed(interval))
+
+
+@SYSTEM.table(outcomes.TABLE, _outcome_verdicts)
+def intent_outcomes(step: Step) -> Made:
+    flywheel = step.flywheel
+    scores, then = step.read_previous(scored.TABLE), step.read_previous(features.TABLE)
+    if scores is None or then is None or not flywheel.closed(step.interval):
+        return Made(step.keep([]))
+    made = outcomes.intent_outcomes(scores, then, step.read(days.TABLE), flywheel.intent_rules.outcome)
+    return Made(step.write(made))
+
+
+TABLES: tuple[Table, ...] = tuple(one.table for one in SYSTEM.tables.values())
+
+SYSTEM.job(
+    INTENT_JOB,
+    dg.AssetSelection.groups(SYSTEM.name),
+    "Features, scores and outcomes of users, from their events. For intent_sensor.",
+    -1,
+)
+SYSTEM.sensors.append(lambda settings: table_sensor(settings, "intent_sensor", INTENT_JOB, TABLES, "intent"))
