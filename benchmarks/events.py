@@ -8,6 +8,7 @@ the files included."""
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -17,6 +18,7 @@ from benchmarks.compare import PROJECT
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import Target
 from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.tables.generation import digest
 
 FIRST_DAY = "2024-01-01"
 SECONDS, MEMORY_MB, TIMES_AS_FAST = 240.0, 4000.0, 8.0
@@ -103,14 +105,20 @@ def targets(measured: dict[str, tuple[int, Spent]]) -> list[Target]:
     return wanted
 
 
-def drawn(folder: Path, events: int, days: int) -> Path:
+NAMES = ("view", "view", "view", "view", "click", "click", "cart", "purchase")
+"""Of the events of a session, in no order; a name as often as it stands here."""
+
+
+def drawn(
+    folder: Path, events: int, days: int, names: Sequence[str] = NAMES, events_a_user: int = EVENTS_A_USER
+) -> Path:
     """A folder with about so many events, a file per week, written once: sessions of some eight events."""
-    path = folder / f"events_{events}_{days}"
+    path = folder / "_".join(["events", str(events), str(days), *([digest(repr(names))] if names != NAMES else [])])
     if path.is_dir():
         return path
     staged = path.with_name(f".{path.name}")
     staged.mkdir(parents=True)
-    users, sessions = max(events // EVENTS_A_USER, 1), events // EVENTS_A_SESSION
+    users, sessions = max(events // events_a_user, 1), events // EVENTS_A_SESSION
     with duckdb.connect(
         config={"threads": 2, "memory_limit": "4GB", "temp_directory": str(staged / "spill")}
     ) as engine:
@@ -124,8 +132,7 @@ def drawn(folder: Path, events: int, days: int) -> Path:
                         make_timestamp(
                             (epoch_us(timestamp '{FIRST_DAY}') + ({week} * 86400 + hash(s, 1, {week}) % {length * 86400}
                             + e * 45 + hash(s, e) % 40) * 1000000)::bigint) as event_time,
-                        ['view', 'view', 'view', 'view', 'click', 'click', 'cart', 'purchase']
-                            [1 + (hash(e, s) % 8)::int] as event_name,
+                        {list(names)}[1 + (hash(e, s) % {len(names)})::int] as event_name,
                         (hash(e, s, 2) % 20000)::bigint as item_id,
                         case when hash(e, s) % 8 = 7 then round(hash(s, e, 3) % 20000 / 100.0, 2) end as price
                     from range({many}) sessions(s), range({EVENTS_A_SESSION}) steps(e)

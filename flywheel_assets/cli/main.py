@@ -15,6 +15,7 @@ from flywheel_assets.cli.events import events
 from flywheel_assets.cli.features import features
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
+from flywheel_assets.cli.intent import intent
 from flywheel_assets.cli.labels import labels
 from flywheel_assets.cli.models import models
 from flywheel_assets.cli.prune import prune
@@ -43,7 +44,7 @@ def main() -> None:
 
 for _command in (
     start, sample, run, check, status, explain, report, levers,
-    segments, labels, events, features, models, forget, prune,
+    segments, labels, intent, events, features, models, forget, prune,
 ):  # fmt: skip
     main.add_command(_command)
 

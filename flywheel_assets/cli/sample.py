@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 @click.option("--users", type=click.IntRange(1), default=1500, show_default=True, help="Each has 6 to 7 sessions.")
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Same seed, same sessions.")
 @click.option("--first-interval", metavar="KEY", help="The first interval  [default: so that the last is closed]")
-@click.option("--events", is_flag=True, help="Write the events that make these sessions, and events.toml.")
+@click.option(
+    "--events", is_flag=True, help="Write the events that make these sessions, with events.toml and intent_rules.toml."
+)
 def sample(directory: Path, intervals: int, users: int, seed: int, first_interval: str | None, events: bool) -> None:
     """Write sample sessions to DIRECTORY/landing, or sample events to DIRECTORY/events, and the truth about them to
     DIRECTORY/truth."""
@@ -44,18 +46,23 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
         click.echo(f"  {path}")
     click.echo(f"their true labels and the world they were drawn from: {written.truth_folder}")
     for path in write_files_of_sample(settings) if events else ():
-        click.echo(f"what they hold and count: {path}")
+        click.echo(f"wrote {path}")
     folder, here = directory.absolute() / ("events" if events else "landing"), "EVENTS" if events else "LANDING"
     watched = settings.events_dir if events else settings.landing_dir
     click.echo("next: flywheel run" if folder == watched else f"next: FLYWHEEL_{here}_DIR={folder} flywheel run")
 
 
 def write_files_of_sample(settings: "Settings") -> list[Path]:
-    """Writes `events.toml` of the sample's events where there is none, and returns what it wrote."""
+    """Writes `events.toml` of the sample's events and first rules of the intent score, each where it is missing, and
+    returns what it wrote."""
+    from flywheel_assets.ingest.mapping_file import read_mapping
+    from flywheel_assets.intent.rules_text import rules_text
     from flywheel_assets.simulation.events import MAPPING
     from flywheel_assets.warehouse.files import write_whole
 
-    if settings.events_file.exists():
-        return []
-    write_whole(settings.events_file, MAPPING.read_bytes())
-    return [settings.events_file]
+    kinds = list(read_mapping(MAPPING, None).kinds)
+    contents = {settings.events_file: MAPPING.read_bytes(), settings.intent_file: rules_text(kinds).encode()}
+    missing = {path: content for path, content in contents.items() if not path.exists()}
+    for path, content in missing.items():
+        write_whole(path, content)
+    return list(missing)

@@ -47,7 +47,7 @@ def read_rules(path: Path, kinds: Sequence[str], features: Sequence[str], traits
 
 
 def rules_in(
-    text: str, path: Path, kinds: Sequence[str], features: Sequence[str], traits: Sequence[str]
+    text: str, path: Path, kinds: Sequence[str], features: Sequence[str], traits: Sequence[str] = ()
 ) -> IntentRules:
     """As :func:`read_rules`, of a text that ``path`` has or is to have."""
     return _Reader(text, path, IntentError).rules(kinds, features, traits)
