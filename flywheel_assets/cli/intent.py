@@ -79,7 +79,7 @@ def rank(count: int, key: str | None) -> None:
     with opened() as flywheel:
         interval = scored_interval(flywheel, key)
         rows = first_users(flywheel, interval, count)
-        lines = [(row["rank"], row["user_id"], float(row["score"]), row["tier"], _reasons(row)) for row in rows]
+        lines = [(row["rank"], row["user_id"], f"{row['score']}", row["tier"], _reasons(row)) for row in rows]
         title = f"Users with the highest intent, {interval.dates}"
         console.print(table(("rank", "user", "score", "tier", "why"), lines, title))
         for line in capacity_lines(flywheel, interval, rows):
@@ -220,7 +220,7 @@ def _curve(rule: "Rule") -> str:
     found = curve_points(rule)
     most = max(abs(points) for _, points in found) or 1.0
     drawn = "".join(BLOCKS[round(abs(points) / most * (len(BLOCKS) - 1))] for _, points in found)
-    return f"{drawn}  " + ", ".join(f"{value:g}: {points:.3g}" for value, points in found)
+    return f"{drawn}  " + ", ".join(f"{value:g}: {points + 0:.3g}" for value, points in found[1:])
 
 
 def _decay(rule: "Rule") -> str:
