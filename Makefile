@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo ui mlflow test lint format models bench kills clean
 
 help:
-	@echo "make demo     sample sessions through the whole graph, and the report of them"
+	@echo "make demo     sample events through the whole graph, the report, and whom to contact first"
 	@echo "make ui       the Dagster UI over them, http://127.0.0.1:3000"
 	@echo "make test     the tests;  make lint: ruff and mypy;  make format: ruff, in place"
 	@echo "make mlflow   the trainings so far, in MLflow's UI, http://127.0.0.1:5000"
@@ -26,9 +26,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 demo: install
-	$(BIN)/flywheel sample data
+	$(BIN)/flywheel sample data --events
 	$(BIN)/flywheel run
 	$(BIN)/flywheel report
+	$(BIN)/flywheel intent rank --n 5
 
 ui: install
 	$(BIN)/flywheel ui

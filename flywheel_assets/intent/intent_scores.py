@@ -54,7 +54,7 @@ TABLE = Table(
         *TEXTS,
     ),
     placeholders=lambda flywheel: {"<rule>": flywheel.intent_rules.names},
-    used=lambda settings: user_features.TABLE.used(settings) and settings.intent_file.is_file(),
+    used=user_features.TABLE.used,
     waits=lambda flywheel: flywheel.intent_waits,
     checks=(CONTRACT, ADDS_UP, TIERS),
     parameters=_parameters,

@@ -58,7 +58,7 @@ TABLE = Table(
         TRAIT,
     ),
     placeholders=kinds_and_traits,
-    used=event_sessions.TABLE.used,
+    used=lambda settings: event_sessions.TABLE.used(settings) and settings.intent_file.is_file(),
     checks=(CONTRACT, CONSERVATION),
     parameters=_parameters,
 )
