@@ -20,6 +20,7 @@ from flywheel_assets.ingest.folder import EventsFolder
 from flywheel_assets.ingest.identities import Identities
 from flywheel_assets.ingest.landed_events import LandedEvents
 from flywheel_assets.ingest.mapping_file import read_mapping
+from flywheel_assets.intent.experiments import why_not
 from flywheel_assets.intent.rules import IntentRules
 from flywheel_assets.intent.rules_file import read_rules
 from flywheel_assets.intent.user_features import numeric_features
@@ -321,7 +322,7 @@ class Flywheel:
     def problems(self) -> list[str]:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
         events = self.events.index.problems() if self.has_events else []
-        intent = [self.intent_waits] if self.has_events and self.intent_waits else []
+        intent = list(filter(None, [why_not(self)])) if self.has_events else []
         return self.landing_problems() + events + intent
 
     def landing_problems(self) -> list[str]:

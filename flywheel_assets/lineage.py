@@ -103,7 +103,7 @@ class Lineage:
         return [one for one in earlier if one.last_day >= first_day]
 
     def _sources(self, table: Table) -> list[Table]:
-        return table.sources_in(self.flywheel.settings)
+        return [*table.sources_in(self.flywheel.settings), *self.flywheel.makeable(table.optional)]
 
     def _as_made(self, wanted: Generation, table: Table, interval: Interval) -> Generation:
         """The same generation in the form in which an earlier version of Flywheel wrote it, where that is all the

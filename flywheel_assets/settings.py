@@ -24,6 +24,7 @@ SETTINGS = {
     "FLYWHEEL_SESSION_TIMEOUT_MINUTES": ("30", "a pause over so many minutes ends a session of raw events"),
     "FLYWHEEL_LOOK_BACK_DAYS": ("90", "so many days of events, to an interval's end, make the features of users"),
     "FLYWHEEL_INTENT_FILE": ("intent_rules.toml", "the file with the rules of the intent score, if there is one"),
+    "FLYWHEEL_EXPERIMENTS_FILE": ("experiments.toml", "the file that defines experiments, if there is one"),
     "FLYWHEEL_RANKED_USERS": ("200", "so many users with the highest intent score are ranked"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the model artefacts, their manifest and the compiled scorers"),
@@ -79,6 +80,7 @@ class Settings:
     session_timeout_minutes: int
     look_back_days: int
     intent_file: Path
+    experiments_file: Path
     ranked_users: int
     warehouse_dir: Path
     models_dir: Path
@@ -139,6 +141,7 @@ class Settings:
             ),
             look_back_days=_whole_number("FLYWHEEL_LOOK_BACK_DAYS", get["FLYWHEEL_LOOK_BACK_DAYS"], 3_660),
             intent_file=_path(folder, get["FLYWHEEL_INTENT_FILE"]),
+            experiments_file=_path(folder, get["FLYWHEEL_EXPERIMENTS_FILE"]),
             ranked_users=_whole_number("FLYWHEEL_RANKED_USERS", get["FLYWHEEL_RANKED_USERS"], 1_000_000),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
             models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),

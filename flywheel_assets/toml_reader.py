@@ -44,7 +44,8 @@ class TomlReader:
         """One text or several."""
         names = [value] if isinstance(value, str) else value
         if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
-            raise self.error(where.split()[-1], f"{where} is {value!r}; expected a text, or a list of texts")
+            section, key = where.split()[0], where.split()[-1]
+            raise self.error(key, f"{where} is {value!r}; expected a text, or a list of texts", section)
         return tuple(names)
 
     def number(self, table: Mapping[str, Any], name: str, where: str) -> float:
@@ -61,11 +62,12 @@ class TomlReader:
 
     def error(self, key: str, message: str, where: str = "") -> FlywheelError:
         """The error, with the line on which the key stands, if it does: below the header ``where``, as in
-        ``[rules.demo_requests]``, if there is one, else anywhere."""
+        ``[rules.demo_requests]``, if there is one, else anywhere; that of the header where it stands nowhere."""
         last = key.split(".")[-1]
         form = rf"^\s*(?:\[\s*{re.escape(key)}\s*\]|\"?{re.escape(last)}\"?\s*=)"
-        header = next((n for n, line in enumerate(self.lines) if where and line.strip().startswith(where)), 0)
-        at = next((n for n, line in enumerate(self.lines[header:], header + 1) if re.search(form, line)), None)
+        unquoted, begins = (re.sub("[\"']", "", line.strip()) for line in self.lines), re.sub("[\"']", "", where)
+        header = next((n for n, line in enumerate(unquoted, 1) if where and line.startswith(begins)), 0)
+        at = next((n for n, line in enumerate(self.lines[header:], header + 1) if re.search(form, line)), header)
         return self.error_class(f"{self.path}{f', line {at}' if at else ''}: {message}")
 
 

@@ -30,9 +30,9 @@ def defs() -> dg.Definitions:
 
 
 def shipped() -> dg.Definitions:
-    """The definitions of a project with events and rules of intent, whatever the environment says."""
-    files = {"FLYWHEEL_EVENTS_FILE": str(MAPPING), "FLYWHEEL_INTENT_FILE": str(MAPPING)}
-    return definitions(Settings.read(Path(__file__).parent, files))
+    """The definitions of a project with events, rules of intent and experiments, whatever the environment says."""
+    files = ("FLYWHEEL_EVENTS_FILE", "FLYWHEEL_INTENT_FILE", "FLYWHEEL_EXPERIMENTS_FILE")
+    return definitions(Settings.read(Path(__file__).parent, dict.fromkeys(files, str(MAPPING))))
 
 
 def drawn(defs: dg.Definitions) -> Iterator[str]:

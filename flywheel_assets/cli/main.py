@@ -12,6 +12,7 @@ import click
 
 from flywheel_assets.cli.check import check
 from flywheel_assets.cli.events import events
+from flywheel_assets.cli.experiment import experiment
 from flywheel_assets.cli.features import features
 from flywheel_assets.cli.forget import forget
 from flywheel_assets.cli.history import levers
@@ -44,7 +45,7 @@ def main() -> None:
 
 for _command in (
     start, sample, run, check, status, explain, report, levers,
-    segments, labels, intent, events, features, models, forget, prune,
+    segments, labels, intent, experiment, events, features, models, forget, prune,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -1,7 +1,7 @@
 """What events hold, as `events.toml` says: which column is what, and which events make which feature of a session."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -103,14 +103,7 @@ class EventMapping:
         if self.stated_kinds is not None:
             return self.stated_kinds
         counts = {name: one for name, one in self.features.items() if one.measure == "count" and one.events}
-        return {name: one for name, one in counts.items() if not self.objection_to_kind(name)}
-
-    def objection_to_kind(self, name: str) -> str:
-        """Why a name cannot be a kind's, whose name columns of tables have; empty where it can."""
-        if not re.fullmatch("[a-z][a-z0-9_]*", name):
-            return "is no name of a column: expected lower-case letters, digits and underscores, as in demo_requests"
-        taken = name in TAKEN_BY_USERS or name.startswith("days_since_") or name in {n.lower() for n in self.carried}
-        return "is the name of a column that users have already" if taken else ""
+        return {name: one for name, one in counts.items() if not objection_to_kind(name, self.carried)}
 
     @property
     def kinds_digest(self) -> str:
@@ -163,6 +156,14 @@ class EventMapping:
     def ignores(self, name: str) -> bool:
         """Whether the mapping says that events of that name make none."""
         return any(matches(name, one) for one in self.ignored)
+
+
+def objection_to_kind(name: str, carried: Collection[str] = ()) -> str:
+    """Why a name cannot be a kind's, whose name columns of tables have; empty where it can."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        return "is no name of a column: expected lower-case letters, digits and underscores, as in demo_requests"
+    taken = name in TAKEN_BY_USERS or name.startswith("days_since_") or name in {one.lower() for one in carried}
+    return "is the name of a column that users have already" if taken else ""
 
 
 def matches(name: str, pattern: str) -> bool:

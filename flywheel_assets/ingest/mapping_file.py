@@ -48,6 +48,7 @@ from flywheel_assets.ingest.mapping import (
     Definition,
     EventMapping,
     Value,
+    objection_to_kind,
 )
 from flywheel_assets.toml_reader import TomlReader, either, read_text
 
@@ -142,7 +143,7 @@ class _Reader(TomlReader):
 
     def _kind(self, name: str, value: Any, mapping: EventMapping) -> Definition:
         where, key = f"[kinds] {name}", f"kinds.{name}"
-        objection = mapping.objection_to_kind(name)
+        objection = objection_to_kind(name, mapping.carried)
         if objection:
             raise self.error(key, f"{where} {objection}: choose another")
         table = {"count": value} if isinstance(value, str | list) else self.as_table(value, where)

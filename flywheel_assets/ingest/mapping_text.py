@@ -32,6 +32,9 @@ def mapping_text(mapping: EventMapping, comments: Mapping[str, str], heading: st
     if mapping.carried:
         carried = {name: {"last" if one.last else "first": one.value} for name, one in mapping.carried.items()}
         lines += ["", *_comment(comments.get("carry", "")), "[carry]", *_assignments(carried, {})]
+    if mapping.stated_kinds is not None:
+        kinds = {name: _kind(one) for name, one in mapping.stated_kinds.items()}
+        lines += ["", "[kinds]  # what is counted per user, for the score of intent", *_assignments(kinds, {})]
     return "\n".join(lines) + "\n"
 
 
@@ -63,6 +66,10 @@ def _definition(one: Definition) -> dict[str, object]:
     else:
         table = {one.measure: one.of} | ({} if one.events is None else {"events": _names(one.events)})
     return table | ({"where": {name: _names(texts) for name, texts in one.where}} if one.where else {})
+
+
+def _kind(one: Definition) -> object:
+    return _definition(one) if one.where else _definition(one)["count"]
 
 
 def _names(names: tuple[str, ...]) -> object:

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from flywheel_assets.errors import EventsError
 from flywheel_assets.features import WORKING_COLUMNS, Feature, features_text
 from flywheel_assets.ingest.column_roles import Sample, roles, time_unit
-from flywheel_assets.ingest.mapping import TAKEN, Carried, EventMapping, Value
+from flywheel_assets.ingest.mapping import TAKEN, Carried, Definition, EventMapping, Value, objection_to_kind
 from flywheel_assets.ingest.mapping_text import mapping_text
 from flywheel_assets.ingest.measures import Measured, fitted, measures
 from flywheel_assets.ingest.named_files import readable, united
@@ -124,6 +124,7 @@ class _Draft:
             ignored=tuple(ignored),
             features={one.feature.name: one.definition for one in made},
             carried=carried,
+            stated_kinds=None if self.stated is None else _kinds(found),
         )
         needed = [mapping.user, mapping.session, mapping.time, mapping.event, mapping.event_id, *mapping.referenced]
         mapping = replace(mapping, values=_needed(self.values, needed))
@@ -188,6 +189,12 @@ class _Draft:
                 name += "_count" if one.feature.kind == "count" else "_value"
             chosen[name] = replace(one, feature=replace(one.feature, name=name))
         return [*chosen.values()]
+
+
+def _kinds(found: Iterable[Measured]) -> dict[str, Definition]:
+    """What is counted per user where the features of sessions are a team's own: whatever would have been a count."""
+    counts = {one.feature.name: one.definition for one in found if one.definition.measure == "count"}
+    return {name: one for name, one in counts.items() if one.events and not objection_to_kind(name)}
 
 
 def _needed(values: Mapping[str, Value], names: Iterable[str]) -> dict[str, Value]:

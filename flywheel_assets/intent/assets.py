@@ -1,5 +1,5 @@
 """Intent of users as assets: user_days, user_features, intent_scores, intent_explanations, ranked_users,
-intent_outcomes."""
+intent_outcomes, experiment_assignment, experiment_readout."""
 
 import dagster as dg
 import ibis
@@ -9,12 +9,16 @@ from flywheel_assets.errors import IntentError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.ingest import event_sessions
 from flywheel_assets.ingest.mapping import EventMapping
+from flywheel_assets.intent import experiment_assignment as assignment
+from flywheel_assets.intent import experiment_readout as readouts
 from flywheel_assets.intent import intent_explanations as explained
 from flywheel_assets.intent import intent_outcomes as outcomes
 from flywheel_assets.intent import intent_scores as scored
 from flywheel_assets.intent import ranked_users as ranked
 from flywheel_assets.intent import user_days as days
 from flywheel_assets.intent import user_features as features
+from flywheel_assets.intent.arm_balance import balance, balanced_features, feature_means, sample_ratio
+from flywheel_assets.intent.experiment_cohorts import assignments, begun, cohort, followed, shared_users, under_way
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.orchestration.jobs import INTENT_JOB
 from flywheel_assets.orchestration.metadata import records
@@ -158,6 +162,57 @@ def intent_outcomes(step: Step) -> Made:
         return Made(step.keep([]))
     made = outcomes.intent_outcomes(scores, then, step.read(days.TABLE), flywheel.intent_rules.outcome)
     return Made(step.write(made))
+
+
+def _assignment_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(assignment.TABLE.name, interval)
+    then = flywheel.warehouse.read(features.TABLE.name, interval)
+    arms = flywheel.engine.collect(
+        table.group_by("experiment", "arm", "share").aggregate(users=table.count()).order_by("experiment", "arm")
+    ).to_pylist()
+    means = flywheel.engine.collect(feature_means(table, then)).to_pylist()
+    return [
+        assignment.contract(flywheel.figures(table, assignment.figures(table)), table.schema()),
+        sample_ratio(arms),
+        assignment.every_arm(arms, begun(flywheel, interval)),
+        assignment.exclusive(shared_users(flywheel, interval)),
+        balance(means, balanced_features(then.schema())),
+    ]
+
+
+@SYSTEM.table(assignment.TABLE, _assignment_verdicts, kinds={"csv"})
+def experiment_assignment(step: Step) -> Made:
+    flywheel, table = step.flywheel, step.table
+    made = assignments(flywheel, step.interval)
+    rows = pa.concat_tables(made.values()) if made else table.schema.empty_table()
+    written = flywheel.warehouse.keep(table.name, step.interval, rows, step.generation)
+    if not made:
+        return Made(written)
+    name = f"{table.name}_{step.interval.key}"
+    write_csv(flywheel.warehouse, name, [written.path], table.schema)
+    numbers = {"experiments": len(made), "users": len(rows)}
+    return Made(written, numbers, {"csv": str(csv_path(flywheel.warehouse, name))})
+
+
+def _readout_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    counts = {}
+    for one in under_way(flywheel, interval):
+        users = cohort(flywheel, one)
+        counts[one.name] = flywheel.figures(users, {"users": users.count()})["users"]
+    return readouts.verdicts(flywheel.rows(readouts.TABLE, interval), counts)
+
+
+@SYSTEM.table(readouts.TABLE, _readout_verdicts, kinds={"looker"})
+def experiment_readout(step: Step) -> Made:
+    flywheel, rows = step.flywheel, []
+    for one in under_way(flywheel, step.interval):
+        order = flywheel.models["user"].order if flywheel.makeable(step.table.optional) else None
+        users = flywheel.engine.collect(followed(flywheel, one, step.interval, order is not None)).to_pandas()
+        keys = [i.key for i in flywheel.calendar.between(one.assign, step.interval)]
+        rows += readouts.readout(one, users, order, keys)
+    return Made(
+        step.keep(rows), {"experiments": len({row["experiment"] for row in rows})}, records("table", rows[:SHOWN_USERS])
+    )
 
 
 TABLES: tuple[Table, ...] = tuple(one.table for one in SYSTEM.tables.values())

@@ -142,7 +142,7 @@ def _code_version(table: Table) -> str | None:
 def _deps(table: Table, settings: Settings) -> Sequence[dg.AssetDep]:
     """One per source. A source that is needed of the previous interval too is one dependency on both partitions;
     earlier intervals are no dependency of Dagster's, which would ask for every one of them whenever this is made."""
-    sources = table.sources_in(settings)
+    sources = [*table.sources_in(settings), *table.optional]
     both = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=0)
     return [
         *(dg.AssetDep(s.name, partition_mapping=both if s in table.previous else None) for s in sources),

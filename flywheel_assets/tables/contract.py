@@ -50,7 +50,8 @@ class Table:
     """``sources`` are the tables it is made from, in the same interval. Those that are ``previous`` too are needed of
     the previous interval, those that are ``earlier`` of every interval from the first with data to the previous one.
     ``look_back`` says, for settings, how many days before the interval's end those reach; without it they reach back to
-    the first. ``fits``: tables over a range of intervals that it rests on.
+    the first. ``optional``: tables of the same interval that it is made from too where they can be made, as labels can
+    once there is a model. ``fits``: tables over a range of intervals that it rests on.
 
     ``placeholders`` gives, for a flywheel, the names that fill in placeholders of its columns, beside those of models.
 
@@ -77,6 +78,7 @@ class Table:
     previous: tuple["Table", ...] = ()
     earlier: tuple["Table", ...] = ()
     look_back: Callable[[Any], int] | None = None
+    optional: tuple["Table", ...] = ()
     fits: tuple["Table", ...] = ()
     placeholders: Callable[[Any], Mapping[str, Sequence[str]]] = lambda flywheel: {}
     checks: tuple[Check, ...] = ()

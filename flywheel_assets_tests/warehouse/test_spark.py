@@ -20,6 +20,10 @@ from flywheel_assets.errors import EngineError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.ingest.proposal import propose
+from flywheel_assets.intent import experiment_assignment
+from flywheel_assets.intent.arm_balance import feature_means
+from flywheel_assets.intent.experiment_cohorts import followed
+from flywheel_assets.intent.experiments import experiments_of
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.landing.folder import Landing
@@ -46,6 +50,7 @@ from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 from flywheel_assets_tests.ingest import ga4
 from flywheel_assets_tests.ingest.proposed import cut
+from flywheel_assets_tests.intent.experiment_projects import KEYS, project_in, run
 from flywheel_assets_tests.projects import MODELS, Project
 
 MARCH = CALENDAR.key("2024-03-25")
@@ -632,6 +637,30 @@ def test_on_which_sessions_are_shown_to_be_reviewed(history: Project, engine: Du
     )
     assert len(by_duckdb) > 1
     assert by_spark == by_duckdb
+
+
+def test_on_who_is_in_an_experiment_and_what_they_did(tmp_path: Path, engine: DuckDBEngine, spark: SparkEngine) -> None:
+    project = project_in(tmp_path)
+    assert [one.failure for one in run(project, *KEYS[:2])] == ["", ""]
+
+    def seen(one: Engine) -> list[list[dict[str, Any]]]:
+        flywheel = Flywheel(project.settings, one)
+        first, second = (flywheel.interval(key) for key in KEYS[:2])
+        tables = ("intent_scores", "user_features", "user_labels", "experiment_assignment")
+        scores, features, labels, assigned = (flywheel.warehouse.read(name, first) for name in tables)
+        (experiment,) = experiments_of(flywheel).values()
+        return [
+            rows(one, experiment_assignment.candidates(scores, features, labels)),
+            rows(one, followed(flywheel, experiment, second, True)),
+            rows(one, feature_means(assigned, features)),
+            rows(one, assigned.aggregate(**experiment_assignment.figures(assigned))),
+        ]
+
+    *exact, means, figures = seen(engine)
+    *found, spark_means, spark_figures = seen(spark)
+    assert (found, spark_figures) == (exact, figures)
+    for one, other in zip(means, spark_means, strict=True):
+        assert other == pytest.approx(one)
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["lists", "list.element"])
