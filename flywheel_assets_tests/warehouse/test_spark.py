@@ -20,10 +20,11 @@ from flywheel_assets.errors import EngineError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.ingest.proposal import propose
-from flywheel_assets.intent import experiment_assignment
+from flywheel_assets.intent import experiment_assignment, ranked_users, user_days, user_features
 from flywheel_assets.intent.arm_balance import feature_means
 from flywheel_assets.intent.experiment_cohorts import followed
 from flywheel_assets.intent.experiments import experiments_of
+from flywheel_assets.intervals import utc_offsets
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import rows as landed_rows
 from flywheel_assets.landing.folder import Landing
@@ -639,7 +640,9 @@ def test_on_which_sessions_are_shown_to_be_reviewed(history: Project, engine: Du
     assert by_spark == by_duckdb
 
 
-def test_on_who_is_in_an_experiment_and_what_they_did(tmp_path: Path, engine: DuckDBEngine, spark: SparkEngine) -> None:
+def test_on_what_users_did_and_who_is_in_an_experiment(
+    tmp_path: Path, engine: DuckDBEngine, spark: SparkEngine
+) -> None:
     project = project_in(tmp_path)
     assert [one.failure for one in run(project, *KEYS[:2])] == ["", ""]
 
@@ -649,7 +652,14 @@ def test_on_who_is_in_an_experiment_and_what_they_did(tmp_path: Path, engine: Du
         tables = ("intent_scores", "user_features", "user_labels", "experiment_assignment")
         scores, features, labels, assigned = (flywheel.warehouse.read(name, first) for name in tables)
         (experiment,) = experiments_of(flywheel).values()
+        days = [flywheel.warehouse.read("user_days", interval) for interval in (first, second)]
+        mapping, offsets = flywheel.events.mapping, utc_offsets("UTC", second.start_unix, second.end_unix)
+        events, cut = flywheel.events.of_interval(second), flywheel.warehouse.read("event_sessions", second)
+        assert events is not None
         return [
+            rows(one, user_days.user_days(events, cut, mapping, offsets)),
+            rows(one, user_features.user_features(days[0].union(days[1]), list(mapping.kinds), [], second, 90)),
+            rows(one, ranked_users.ranked_users(scores, features, [], 5)),
             rows(one, experiment_assignment.candidates(scores, features, labels)),
             rows(one, followed(flywheel, experiment, second, True)),
             rows(one, feature_means(assigned, features)),
