@@ -38,7 +38,7 @@ MAY_USE = {
     "needs": {"flywheel", "lineage", "users", "tables", "intervals"},
     "segments": BASE | {"landing", "sessions", "users"},
     "history": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
-    "intent": BASE | {"registry", "report", "ingest", "landing", "sessions", "users", "training"},
+    "intent": BASE | {"registry", "report", "ingest", "landing", "sessions", "users", "history", "training"},
     "training": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
     "simulation": BASE | {"registry", "sessions", "users", "training"},
     "orchestration": BASE | {"flywheel", "needs"},

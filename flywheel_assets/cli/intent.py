@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flywheel_assets.cli.intent_open import open_page
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
@@ -19,6 +21,9 @@ BLOCKS = "▁▂▃▄▅▆▇█"
 @click.group()
 def intent() -> None:
     """Score users by what they intend, from 1 to 100: the rules, the ranking, and the reasons."""
+
+
+intent.add_command(open_page)
 
 
 @intent.command()

@@ -10,6 +10,7 @@ from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.assets import SYSTEM, csv_copies_are_stale
 from flywheel_assets.history.report import is_stale
+from flywheel_assets.intent.page_file import is_stale as intent_is_stale
 from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.runs import run_job
 from flywheel_assets.ranges import labelled_intervals
@@ -62,16 +63,18 @@ def reportable(flywheel: Flywheel, key: str | None) -> tuple[list[Interval], Int
 def make_reports(
     flywheel: Flywheel, job: dg.JobDefinition, instance: dg.DagsterInstance, intervals: Sequence[Interval]
 ) -> Iterator[ReportRun | None]:
-    """One per interval, in order: None for one whose history tables and page are up to date. A table that cannot be
-    made fails its run, but the page is still made from what exists."""
+    """One per interval, in order: None for one whose history tables and pages are up to date. A table that cannot be
+    made fails its run, but the report is still made from what exists."""
     for interval in intervals:
         tables = [table.name for table, missing in _stale(flywheel, interval).items() if not missing]
         if interval == intervals[-1] and (tables or csv_copies_are_stale(flywheel)):
             tables.append("csv_copies")
-        if not tables and not is_stale(flywheel, interval):
+        made = ["interval_report"] if tables or is_stale(flywheel, interval) else []
+        made += ["intent_page"] if intent_is_stale(flywheel, interval) else []
+        if not made:
             yield None
             continue
-        run = run_job(job, instance, interval.key, interval.key, [*tables, "interval_report"])
+        run = run_job(job, instance, interval.key, interval.key, [*tables, *made])
         if run.failure and tables and is_stale(flywheel, interval):
             run_job(job, instance, interval.key, interval.key, ["interval_report"])
         paged = not (run.failure and is_stale(flywheel, interval))

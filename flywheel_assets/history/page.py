@@ -34,12 +34,14 @@ SECTIONS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A report in the index: its interval, file and headline numbers, and whether the interval is incomplete."""
+    """An interval in the index: the file and the headline numbers of its report, both empty without one, whether the
+    interval is incomplete, and the file of its page of intent, empty without one."""
 
     interval: Interval
     page: str
     headlines: Sequence[Headline]
     incomplete: bool = False
+    intent: str = ""
 
 
 def interval_report(report: Report, standalone: bool = False) -> str:
@@ -77,24 +79,28 @@ def _warning(report: Report) -> str:
 
 
 def report_index(entries: Sequence[Entry]) -> str:
-    """The index: one line per report, newest first. ``entries`` in any order; each has the same headlines."""
+    """The index: one line per interval, newest first. ``entries`` in any order; each report has the same headlines."""
     newest = sorted(entries, key=lambda entry: -entry.interval.number)
-    names = [one.name for one in newest[0].headlines] if newest else []
+    names = next(([one.name for one in entry.headlines] for entry in newest if entry.headlines), [])
+    intent = any(entry.intent for entry in newest)
     rows: list[list[str | Cell]] = [
         [
             Cell(n.days(entry.interval) + (", incomplete" if entry.incomplete else ""), href=entry.page),
-            *(value(one) for one in entry.headlines),
+            *([value(one) for one in entry.headlines] or [n.NOTHING] * len(names)),
             n.count(entry.interval.number),
+            *([Cell("Whom to contact" if entry.intent else n.NOTHING, href=entry.intent)] if intent else []),
         ]
         for entry in newest
     ]
+    columns = ("Days", *names, "Interval", *(["Intent"] if intent else []))
+    reports = n.plural(sum(bool(entry.page) for entry in newest), "report")
     return shell.html(
         shell.Page(
             title="Interval reports",
             kicker="Flywheel",
             heading="Interval reports",
-            standfirst=f"{n.plural(len(newest), 'report')}, one per interval.",
-            blocks=[Table("Reports, newest first", ("Days", *names, "Interval"), rows)],
+            standfirst=f"{reports}, one per interval.",
+            blocks=[Table("Reports, newest first", columns, rows)],
         )
     )
 

@@ -15,7 +15,7 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
-from flywheel_assets.report.pages import Pages
+from flywheel_assets.report.pages import INTENT, REPORT, Pages
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.sessions.reviewed_labels import ProposedLabels, proposed_labels
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
@@ -112,8 +112,31 @@ def is_stale(flywheel: Flywheel, interval: Interval) -> bool:
 def write_report(flywheel: Flywheel, report: Report) -> Path:
     """Write the page and the index. Raises ReportError when that fails."""
     pages = Pages(flywheel.warehouse.folder)
+    written = pages.path(report.interval)
     page = interval_report(report)
-    return pages.write(report.interval, page, PLOTLY, plotly_script(), lambda: _index(flywheel, pages, report.interval))
+    return pages.write(report.interval, page, lambda: index(flywheel, written), PLOTLY, plotly_script())
+
+
+def index(flywheel: Flywheel, written: Path) -> str:
+    """The index of the pages of all kinds that are there, and of the one that is being ``written``."""
+
+    def name(kind: str, interval: Interval) -> str:
+        path = Pages(flywheel.warehouse.folder, kind).path(interval)
+        return path.name if path == written or path.is_file() else ""
+
+    labelled = labelled_intervals(flywheel)
+    reports = {i.number: name(REPORT, i) for i in labelled}
+    intents = {i.number: name(INTENT, i) for i in flywheel.calendar}
+    there = [i for i in labelled if reports[i.number]]
+    mix, growth = (_rows(flywheel, table, there) for table in OVER_TIME)
+    cut = incomplete(flywheel, labelled)
+    entries = []
+    for i in flywheel.calendar:
+        report, intent = reports.get(i.number, ""), intents[i.number]
+        best = flywheel.models["user"].order[-1] if report else ""
+        shown = headlines([i.number], mix, growth, best, cut) if report else []
+        entries += [Entry(i, report, shown, i.number in cut, intent)] if report or intent else []
+    return report_index(entries)
 
 
 def _rows(flywheel: Flywheel, table: Table, intervals: Sequence[Interval]) -> list[dict[str, Any]]:
@@ -145,18 +168,6 @@ def _proposed(flywheel: Flywheel, interval: Interval) -> ProposedLabels | None:
 def _digest(flywheel: Flywheel, table: Table, intervals: Iterable[Interval]) -> str:
     made = [flywheel.warehouse.generation(table.name, interval) for interval in intervals]
     return digest_of_all(one.digest if one else NOTHING for one in made)
-
-
-def _index(flywheel: Flywheel, pages: Pages, now: Interval) -> str:
-    """The index of the existing pages and of the one being written."""
-    there = [i for i in labelled_intervals(flywheel) if i == now or pages.exists(i)]
-    mix, growth = (_rows(flywheel, table, there) for table in OVER_TIME)
-    best = flywheel.models["user"].order[-1]
-    cut = incomplete(flywheel, labelled_intervals(flywheel))
-    entries = [
-        Entry(i, pages.path(i).name, headlines([i.number], mix, growth, best, cut), i.number in cut) for i in there
-    ]
-    return report_index(entries)
 
 
 def _page(flywheel: Flywheel, interval: Interval) -> str:

@@ -1,5 +1,7 @@
 """Intent of users as assets: user_days, user_features, intent_scores, intent_explanations, ranked_users,
-intent_outcomes, experiment_assignment, experiment_readout."""
+intent_outcomes, experiment_assignment, experiment_readout, and the page."""
+
+import shlex
 
 import dagster as dg
 import ibis
@@ -19,14 +21,17 @@ from flywheel_assets.intent import user_days as days
 from flywheel_assets.intent import user_features as features
 from flywheel_assets.intent.arm_balance import balance, balanced_features, feature_means, sample_ratio
 from flywheel_assets.intent.experiment_cohorts import assignments, begun, cohort, followed, shared_users, under_way
+from flywheel_assets.intent.page_file import SHOWN, content_of, write_page
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.orchestration.jobs import INTENT_JOB
 from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
-from flywheel_assets.orchestration.system import System
+from flywheel_assets.orchestration.system import Partitions, System
 from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.users import user_labels
 from flywheel_assets.warehouse.csv_writer import csv_path, write_csv
 
 SYSTEM = System("intent")
@@ -224,3 +229,42 @@ SYSTEM.job(
     -1,
 )
 SYSTEM.sensors.append(lambda settings: table_sensor(settings, "intent_sensor", INTENT_JOB, TABLES, "intent"))
+
+
+def intent_page(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition | None:
+    """The page's asset, partitioned like the tables that it shows; None without rules of intent."""
+    if not ranked.TABLE.used(settings):
+        return None
+
+    @dg.asset(
+        group_name="reports",
+        kinds={"html"},
+        partitions_def=partitions,
+        deps=[user_labels.TABLE.name, *(t.table.name for t in SYSTEM.tables.values() if _shown(t.table, settings))],
+        description="A page for sales and growth: whom to contact first and why, how sure that is, and experiments. "
+        "One file that makes no network requests, linked from index.html beside it.",
+        metadata={"grain": "one page per interval"},
+    )
+    def intent_page(
+        context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
+    ) -> dg.MaterializeResult[None]:
+        content = content_of(flywheel, flywheel.calendar.key(context.partition_key))
+        path = write_page(flywheel, content)
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "path": dg.MetadataValue.path(str(path)),
+            "open_with": f"xdg-open {shlex.quote(str(path))}",
+            "users": content.users,
+            "users_shown": len(content.ranked),
+            "bytes": path.stat().st_size,
+        }
+        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(content.generation))
+
+    return intent_page
+
+
+def _shown(table: Table, settings: Settings) -> bool:
+    """Whether the page shows a table that the project has."""
+    return table.name in SHOWN and table.used(settings)
+
+
+SYSTEM.assets.append(intent_page)

@@ -13,11 +13,35 @@ from flywheel_assets.tables.labels import ABSENT
 DARK_FROM = 0.795
 """The share from which a cell is so dark that its text is light: where black and white are read equally well on it."""
 
+STRIP_HEIGHT = 16
+
+
+@dataclass(frozen=True)
+class Track:
+    """A bar in a box that goes from 0 to 1: ``start`` and ``end`` of the bar, and of the line over it, if there is one,
+    ``low`` and ``high``. ``colour`` is a CSS variable; ``wide``: as wide as there is room."""
+
+    start: float
+    end: float
+    low: float | None = None
+    high: float | None = None
+    colour: str = ""
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A bar per day: the path of an SVG, upside down, in a box that is ``width`` wide and STRIP_HEIGHT high."""
+
+    path: str
+    width: int
+
 
 @dataclass(frozen=True)
 class Cell:
     """A cell that is more than text: with a second, smaller text, a link, the state of a check, or a bar in front.
-    ``bar`` is the bar's length, from -1 to 1, ``colour`` the CSS variable of its colour."""
+    ``bar`` is the bar's length, from -1 to 1, ``colour`` the CSS variable of its colour; a ``track`` is a bar with a
+    place. ``lines`` stand below each other in place of the text."""
 
     text: str
     small: str = ""
@@ -25,6 +49,9 @@ class Cell:
     state: str = ""
     bar: float | None = None
     colour: str = ""
+    track: Track | None = None
+    lines: Sequence[str] = ()
+    strip: Strip | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +81,30 @@ class Table:
     rows: Sequence[Sequence[str | Cell]]
     texts: int = 1
     folded: str = ""
+    look: Literal["", "waterfall", "strips", "rules", "rates"] = ""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """A choice among the ``values`` of a column, which is counted from 0."""
+
+    name: str
+    column: int
+    values: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Finder:
+    """A table of ``things`` that a reader searches by the column that names the row, the second one, and narrows by
+    filters. Every row is there without a script. On a narrow screen a row is a card."""
+
+    kind: ClassVar[str] = "finder"
+    caption: str
+    search: str
+    things: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | Cell]]
+    filters: Sequence[Filter]
 
 
 @dataclass(frozen=True)
@@ -120,7 +171,7 @@ class Terms:
     items: Sequence[tuple[str, str]]
 
 
-Block = Text | Heading | Table | Square | Chart | Pair | Findings | Terms
+Block = Text | Heading | Table | Finder | Square | Chart | Pair | Findings | Terms
 Blocks = Sequence[Block | None]
 """None is a block that is left out."""
 
@@ -132,6 +183,16 @@ class Section:
     identity: str
     name: str
     title: str
+    blocks: Blocks
+
+
+@dataclass(frozen=True)
+class View:
+    """What a link to ``#<identity>`` shows in place of the page's sections. ``links``: texts and addresses."""
+
+    identity: str
+    title: str
+    links: Sequence[tuple[str, str]]
     blocks: Blocks
 
 
@@ -154,6 +215,18 @@ class Headline:
         low, high = min(value for _, value in known), max(value for _, value in known)
         last, height = len(self.history) - 1, (high - low) or 1.0
         return [(3 + 94 * i / last, 25 - 22 * (value - low) / height) for i, value in known]
+
+
+def strip(counts: Mapping[int, int], days: int) -> Strip:
+    """The strip of so many days. ``counts``: by day from 0, the oldest. A bar is as high as the root of its count, so
+    that one event beside a hundred is still seen."""
+    most = max(counts.values(), default=0)
+    bars = (
+        f"M{day}.5 0v{max(3, round(STRIP_HEIGHT * (count / most) ** 0.5))}"
+        for day, count in sorted(counts.items())
+        if count > 0
+    )
+    return Strip("".join(bars), days)
 
 
 def square(caption: str, order: Sequence[str], users: Mapping[tuple[str, str], int], before: str, now: str) -> Square:

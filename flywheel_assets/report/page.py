@@ -13,7 +13,7 @@ from importlib.resources.abc import Traversable
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from flywheel_assets.report.blocks import Block, Headline, Section
+from flywheel_assets.report.blocks import Block, Chart, Headline, Pair, Section, View
 
 PLOTLY = "plotly.min.js"
 GENERATION_META = "flywheel-generation"
@@ -23,7 +23,8 @@ GENERATION_META = "flywheel-generation"
 @dataclass(frozen=True)
 class Page:
     """What a page says. ``links``: other pages, text and address. ``colours``: by CSS variable a light and a dark one.
-    A page without sections has no charts and no script; ``blocks`` stand in the place of these."""
+    ``views`` are shown one at a time, in place of the sections. A page without sections has no charts and no script;
+    ``blocks`` stand in the place of these."""
 
     title: str
     kicker: str
@@ -34,16 +35,23 @@ class Page:
     headlines: Sequence[Headline] = ()
     note: str = ""
     sections: Sequence[Section] = ()
+    views: Sequence[View] = ()
     blocks: Sequence[Block] = ()
     footer: str = ""
     colours: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     generation: str = ""
 
+    @property
+    def charted(self) -> bool:
+        """Whether it has charts, and so needs Plotly."""
+        return any(isinstance(block, Chart | Pair) for section in self.sections for block in section.blocks)
+
 
 def html(page: Page, standalone: bool = False) -> str:
-    """The page as HTML. Plotly's script is the file of that name beside it, or inside with ``standalone``."""
+    """The page as HTML. Plotly's script, where there are charts, is the file of that name beside it, or inside with
+    ``standalone``."""
     script = _file("page.js") if page.sections else ""
-    plotly = plotly_script() if page.sections and standalone else ""
+    plotly = plotly_script() if page.charted and standalone else ""
     return (
         _templates()
         .get_template("page.html.j2")

@@ -13,21 +13,24 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.warehouse.files import locked, write_all, write_whole
 
 INDEX = "index.html"
+REPORT, INTENT = "interval", "intent"
+"""Kinds of pages, which their file names begin with."""
 
 _HEAD_BYTES = 8192
 """A page says within its first 8 KB what it was made from."""
 
 
 class Pages:
-    """The reports of one warehouse."""
+    """The pages of one kind of a warehouse, one per interval; all kinds share an index."""
 
-    def __init__(self, warehouse: Path) -> None:
+    def __init__(self, warehouse: Path, kind: str = REPORT) -> None:
         self.warehouse = warehouse
         self.folder = warehouse / "reports"
+        self.kind = kind
 
     def path(self, interval: Interval) -> Path:
         """Where the page of an interval is, or would be."""
-        return self.folder / f"interval_{interval.number:03d}_{interval.first_day}_{interval.last_day}.html"
+        return self.folder / f"{self.kind}_{interval.number:03d}_{interval.first_day}_{interval.last_day}.html"
 
     @property
     def index(self) -> Path:
@@ -51,18 +54,20 @@ class Pages:
         found = re.search(rf'<meta name="{re.escape(meta)}" content="([^"]*)">', head)
         return html.unescape(found[1]) if found else None
 
-    def write(self, interval: Interval, page: str, beside: str, script: str, index: Callable[[], str]) -> Path:
-        """Put the script ``beside`` all pages unless it is there already, the page in its place, and then the index.
-        It is made while no other page is being written, so that the last one names them all.
+    def write(
+        self, interval: Interval, page: str, index: Callable[[], str], beside: str = "", script: str = ""
+    ) -> Path:
+        """Put the script ``beside`` all pages, if there is one and unless it is there already, the page in its place,
+        and then the index. It is made while no other page is being written, so that the last one names them all.
 
         Raises ReportError when that fails; the earlier files are then unchanged."""
         path = self.path(interval)
         try:
-            if not _is(self.folder / beside, script):
+            if beside and not _is(self.folder / beside, script):
                 write_whole(self.folder / beside, script.encode())
             with locked(self.folder / ".lock"):
                 write_all({path: page.encode(), self.index: index().encode()})
-                for old in self.folder.glob(f"interval_*_{interval.first_day}_*.html"):
+                for old in self.folder.glob(f"{self.kind}_*_{interval.first_day}_*.html"):
                     if old != path:  # under another first interval it had another number
                         old.unlink(missing_ok=True)
         except OSError as error:

@@ -172,7 +172,7 @@ class Warehouse:
         """All that was made of the interval: folders of its tables and of quarantine, exports and pages."""
         tables = self.folder.glob(f"*/{PARTITION}={interval.key}")
         exports = self.folder.glob(f"exports/*_interval_*_{interval.first_day}_*.parquet")
-        return sorted([*tables, *exports, *self.folder.glob(f"reports/interval_*_{interval.first_day}_*.html")])
+        return sorted([*tables, *exports, *self.folder.glob(f"reports/*_*_{interval.first_day}_*.html")])
 
     def forget(self, interval: Interval) -> None:
         """Delete all that was made of the interval, and the CSV copies, which hold rows of it. Its lock is the caller's

@@ -1,9 +1,10 @@
 "use strict";
-/* Draws the page's charts in its own colours, again whenever width, scheme or medium changes, and marks the boxes whose
-   table goes on to the right. */
+/* Draws the page's charts in its own colours, again whenever width, scheme or medium changes, marks the boxes whose
+   table goes on to the right, and narrows the tables that can be searched. */
 (function () {
   const NARROW = 560;
   const PAPER_WIDTH = 660;
+  const FIRST_ROWS = 25;
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const print = window.matchMedia("print");
   const plots = Array.from(document.querySelectorAll(".plot"));
@@ -62,7 +63,53 @@
     box.addEventListener("scroll", () => markMore(box), { passive: true });
   });
 
-  if (typeof Plotly === "undefined") return;
+  document.querySelectorAll(".finder").forEach((finder) => {
+    const [controls, input, clear, status, all] = [".controls", "input", ".clear", "[role=status]", ".all"].map((one) => finder.querySelector(one));
+    const selects = Array.from(finder.querySelectorAll("select"));
+    const rows = Array.from(finder.querySelectorAll("tbody tr"));
+    let most = FIRST_ROWS;
+    function narrow() {
+      const wanted = input.value.trim().toLowerCase();
+      const fitting = rows.filter((row) => {
+        row.hidden =
+          !row.querySelector("th").textContent.toLowerCase().includes(wanted) ||
+          selects.some((one) => one.value && row.cells[one.dataset.column].textContent !== one.value);
+        return !row.hidden;
+      });
+      fitting.forEach((row, place) => row.classList.toggle("later", place >= most));
+      all.hidden = fitting.length <= most;
+      all.textContent = "Show all " + fitting.length.toLocaleString("en");
+      status.textContent =
+        fitting.length.toLocaleString("en") + " of " + rows.length.toLocaleString("en") + " " + finder.dataset.things +
+        (all.hidden ? "" : "; the first " + most + " are shown");
+      clear.disabled = !wanted && selects.every((one) => !one.value);
+    }
+    controls.addEventListener("input", narrow);
+    clear.addEventListener("click", () => {
+      input.value = "";
+      selects.forEach((one) => (one.value = ""));
+      narrow();
+      input.focus();
+    });
+    all.addEventListener("click", () => {
+      const next = finder.querySelector(".later:not([hidden]) a");
+      most = rows.length;
+      narrow();
+      if (next) next.focus();
+    });
+    controls.hidden = false;
+    narrow(); // a browser that comes back may have kept what was typed
+  });
+
+  window.addEventListener("hashchange", (event) => {
+    if (document.querySelector(".view:target")) return;
+    const left = document.querySelector('.finder a[href="' + new URL(event.oldURL).hash.replace(/[^#\w-]/g, "") + '"]');
+    if (!left) return;
+    if (left.closest(".later")) left.closest(".finder").querySelector(".all").click();
+    left.focus(); // back where the reader was
+  });
+
+  if (plots.length && typeof Plotly === "undefined") return;
   drawAll().then(() => (document.documentElement.dataset.drawn = "yes"));
   dark.addEventListener("change", () => drawAll());
   window.addEventListener("beforeprint", toPaper);
