@@ -31,7 +31,7 @@ class Lineage:
             source.name: source.fingerprint(self.flywheel, interval) if source.fingerprint else digest(source, interval)
             for source in self._sources(table)
         }
-        for source in table.previous:
+        for source in self._previous(table):
             previous = self.flywheel.extent.previous(interval)
             sources[f"previous {source.name}"] = digest(source, previous) if previous else NOTHING
         for source in table.earlier:
@@ -90,7 +90,7 @@ class Lineage:
         previous = self.flywheel.extent.previous(interval)
         return [
             *((source, interval) for source in self._sources(table) if source.fingerprint is None),
-            *((source, previous) for source in table.previous if previous),
+            *((source, previous) for source in self._previous(table) if previous),
             *((source, i) for source in table.earlier for i in self._earlier(table, interval)),
         ]
 
@@ -104,6 +104,9 @@ class Lineage:
 
     def _sources(self, table: Table) -> list[Table]:
         return [*table.sources_in(self.flywheel.settings), *self.flywheel.makeable(table.optional)]
+
+    def _previous(self, table: Table) -> list[Table]:
+        return [source for source in table.previous if source.used(self.flywheel.settings)]
 
     def _as_made(self, wanted: Generation, table: Table, interval: Interval) -> Generation:
         """The same generation in the form in which an earlier version of Flywheel wrote it, where that is all the

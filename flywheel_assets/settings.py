@@ -102,6 +102,11 @@ class Settings:
     memory_limit: str
     threads: int
 
+    @property
+    def intent_models_dir(self) -> Path:
+        """The models folder of the model of intent: champion, candidates and archive of its own."""
+        return self.models_dir / "intent"
+
     @classmethod
     def read(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
         """The settings of this process: ``environment`` (os.environ if None) over ``folder/.env`` (the working folder).

@@ -14,7 +14,7 @@ import flywheel_assets
 
 PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow")
+HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow", "xgboost")
 
 BASE = {"errors", "features", "intervals", "settings", "tables", "toml_reader", "warehouse"}
 

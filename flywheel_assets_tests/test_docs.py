@@ -42,8 +42,9 @@ NOW = datetime(2024, 2, 20, tzinfo=UTC)
 
 SHELL = ("console", "sh")
 PROGRAMS = ("flywheel", "make", "python", "gcloud", "pip", "rm", "export")
-ONLY_PARSED = ("ui", "start", "models train", "models adopt", "models verify", "models compile")
-"""Commands that import TensorFlow, or do not end; tests of their own run them."""
+LEARNING = tuple(f"intent {command}" for command in ("suggest", "train", "compare", "promote", "rollback"))
+ONLY_PARSED = ("ui", "start", "models train", "models adopt", "models verify", "models compile", *LEARNING)
+"""Commands that import TensorFlow, do not end, or need outcomes of several intervals; tests of their own run them."""
 
 PREPARING = "flywheel events init"
 """What later commands on the page need: each page types it."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from flywheel_assets.cli.intent_model import compare, promote, rollback, suggest, train
 from flywheel_assets.cli.intent_open import open_page
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ def intent() -> None:
     """Score users by what they intend, from 1 to 100: the rules, the ranking, and the reasons."""
 
 
-intent.add_command(open_page)
+for _command in (open_page, suggest, train, compare, promote, rollback):
+    intent.add_command(_command)
 
 
 @intent.command()

@@ -12,13 +12,16 @@ _BETTER = "label more sessions and train again, or overrule: "
 
 @click.command("list")
 def list_models() -> None:
-    """List the champion, candidates and archived champions, with the accuracy of each model on the intervals that
-    validated it, when it was trained, and when and why it became champion."""
+    """List the champion, candidates and archived champions, those of intent too, with the accuracy of each model on the
+    intervals that validated it, when it was trained, and when and why it became champion."""
     from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.intent.rules import INTENT_MODEL
     from flywheel_assets.registry.shelves import known_bundles
     from flywheel_assets.settings import Settings
 
-    bundles = known_bundles(Settings.read().models_dir)
+    settings = Settings.read()
+    of_intent = settings.intent_models_dir
+    bundles = [*known_bundles(settings.models_dir), *(known_bundles(of_intent) if of_intent.is_dir() else ())]
     models = list(dict.fromkeys(name for one in bundles for name in one.models))
     rows = [
         (
@@ -37,7 +40,8 @@ def list_models() -> None:
     for one in bundles:
         if one.problem:
             click.echo(f"\n{one.problem}")
-    newest = next((one.version for one in bundles if one.place == "candidate" and not one.problem), None)
+    candidates = (one for one in bundles if one.place == "candidate" and INTENT_MODEL not in one.models)
+    newest = next((one.version for one in candidates if not one.problem), None)
     click.echo(f"next: flywheel models compare {newest}" if newest else "next: flywheel models train")
 
 

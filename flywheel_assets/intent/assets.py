@@ -1,11 +1,13 @@
-"""Intent of users as assets: user_days, user_features, intent_scores, intent_explanations, ranked_users,
-intent_outcomes, experiment_assignment, experiment_readout, and the page."""
+"""Intent of users as assets: user_days, user_features, intent_scores, intent_explanations, intent_predictions,
+ranked_users, intent_outcomes; what outcomes say: intent_calibration, intent_probability, intent_performance,
+intent_disagreements; experiment_assignment, experiment_readout, and the page."""
 
 import shlex
 
 import dagster as dg
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from flywheel_assets.errors import IntentError
 from flywheel_assets.flywheel import Flywheel
@@ -13,8 +15,13 @@ from flywheel_assets.ingest import event_sessions
 from flywheel_assets.ingest.mapping import EventMapping
 from flywheel_assets.intent import experiment_assignment as assignment
 from flywheel_assets.intent import experiment_readout as readouts
+from flywheel_assets.intent import intent_calibration as calibrated
+from flywheel_assets.intent import intent_disagreements as disagreements
 from flywheel_assets.intent import intent_explanations as explained
 from flywheel_assets.intent import intent_outcomes as outcomes
+from flywheel_assets.intent import intent_performance as performance
+from flywheel_assets.intent import intent_predictions as predicted
+from flywheel_assets.intent import intent_probability as probability
 from flywheel_assets.intent import intent_scores as scored
 from flywheel_assets.intent import ranked_users as ranked
 from flywheel_assets.intent import user_days as days
@@ -22,12 +29,15 @@ from flywheel_assets.intent import user_features as features
 from flywheel_assets.intent.arm_balance import balance, balanced_features, feature_means, sample_ratio
 from flywheel_assets.intent.experiment_cohorts import assignments, begun, cohort, followed, shared_users, under_way
 from flywheel_assets.intent.page_file import SHOWN, content_of, write_page
+from flywheel_assets.intent.pooled_outcomes import COLUMNS, JUDGED_CONVERSIONS, PooledOutcomes
+from flywheel_assets.intent.ranking import predictions_of
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.orchestration.jobs import INTENT_JOB
 from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import Partitions, System
 from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.registry.booster import BoosterScorer
 from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
@@ -137,6 +147,24 @@ def _needed(step: Step) -> ibis.Table:
     return step.read(features.TABLE).select(step.flywheel.intent_rules.needed(kinds))
 
 
+def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(predicted.TABLE.name, interval)
+    row = flywheel.figures(table, predicted.figures(table))
+    return [predicted.contract(row, table.schema(), flywheel.columns(predicted.TABLE))]
+
+
+@SYSTEM.table(predicted.TABLE, _prediction_verdicts, kinds={"xgboost"})
+def intent_predictions(step: Step) -> Made:
+    flywheel, info = step.flywheel, step.flywheel.intent_model
+    rows = step.read(features.TABLE)
+    if info.learnt_to > step.interval.key:  # it would predict what it has seen
+        rows = rows.filter(False)
+    scorer = BoosterScorer.open(flywheel.settings.intent_models_dir, info)
+    needed = rows.select("user_id", *info.features)
+    made = step.write_mapped(needed, lambda b: predicted.predicted(b, scorer), lambda _: predicted.schema_of(info))
+    return Made(made, {"users": made.rows}, {"intent model": info.version})
+
+
 def _rank_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     return [ranked.order(flywheel.rows(ranked.TABLE, interval))]
 
@@ -145,7 +173,8 @@ def _rank_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 def ranked_users(step: Step) -> Made:
     flywheel = step.flywheel
     traits, most = list(flywheel.events.mapping.carried), flywheel.settings.ranked_users
-    rows = ranked.ranked_users(step.read(scored.TABLE), step.read(features.TABLE), traits, most)
+    predictions = predictions_of(flywheel, step.interval)
+    rows = ranked.ranked_users(step.read(scored.TABLE), step.read(features.TABLE), traits, most, predictions)
     made = step.write(rows)
     name = f"{ranked.TABLE.name}_{step.interval.key}"
     write_csv(flywheel.warehouse, name, [made.path], pa.parquet.read_schema(made.path).remove_metadata())
@@ -156,17 +185,61 @@ def ranked_users(step: Step) -> Made:
 def _outcome_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
     table = flywheel.warehouse.read(outcomes.TABLE.name, interval)
     row = flywheel.figures(table, outcomes.figures(table, interval))
-    return outcomes.verdicts(row, interval, flywheel.closed(interval))
+    return outcomes.verdicts(row, interval, outcomes.immature(flywheel, interval))
 
 
 @SYSTEM.table(outcomes.TABLE, _outcome_verdicts)
 def intent_outcomes(step: Step) -> Made:
     flywheel = step.flywheel
     scores, then = step.read_previous(scored.TABLE), step.read_previous(features.TABLE)
-    if scores is None or then is None or not flywheel.closed(step.interval):
+    if scores is None or then is None or outcomes.immature(flywheel, step.interval):
         return Made(step.keep([]))
-    made = outcomes.intent_outcomes(scores, then, step.read(days.TABLE), flywheel.intent_rules.outcome)
+    predictions = predictions_of(flywheel, flywheel.extent.previous(step.interval))
+    made = outcomes.intent_outcomes(scores, then, step.read(days.TABLE), flywheel.intent_rules.outcome, predictions)
     return Made(step.write(made))
+
+
+def _pooled(flywheel: Flywheel, interval: Interval) -> PooledOutcomes:
+    """The outcomes of an interval and of those before it: of the newest with JUDGED_CONVERSIONS, two at least."""
+    parts: list[pa.Table] = []
+    conversions = 0
+    inputs = flywheel.lineage.inputs(calibrated.TABLE, interval)
+    for table, one in sorted(inputs, key=lambda part: part[1].number, reverse=True):
+        rows = flywheel.engine.collect(flywheel.warehouse.read(table.name, one).select(COLUMNS).order_by("user_id"))
+        parts += [rows] if rows.num_rows else []
+        conversions += pc.sum(rows["converted"]).as_py() or 0
+        if conversions >= JUDGED_CONVERSIONS and len(parts) > 1:
+            break
+    return PooledOutcomes.of(parts[::-1])
+
+
+def _calibration_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    return calibrated.verdicts(flywheel.rows(calibrated.TABLE, interval), _pooled(flywheel, interval))
+
+
+@SYSTEM.table(calibrated.TABLE, _calibration_verdicts)
+def intent_calibration(step: Step) -> Made:
+    return Made(step.keep(calibrated.intent_calibration(_pooled(step.flywheel, step.interval))))
+
+
+def _probability_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    return probability.verdicts(flywheel.rows(probability.TABLE, interval), _pooled(flywheel, interval))
+
+
+@SYSTEM.table(probability.TABLE, _probability_verdicts)
+def intent_probability(step: Step) -> Made:
+    return Made(step.keep(probability.intent_probability(_pooled(step.flywheel, step.interval))))
+
+
+@SYSTEM.table(performance.TABLE, lambda flywheel, i: performance.verdicts(flywheel.rows(performance.TABLE, i)))
+def intent_performance(step: Step) -> Made:
+    rows = performance.intent_performance(_pooled(step.flywheel, step.interval))
+    return Made(step.keep(rows), {}, records("rankings", [{k: str(v) for k, v in row.items()} for row in rows]))
+
+
+@SYSTEM.table(disagreements.TABLE, lambda flywheel, interval: [])
+def intent_disagreements(step: Step) -> Made:
+    return Made(step.keep(disagreements.intent_disagreements(_pooled(step.flywheel, step.interval))))
 
 
 def _assignment_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import ibis.expr.types as ir
 import numpy as np
 
 from flywheel_assets.errors import NotMaterializedError, UnknownUserError
-from flywheel_assets.intent import intent_explanations, intent_scores, user_features
+from flywheel_assets.intent import intent_explanations, intent_predictions, intent_scores, user_features
 from flywheel_assets.intent.intent_scores import features_of
 from flywheel_assets.intent.ranked_users import ranked_users
 from flywheel_assets.intent.rules import IntentRules, Rule
@@ -63,8 +64,17 @@ def first_users(flywheel: "Flywheel", interval: Interval, most: int) -> list[Row
     """The rows of ranked_users, for however many."""
     scores = flywheel.warehouse.read(intent_scores.TABLE.name, interval)
     features = flywheel.warehouse.read(user_features.TABLE.name, interval)
-    ranked = ranked_users(scores, features, list(flywheel.events.mapping.carried), most)
+    traits, predictions = list(flywheel.events.mapping.carried), predictions_of(flywheel, interval)
+    ranked = ranked_users(scores, features, traits, most, predictions)
     return flywheel.engine.collect(ranked).to_pylist()
+
+
+def predictions_of(flywheel: "Flywheel", interval: Interval | None) -> ir.Table | None:
+    """The model's predictions of an interval; None where it made none."""
+    if interval is None or not intent_predictions.TABLE.used(flywheel.settings):
+        return None
+    made = flywheel.warehouse.rows(intent_predictions.TABLE.name, interval)
+    return flywheel.warehouse.read(intent_predictions.TABLE.name, interval) if made else None
 
 
 def explained(flywheel: "Flywheel", interval: Interval, user_id: str) -> Explained:

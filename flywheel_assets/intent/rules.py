@@ -8,6 +8,9 @@ from flywheel_assets.tables.generation import digest
 
 SINCE = "days_since_"
 
+INTENT_MODEL = "intent"
+"""The name, in its bundle, of the model that learns from what these rules' outcomes were."""
+
 
 @dataclass(frozen=True)
 class Rule:

@@ -4,6 +4,7 @@ Rows of one user resemble each other, so drawing rows would claim too much. Two 
 what a draw does to both of them is not in the difference. Intervals are percentiles (Efron and Tibshirani 1993, 13).
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,16 +34,17 @@ def sums_by_user(user: npt.NDArray[np.int64], users: int, values: npt.NDArray[np
 def resampled(sums: npt.NDArray[np.float64], resamples: int, seed: int) -> npt.NDArray[np.float64]:
     """[resamples, k]: the sums over users of ``sums`` [users, k], of as many users drawn with replacement. The same
     number of users and seed draw the same ones."""
-    users = len(sums)
+    return np.concatenate([times @ sums for times in times_drawn(len(sums), resamples, seed)])
+
+
+def times_drawn(users: int, resamples: int, seed: int) -> Iterator[npt.NDArray[np.int64]]:
+    """How often each draw has each user, for some draws at a time [draws, users]; ``resamples`` draws in all."""
     draw = np.random.default_rng(seed)
-    found = np.empty((resamples, sums.shape[1]))
     at_once = max(1, _CELLS_AT_ONCE // users)
     for start in range(0, resamples, at_once):
         count = min(at_once, resamples - start)
         drawn = draw.integers(0, users, (count, users)) + users * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=count * users).reshape(count, users)
-        found[start : start + count] = times @ sums
-    return found
+        yield np.bincount(drawn.ravel(), minlength=count * users).reshape(count, users)
 
 
 def estimate(value: float, draws: npt.NDArray[np.float64]) -> Estimate:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.files import MANIFEST, check_folder, digest, has_artefacts, missing_files, read_trusted
+from flywheel_assets.registry.booster import BoosterInfo
+from flywheel_assets.registry.files import (
+    BOOSTER_SUFFIX,
+    MANIFEST,
+    check_folder,
+    digest,
+    has_artefacts,
+    missing_files,
+    read_trusted,
+)
 from flywheel_assets.registry.previous_manifest import in_present_form
 from flywheel_assets.registry.promotions_record import read_promotions, unfinished
 from flywheel_assets.registry.spec import ModelFiles, ModelSpec, share_features
@@ -19,6 +28,8 @@ from flywheel_assets.tables.labels import ABSENT, clashes
 from flywheel_assets.warehouse.files import write_whole
 
 FORMAT = 2
+
+MODELS_COMMANDS = "flywheel models"
 
 
 @dataclass(frozen=True)
@@ -76,14 +87,15 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """Models by name, in the order in which they are trained and score. ``training``, what the manifest says of how
-    they were made, is empty for an adopted bundle."""
+    """Models by name, in the order in which they are trained and score, and boosters by name. ``training``, what the
+    manifest says of how they were made, is empty for an adopted bundle."""
 
     directory: Path
     version: str
     models: Mapping[str, ModelInfo]
     libraries: Mapping[str, str]
     training: Mapping[str, Any]
+    boosters: Mapping[str, BoosterInfo] = field(default_factory=dict)
 
     def __getitem__(self, model: str) -> ModelInfo:
         """The model of that name. Raises KeyError."""
@@ -91,13 +103,20 @@ class ModelBundle:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The version of each model, by name."""
-        return {name: info.version for name, info in self.models.items()}
+        """The version of each model and booster, by name."""
+        boosters = {name: info.version for name, info in self.boosters.items()}
+        return {name: info.version for name, info in self.models.items()} | boosters
 
     @property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every artefact, by file name."""
-        return {name: sha for info in self.models.values() for name, sha in info.digests.items()}
+        of_models = {name: sha for info in self.models.values() for name, sha in info.digests.items()}
+        return of_models | {info.file: info.digest for info in self.boosters.values()}
+
+    @property
+    def commands(self) -> str:
+        """What the commands that train and promote the bundle begin with."""
+        return next((info.commands for info in self.boosters.values()), MODELS_COMMANDS)
 
     @classmethod
     def open(cls, directory: Path) -> "ModelBundle":
@@ -112,7 +131,10 @@ class ModelBundle:
             bundle = cls.declared(directory)
             missing = missing_files(directory, bundle.digests)
             if missing:
-                raise ArtefactError(f"{directory} lacks {listed(missing)}; {_ways_out(directory)}")
+                again = (
+                    f"restore it, or train again: {bundle.commands} train" if bundle.boosters else _ways_out(directory)
+                )
+                raise ArtefactError(f"{directory} lacks {listed(missing)}; {again}")
             for name, expected in bundle.digests.items():
                 read_trusted(directory / name, expected)
             check_fit(bundle.models.values())
@@ -134,8 +156,7 @@ class ModelBundle:
             raise ArtefactError(f"{directory} has no model artefacts; {_ways_out(directory)}")
         if not path.is_file():
             raise ArtefactError(
-                f"{path} is missing, so nobody has declared these artefacts trusted; "
-                f"type: flywheel models adopt {directory}"
+                f"{path} is missing, so nobody has declared these artefacts trusted; {_replacement(directory, False)}"
             )
         try:
             manifest = json.loads(path.read_text())
@@ -148,11 +169,12 @@ class ModelBundle:
                 models={name: ModelInfo.from_json(value) for name, value in present["models"].items()},
                 libraries=dict(present["libraries"]),
                 training=dict(present.get("training") or {}),
+                boosters={n: BoosterInfo.from_json(v) for n, v in present.get("boosters", {}).items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(
                 f"{path} is not a manifest that this version can read ({type(error).__name__}: {error}); "
-                f"delete it and type: flywheel models adopt {directory}"
+                f"{_replacement(directory)}"
             ) from None
 
 
@@ -212,18 +234,21 @@ def write_manifest(
     *,
     libraries: Mapping[str, str],
     training: Mapping[str, Any] | None = None,
+    boosters: Sequence[BoosterInfo] = (),
 ) -> ModelBundle:
-    """Vouches for the artefacts of these models in ``directory``, and opens the bundle. ``training`` is how they were
-    made and measured, in whatever detail a reader may want.
+    """Vouches for the artefacts of these models and boosters in ``directory``, and opens the bundle. ``training`` is
+    how they were made and measured, in whatever detail a reader may want.
 
     Raises ArtefactError when the models do not fit each other."""
     check_fit(models)
+    versions = [*(info.version for info in models), *(info.version for info in boosters)]
     manifest = {
         "format": FORMAT,
-        "version": digest("".join(info.version for info in models).encode())[:12],
+        "version": versions[0] if len(versions) == 1 and boosters else digest("".join(versions).encode())[:12],
         "models": {info.spec.name: info.to_json() for info in models},
         "libraries": dict(libraries),
         "training": training,
+        **({"boosters": {info.name: info.to_json() for info in boosters}} if boosters else {}),
     }
     write_whole(directory / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
     return ModelBundle.open(directory)
@@ -231,6 +256,13 @@ def write_manifest(
 
 def listed(names: Iterable[str]) -> str:
     return ", ".join(names)
+
+
+def _replacement(directory: Path, delete: bool = True) -> str:
+    """What to do where no manifest can be read. Boosters cannot be adopted: half of them is in the manifest."""
+    if any(directory.glob(f"*{BOOSTER_SUFFIX}")):
+        return "restore it, or train again"
+    return f"{'delete it and ' if delete else ''}type: flywheel models adopt {directory}"
 
 
 def _ways_out(directory: Path) -> str:

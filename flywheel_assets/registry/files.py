@@ -2,11 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from flywheel_assets.errors import ArtefactError
 
 MANIFEST, CARD = "manifest.json", "README.md"
+BOOSTER_SUFFIX = ".ubj"
 
 
 def check_folder(directory: Path) -> None:
@@ -19,8 +22,18 @@ def check_folder(directory: Path) -> None:
 
 
 def has_artefacts(directory: Path) -> bool:
-    """Whether a manifest or any network, scaler or encoder is there."""
-    return any(path.name == MANIFEST or path.suffix in (".keras", ".pkl") for path in directory.glob("*"))
+    """Whether a manifest or any network, scaler, encoder or booster is there."""
+    suffixes = (".keras", ".pkl", BOOSTER_SUFFIX)
+    return any(path.name == MANIFEST or path.suffix in suffixes for path in directory.glob("*"))
+
+
+def versions_of(libraries: Iterable[str]) -> dict[str, str]:
+    """The installed version of each library that is there."""
+    found: dict[str, str] = {}
+    for name in libraries:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def missing_files(directory: Path, names: Iterable[str]) -> list[str]:
@@ -41,9 +54,14 @@ def read_trusted(path: Path, expected: str) -> bytes:
     content = path.read_bytes()
     actual = digest(content)
     if actual != expected:
+        adopt = (
+            "train again"
+            if path.suffix == BOOSTER_SUFFIX
+            else f"if that is intended and you trust its source, delete {path.parent / MANIFEST} and type: flywheel "
+            f"models adopt {path.parent}"
+        )
         raise ArtefactError(
             f"{path} ({len(content):,} bytes) has SHA-256 {actual[:12]}..., the manifest expects {expected[:12]}...: "
-            f"it was truncated or replaced. Restore it (git checkout {path}), or, if that is intended and you trust "
-            f"its source, delete {path.parent / MANIFEST} and type: flywheel models adopt {path.parent}"
+            f"it was truncated or replaced. Restore it (git checkout {path}), or, {adopt}"
         )
     return content

@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy.typing as npt
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelInfo
-from flywheel_assets.registry.files import read_trusted
+from flywheel_assets.registry.files import read_trusted, versions_of
 from flywheel_assets.registry.keras_import import import_keras
 from flywheel_assets.registry.spec import ModelFiles, ModelSpec
 from flywheel_assets.tables.drift import Baseline
@@ -117,7 +116,7 @@ class Originals:
 
 
 def library_versions() -> dict[str, str]:
-    return {name: metadata.version(name) for name in LIBRARIES}
+    return versions_of(LIBRARIES)
 
 
 def _unpickled(path: Path, expected: str) -> Any:

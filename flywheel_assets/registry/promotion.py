@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.bundle import MODELS_COMMANDS, ModelBundle
 from flywheel_assets.registry.comparison import ModelComparison
-from flywheel_assets.registry.files import CARD, MANIFEST
+from flywheel_assets.registry.files import BOOSTER_SUFFIX, CARD, MANIFEST
 from flywheel_assets.registry.promotions_record import (
+    NO_CHAMPION,
     Promotion,
     earlier_champion,
     read_promotions,
@@ -76,7 +77,7 @@ def promote(
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
         if begun and (begun.action, begun.version) != ("promote", version):
-            raise ArtefactError(f"{begun.interruption}; or undo it: flywheel models rollback")
+            raise ArtefactError(f"{begun.interruption}; or undo it: {begun.commands} rollback")
         source = promotable(models_dir, version)
         if begun:
             return _completed(models_dir, promotions, source)
@@ -87,7 +88,17 @@ def promote(
                 f"with {instead_of or 'none'}: somebody changed it meanwhile; type the command again"
             )
         at = now.isoformat(timespec="seconds")
-        entry = Promotion("promote", version, instead_of, at, why, bool(objections), tuple(objections), figures or {})
+        entry = Promotion(
+            "promote",
+            version,
+            instead_of,
+            at,
+            why,
+            bool(objections),
+            tuple(objections),
+            figures or {},
+            commands=source.commands,
+        )
         if present and present.version == version:  # killed before the candidate was cleared away
             _discard_candidate(models_dir, source)
             return replace(entry, complete=True)
@@ -95,34 +106,47 @@ def promote(
         return _completed(models_dir, [*promotions, entry], source)
 
 
-def rollback(models_dir: Path, now: datetime, why: str = "") -> Promotion:
+def rollback(models_dir: Path, now: datetime, why: str = "", or_none: bool = False) -> Promotion:
     """Restores the previous champion, and archives the present one. A rollback that was begun is completed, a promotion
-    that was begun is undone.
+    that was begun is undone. ``or_none``: the first champion has none before it, and is only archived: models that
+    something else does without.
 
     Raises ArtefactError, and leaves the champion as it is, when the earlier one is missing or incomplete."""
     with champion_locked(models_dir):
         promotions = read_promotions(models_dir)
         begun = unfinished(promotions)
         if begun and begun.action == "rollback":
-            return _completed(models_dir, promotions, whole(models_dir / ARCHIVE / begun.version))
+            source = whole(models_dir / ARCHIVE / begun.version) if begun.version else None
+            return _completed(models_dir, promotions, source)
         bundle = None if begun else champion(models_dir)
         present = begun.version if begun else bundle.version if bundle else None
         earlier = begun.before if begun else earlier_champion(promotions, present or "")
-        if earlier is None:
+        if earlier is None and not (or_none and present):
             raise ArtefactError(f"{models_dir} has had no champion before {present or 'any'} to go back to")
-        source = whole(models_dir / ARCHIVE / earlier)
+        source = whole(models_dir / ARCHIVE / earlier) if earlier else None
         _archive(bundle)
-        entry = Promotion("rollback", earlier, present, now.isoformat(timespec="seconds"), why)
+        commands = begun.commands if begun else bundle.commands if bundle else MODELS_COMMANDS
+        at = now.isoformat(timespec="seconds")
+        entry = Promotion("rollback", earlier or NO_CHAMPION, present, at, why, commands=commands)
         return _completed(models_dir, [*(promotions[:-1] if begun else promotions), entry], source)
 
 
-def _completed(models_dir: Path, promotions: list[Promotion], source: ModelBundle) -> Promotion:
-    """Replaces the champion's files by those of ``source``, as the last of ``promotions`` says, and completes it."""
+def _completed(models_dir: Path, promotions: list[Promotion], source: ModelBundle | None) -> Promotion:
+    """Replaces the champion's files by those of ``source``, as the last of ``promotions`` says, and completes it. None
+    deletes them, the manifest last."""
     write_promotions(models_dir, promotions)
-    install(source, models_dir)
+    if source:
+        install(source, models_dir)
+    else:
+        with suppress(ArtefactError):  # the first promotion was killed before there was a manifest
+            for name in _carried(ModelBundle.declared(models_dir)):
+                (models_dir / name).unlink()
+        for path in models_dir.glob(f"*{BOOSTER_SUFFIX}"):
+            path.unlink()
     done = replace(promotions[-1], complete=True)
     write_promotions(models_dir, [*promotions[:-1], done])
-    _discard_candidate(models_dir, source)
+    if source:
+        _discard_candidate(models_dir, source)
     return done
 
 

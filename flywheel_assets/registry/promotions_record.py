@@ -13,12 +13,16 @@ from flywheel_assets.warehouse.files import write_whole
 
 RECORD = "promotions.json"
 
+NO_CHAMPION = ""
+"""The version of a rollback from the first champion to none."""
+
 
 @dataclass(frozen=True)
 class Promotion:
     """A change of champion: from the bundle ``before`` (None for the first) to ``version``, begun ``at`` a time in ISO
     form. ``objections`` are what spoke against it, which a ``forced`` one overruled; ``figures`` are those it rests on.
-    ``complete`` is false while files are being replaced, and after a kill in the middle of that."""
+    ``complete`` is false while files are being replaced, and after a kill in the middle of that. ``commands`` is what
+    the commands of the bundle begin with."""
 
     action: Literal["promote", "rollback"]
     version: str
@@ -29,17 +33,20 @@ class Promotion:
     objections: tuple[str, ...] = ()
     figures: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = False
+    commands: str = "flywheel models"
 
     @property
     def command(self) -> str:
         """The command that was typed, which completes the change when typed again."""
-        return f"flywheel models promote {self.version}" if self.action == "promote" else "flywheel models rollback"
+        return f"{self.commands} promote {self.version}" if self.action == "promote" else f"{self.commands} rollback"
 
     @property
     def interruption(self) -> str:
         """The message while the change is not complete."""
         what = "promotion of" if self.action == "promote" else "rollback to"
-        return f"the {what} {self.version} was interrupted; type it again to complete it: {self.command}"
+        return (
+            f"the {what} {self.version or 'no champion'} was interrupted; type it again to complete it: {self.command}"
+        )
 
 
 def read_promotions(models_dir: Path) -> list[Promotion]:

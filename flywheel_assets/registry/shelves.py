@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from flywheel_assets.errors import ArtefactError
-from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.bundle import MODELS_COMMANDS, ModelBundle
 from flywheel_assets.registry.files import MANIFEST, check_folder, has_artefacts
 from flywheel_assets.registry.promotions_record import read_promotions, unfinished
 
@@ -36,25 +36,26 @@ def versions_in(folder: Path) -> list[str]:
     return [path.name for path in sorted(found, key=lambda path: (_written(path), path.name), reverse=True)]
 
 
-def candidate(models_dir: Path, version: str = "") -> ModelBundle:
-    """The candidate of that version, by default the newest. Raises ArtefactError when it is missing or incomplete."""
+def candidate(models_dir: Path, version: str = "", commands: str = MODELS_COMMANDS) -> ModelBundle:
+    """The candidate of that version, by default the newest. ``commands``: what those of these models begin with. Raises
+    ArtefactError when it is missing or incomplete."""
     folder = models_dir / CANDIDATES
     there = versions_in(folder)
     if not there:
-        raise ArtefactError(f"there is no candidate in {folder}; to make one type: flywheel models train")
+        raise ArtefactError(f"there is no candidate in {folder}; to make one type: {commands} train")
     if version and version not in there:
         raise ArtefactError(f"there is no candidate {version} in {folder}; there are, newest first: {', '.join(there)}")
     return whole(folder / (version or there[0]))
 
 
-def promotable(models_dir: Path, version: str) -> ModelBundle:
-    """The candidate of that version, else the archived bundle. Raises ArtefactError when it is in neither place or
-    incomplete."""
+def promotable(models_dir: Path, version: str, commands: str = MODELS_COMMANDS) -> ModelBundle:
+    """As :func:`candidate`, else the archived bundle of that version. Raises ArtefactError when it is in neither place
+    or incomplete."""
     archived = versions_in(models_dir / ARCHIVE)
     if version in archived and version not in versions_in(models_dir / CANDIDATES):
         return whole(models_dir / ARCHIVE / version)
     try:
-        return candidate(models_dir, version)
+        return candidate(models_dir, version, commands)
     except ArtefactError as error:
         if not archived or version in archived:
             raise

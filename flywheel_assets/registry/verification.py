@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle, ModelInfo
-from flywheel_assets.registry.originals import Originals, library_versions
+from flywheel_assets.registry.files import versions_of
+from flywheel_assets.registry.originals import Originals
 from flywheel_assets.registry.scorer import Scorer, compiled_scorer
 
 LARGEST_DIFFERENCE = 1e-5
@@ -50,7 +51,7 @@ def verify(directory: Path) -> list[Finding]:
 
 
 def _libraries(bundle: ModelBundle) -> list[Finding]:
-    installed = library_versions()
+    installed = versions_of(bundle.libraries)
     return [
         Finding(name, "ok", version)
         if installed.get(name) == version

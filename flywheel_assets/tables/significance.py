@@ -21,6 +21,17 @@ def beyond_chance(before: float, now: float, users_before: int, users_now: int) 
     return abs(now - before) > CRITICAL_95 * error
 
 
+def wilson(hits: int, rows: int) -> tuple[float, float]:
+    """The ends of the 95 % interval of a share (Wilson 1927), which also holds for few rows and for shares near 0 or 1.
+    Without rows it is 0 to 1."""
+    if not rows:
+        return 0.0, 1.0
+    squared, share = CRITICAL_95**2, hits / rows
+    middle = (share + squared / (2 * rows)) / (1 + squared / rows)
+    half = CRITICAL_95 * math.sqrt(share * (1 - share) / rows + squared / (4 * rows**2)) / (1 + squared / rows)
+    return max(0.0, middle - half) if hits else 0.0, min(1.0, middle + half) if hits < rows else 1.0
+
+
 def exact_p(a: int, n: int, b: int, m: int) -> float:
     """The two-sided p-value that a of n and b of m share one proportion: Fisher's exact test, which also holds for
     small samples. Neither n nor m is 0."""

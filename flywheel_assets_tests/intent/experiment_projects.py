@@ -12,7 +12,8 @@ from flywheel_assets_tests.ingest.projects import events_project, land_events, m
 from flywheel_assets_tests.projects import Project
 
 EXPERIMENTS = ("experiment_assignment", "experiment_readout")
-INTENT = tuple(table.name for table in TABLES)
+NEEDED = ("user_days", "user_features", "intent_scores", "intent_outcomes", *EXPERIMENTS)
+INTENT = tuple(table.name for table in TABLES if table.name in NEEDED)
 ALL = (*(table.name for table in SPINE), *INTENT)
 
 KEYS = FIRST, SECOND, THIRD = "2024-01-15", "2024-01-29", "2024-02-12"

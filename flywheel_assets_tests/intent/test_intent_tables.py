@@ -109,7 +109,7 @@ def test_who_converts_in_an_interval_is_judged_by_the_scores_of_the_one_before(o
 
 def test_an_outcome_from_before_the_end_of_the_features_fails_its_check(once: Project) -> None:
     (second,) = once.intervals(SECOND)
-    verdicts = intent_outcomes.verdicts({"rows": 2, "conversions": 1, "early": 1}, second, matured=True)
+    verdicts = intent_outcomes.verdicts({"rows": 2, "conversions": 1, "early": 1}, second, why_not="")
     assert [v.passed for v in verdicts] == [False, True]
     assert "1 outcomes are from before 2024-01-15" in verdicts[0].summary
 

@@ -20,7 +20,7 @@ from flywheel_assets.errors import EngineError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
 from flywheel_assets.ingest.proposal import propose
-from flywheel_assets.intent import experiment_assignment, ranked_users, user_days, user_features
+from flywheel_assets.intent import experiment_assignment, intent_outcomes, ranked_users, user_days, user_features
 from flywheel_assets.intent.arm_balance import feature_means
 from flywheel_assets.intent.experiment_cohorts import followed
 from flywheel_assets.intent.experiments import experiments_of
@@ -652,6 +652,7 @@ def test_on_what_users_did_and_who_is_in_an_experiment(
         tables = ("intent_scores", "user_features", "user_labels", "experiment_assignment")
         scores, features, labels, assigned = (flywheel.warehouse.read(name, first) for name in tables)
         (experiment,) = experiments_of(flywheel).values()
+        predictions = features.select("user_id", probability=features.events / 1024)
         days = [flywheel.warehouse.read("user_days", interval) for interval in (first, second)]
         mapping, offsets = flywheel.events.mapping, utc_offsets("UTC", second.start_unix, second.end_unix)
         events, cut = flywheel.events.of_interval(second), flywheel.warehouse.read("event_sessions", second)
@@ -660,6 +661,9 @@ def test_on_what_users_did_and_who_is_in_an_experiment(
             rows(one, user_days.user_days(events, cut, mapping, offsets)),
             rows(one, user_features.user_features(days[0].union(days[1]), list(mapping.kinds), [], second, 90)),
             rows(one, ranked_users.ranked_users(scores, features, [], 5)),
+            rows(one, ranked_users.ranked_users(scores, features, [], 5, predictions)),
+            rows(one, intent_outcomes.intent_outcomes(scores, features, days[1], "purchases")),
+            rows(one, intent_outcomes.intent_outcomes(scores, features, days[1], "purchases", predictions)),
             rows(one, experiment_assignment.candidates(scores, features, labels)),
             rows(one, followed(flywheel, experiment, second, True)),
             rows(one, feature_means(assigned, features)),

@@ -1,0 +1,189 @@
+"""A model of intent beside the rules, a logistic regression, the number of events and the model in use, on the same
+held-out users; what speaks against a promotion, and the promotion. The files are the registry's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from flywheel_assets.errors import ArtefactError, PromotionError
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.intent.intent_predictions import feature_matrix
+from flywheel_assets.intent.learning_rows import INTERVAL, users_of
+from flywheel_assets.intent.pooled_outcomes import MODEL, MOST_EVENTS, RULES
+from flywheel_assets.intent.rules import INTENT_MODEL
+from flywheel_assets.registry.booster import BoosterScorer
+from flywheel_assets.registry.bootstrap import Estimate
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.promotion import promote
+from flywheel_assets.registry.promotions_record import Promotion, read_promotions, unfinished
+from flywheel_assets.registry.shelves import ARCHIVE, champion, promotable
+from flywheel_assets.training.ranking_metrics import (
+    AUC,
+    CALIBRATION_ERROR,
+    OF_PROBABILITY,
+    Measured,
+    differences,
+    measure,
+)
+
+COMMANDS = "flywheel intent"
+HOLDOUT = "holdout.parquet"
+
+LOGISTIC, IN_USE = "logistic regression", "model in use"
+
+RULES_PROBABILITY, LOGISTIC_PROBABILITY = "rules_probability", "logistic_probability"
+"""Columns of the holdout beside features, `user_id`, `interval_start`, `score`, `most_events` and `converted`."""
+
+
+@dataclass(frozen=True)
+class IntentComparison:
+    """Metrics by ranking and name, on ``rows`` of ``users`` different users of whom ``conversions`` converted.
+    ``differences``: the model less each other ranking. ``problems``: what could not be compared, in words."""
+
+    rows: int
+    users: int
+    conversions: int
+    intervals: tuple[str, ...]
+    figures: Mapping[str, Mapping[str, Estimate]]
+    differences: Mapping[str, Mapping[str, Estimate]]
+    problems: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def compare_on(holdout: pa.Table, scorer: BoosterScorer, in_use: BoosterScorer | None = None) -> IntentComparison:
+    """The model, and the one in use if there is one, on the rows of a holdout."""
+    converted, user = holdout["converted"].to_numpy(), users_of(holdout)
+
+    def column(name: str) -> Any:
+        return holdout[name].cast(pa.float64()).to_numpy()
+
+    def model(one: BoosterScorer) -> dict[str, Measured]:
+        return measure(converted, one.probability(feature_matrix(holdout, one.info.features)), user, True)
+
+    of_rules = measure(converted, column(RULES_PROBABILITY), user, True)
+    found: dict[str, Mapping[str, Measured]] = {
+        MODEL: model(scorer),
+        RULES: measure(converted, column("score"), user) | {name: of_rules[name] for name in OF_PROBABILITY},
+        LOGISTIC: measure(converted, column(LOGISTIC_PROBABILITY), user, True),
+        MOST_EVENTS: measure(converted, column("most_events"), user),
+    }
+    problems = []
+    if in_use:
+        missing = [name for name in in_use.info.features if name not in holdout.column_names]
+        if missing:
+            problems.append(f"the model in use needs {', '.join(missing)}, which the holdout has not")
+        else:
+            found[IN_USE] = model(in_use)
+    return IntentComparison(
+        len(user),
+        int(user.max()) + 1,
+        int(converted.sum()),
+        tuple(sorted(set(holdout[INTERVAL].to_pylist()))),
+        {name: {metric: one.estimate for metric, one in metrics.items()} for name, metrics in found.items()},
+        {name: differences(found[MODEL], metrics) for name, metrics in found.items() if name != MODEL},
+        tuple(problems),
+    )
+
+
+def compare_bundle(bundle: ModelBundle, in_use: ModelBundle | None) -> IntentComparison:
+    """A bundle with the one in use, on its own holdout. Raises ArtefactError where that is missing or damaged: it is
+    not kept in the archive."""
+    path = bundle.directory / HOLDOUT
+    try:
+        holdout = pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException):
+        raise ArtefactError(
+            f"{path} is missing or damaged, so {bundle.version} cannot be compared; train again: {COMMANDS} train"
+        ) from None
+    other = scorer_of(in_use) if in_use and in_use.version != bundle.version else None
+    return compare_on(holdout, scorer_of(bundle), other)
+
+
+def scorer_of(bundle: ModelBundle) -> BoosterScorer:
+    """The model of a bundle, opened. Raises ArtefactError for one that has none."""
+    if INTENT_MODEL not in bundle.boosters:
+        raise ArtefactError(f"{bundle.directory} has no model named {INTENT_MODEL!r}; train it: {COMMANDS} train")
+    return BoosterScorer.open(bundle.directory, bundle.boosters[INTENT_MODEL])
+
+
+def objections(comparison: IntentComparison) -> list[str]:
+    """What speaks against a promotion, in words: an AUC that is not better than the rules' beyond noise, or worse than
+    that of the model in use, and probabilities that fit worse than theirs beyond noise."""
+    against = list(comparison.problems)
+    rules = comparison.differences[RULES]
+    if rules[AUC].low <= 0:
+        against.append(f"its AUC is not better than that of the rules beyond noise: {difference_text(rules[AUC])}")
+    in_use = comparison.differences.get(IN_USE)
+    if in_use and in_use[AUC].high < 0:
+        against.append(f"its AUC is worse than that of the model in use: {difference_text(in_use[AUC])}")
+    for name, other in ((RULES, rules), (IN_USE, in_use or {})):
+        if CALIBRATION_ERROR in other and other[CALIBRATION_ERROR].low > 0:
+            against.append(
+                f"its calibration error is worse than of the {name}: {difference_text(other[CALIBRATION_ERROR])}"
+            )
+    return against
+
+
+def remarks(comparison: IntentComparison) -> list[str]:
+    """What a reader has to know beside objections: rankings that the model is not better than, beyond noise."""
+    simpler = {name: comparison.differences[name][AUC] for name in (LOGISTIC, MOST_EVENTS)}
+    return [
+        f"the model ranks no better than {name}, beyond noise: AUC {difference_text(difference)}"
+        for name, difference in simpler.items()
+        if difference.low <= 0
+    ]
+
+
+def difference_text(estimate: Estimate) -> str:
+    """``+0.0490 (+0.0280 to +0.0680)``."""
+    return f"{estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})"
+
+
+def promote_model(flywheel: Flywheel, version: str, why: str, forced: bool) -> Promotion:
+    """Makes the candidate, or an archived version, the model in use. Raises PromotionError when something speaks
+    against it and it is not ``forced``, ArtefactError as :func:`flywheel_assets.registry.promotion.promote`."""
+    models_dir, now = flywheel.settings.intent_models_dir, flywheel.now()
+    begun = unfinished(read_promotions(models_dir))
+    if begun:
+        return promote(models_dir, version, now, begun.before)
+    bundle, present = promotable(models_dir, version, COMMANDS), champion(models_dir)
+    instead_of = present.version if present else None
+    if present and present.version == bundle.version:
+        return promote(models_dir, version, now, instead_of, why)
+    figures: dict[str, Any] = {}
+    try:
+        comparison = compare_bundle(bundle, present)
+        against, figures = objections(comparison), comparison.to_json()
+    except ArtefactError as error:
+        against = [str(error)]
+    if against and not forced:
+        place = "in the archive" if bundle.directory.parent.name == ARCHIVE else "a candidate"
+        order = f"the model {instead_of}" if instead_of else "the score"
+        raise PromotionError(
+            f"{version} stays {place}, users stay ranked by {order}:\n"
+            + "".join(f"  - {one}\n" for one in against)
+            + f'promote it anyway: {COMMANDS} promote {version} --force --why "..."'
+        )
+    return promote(models_dir, version, now, instead_of, why, against, figures)
+
+
+def comparison_rows(comparison: IntentComparison, metrics: Sequence[str]) -> list[tuple[str, ...]]:
+    """Per ranking its name, the metrics with their intervals, and how far the model's AUC is above; for a table."""
+    rows = []
+    for name, figures in comparison.figures.items():
+        ahead = comparison.differences.get(name)
+        cells = [estimate_text(metric, figures[metric]) if metric in figures else "" for metric in metrics]
+        rows.append((name, *cells, difference_text(ahead[AUC]) if ahead else ""))
+    return rows
+
+
+def estimate_text(metric: str, estimate: Estimate) -> str:
+    """A metric with its interval; a calibration error without, which draws only ever raise."""
+    if metric == CALIBRATION_ERROR:
+        return f"{estimate.value:.4f}"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
