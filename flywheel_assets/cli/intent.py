@@ -169,10 +169,10 @@ def moves_report(flywheel: "Flywheel", interval: "Interval", rules: "IntentRules
 
 def capacity_lines(flywheel: "Flywheel", interval: "Interval", rows: list[dict[str, Any]]) -> Iterator[str]:
     """What contacting these users may bring, once outcomes are known."""
-    if not rows:
-        yield "no user has an event in the look-back"
-        return
-    yield f"{len(rows):,} users to contact: cut-off at a score of {rows[-1]['score']}"
+    from flywheel_assets.intent.capacity import capacity
+
+    found = capacity(flywheel, interval, rows)
+    yield from found.sentences if found else ["no user has an event in the look-back"]
 
 
 def shares_report(shares: Any, interval: "Interval") -> "RenderableType":

@@ -56,7 +56,6 @@ TABLE = Table(
     waits=lambda flywheel: flywheel.intent_waits,
     checks=(LATER, MATURED),
     parameters=_parameters,
-    code_version=2,
 )
 
 

@@ -54,7 +54,6 @@ TABLE = Table(
     waits=lambda flywheel: flywheel.intent_waits,
     checks=(ORDER,),
     parameters=_parameters,
-    code_version=2,
 )
 
 

@@ -44,8 +44,9 @@ class Rule:
 
     @property
     def direction(self) -> int:
-        """1 where more of the feature never lowers the score, -1 where it never raises it, 0 for a trait."""
-        if self.values or not self.points:
+        """1 where more of the feature never lowers the score, -1 where it never raises it, 0 where neither holds: for a
+        trait, and for a rule that falls from its floor on, below which it gives nothing."""
+        if self.values or not self.points or (self.falls and self.floor is not None):
             return 0
         return (1 if self.points > 0 else -1) * (-1 if self.falls else 1)
 
