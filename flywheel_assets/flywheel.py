@@ -23,6 +23,7 @@ from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.intent.experiments import why_not
 from flywheel_assets.intent.rules import INTENT_MODEL, IntentRules
 from flywheel_assets.intent.rules_file import read_rules
+from flywheel_assets.intent.traits import objection
 from flywheel_assets.intent.user_features import numeric_features
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
@@ -249,8 +250,16 @@ class Flywheel:
         return read_rules(self.settings.intent_file, list(mapping.kinds), features, list(mapping.carried))
 
     @cached_property
+    def traits_wait(self) -> str:
+        """Why carried columns cannot go with users; empty where they can."""
+        return objection(self.events.mapping, self.settings.events_file) if self.has_events else ""
+
+    @cached_property
     def intent_waits(self) -> str:
-        """What is wrong with the rules of the intent score; empty where they can be used, or there are none."""
+        """What is wrong with the rules of the intent score, or with what goes with users; empty where all can be used,
+        or there are no rules."""
+        if self.settings.intent_file.is_file() and self.traits_wait:
+            return self.traits_wait
         if self.settings.intent_file.is_file():
             try:
                 _ = self.intent_rules

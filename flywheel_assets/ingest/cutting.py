@@ -99,10 +99,10 @@ def around(events: ir.Table, start_unix: int, end_unix: int) -> ir.Table:
 
 def cut_events(events: ir.Table, mapping: EventMapping, cutting: Cutting, start_unix: int) -> ir.Table:
     """The events of :func:`around` that sessions have, copies left out, with START and CUT of their sessions."""
-    if mapping.outside_sessions:
-        events = events.filter(~among(events[NAME], mapping.outside_sessions))
     if mapping.deduplicate:
         events = without_copies(events, by_id=mapping.deduplicate == "event_id")
+    if mapping.outside_sessions:  # after the copies: an event of a session may be one of an event outside
+        events = events.filter(~among(events[NAME], mapping.outside_sessions))
     events = events.filter(events[TIME] >= start_unix * SECOND - LOOK_AROUND)
     return cut(events, cutting)
 

@@ -29,21 +29,27 @@ wrong."""
 
 @dataclass(frozen=True)
 class EventName:
-    """A name of events: how many there are, how many of them make some feature or are ignored, and which features."""
+    """A name of events: how many there are, how many of them make some feature, are of some kind or are ignored, which
+    features and kinds, and whether they are part of sessions."""
 
     name: str
     events: int
     mapped: int
     features: tuple[str, ...]
     ignored: bool
+    kinds: tuple[str, ...] = ()
+    outside: bool = False
 
     @property
     def read_as(self) -> str:
-        """The features; or that it is ignored, or makes none."""
-        if not self.features:
-            return "ignored" if self.ignored else "no feature"
-        named = ", ".join(self.features)
-        return named if self.mapped == self.events else f"{named}; {self.events - self.mapped:,} make no feature"
+        """The features and kinds; or that it is ignored, or makes none."""
+        kinds = [kind for kind in self.kinds if kind not in self.features]
+        named = ", ".join([*self.features, *(f"{kind} per user" for kind in kinds)])
+        outside = ", outside of sessions" if self.outside else ""
+        if not named:
+            return ("ignored" if self.ignored else "no feature") + outside
+        rest = "" if self.mapped == self.events else f"; {self.events - self.mapped:,} make no feature"
+        return named + outside + rest
 
 
 @dataclass(frozen=True)
@@ -147,9 +153,9 @@ def _made(engine: Engine, events: ir.Table, there: EventsFolder, timeout_minutes
     made = _row(
         engine,
         table.aggregate(
-            copies=table.copies.sum(),
+            copies=table.copies.sum().coalesce(0),
             sessions=table.count(),
-            merged=(table.source_sessions > 1).sum(),
+            merged=(table.source_sessions > 1).sum().coalesce(0),
             bots=table.user_id.nunique(where=table.likely_bot),
         ),
     )
@@ -161,7 +167,13 @@ def _names(engine: Engine, rows: ir.Table, mapping: EventMapping) -> tuple[Event
     lines = engine.collect(counted.order_by(counted.events.desc(), counted[NAME])).to_pylist()
     return tuple(
         EventName(
-            line[NAME], line["events"], line["mapped"], mapping.features_of(line[NAME]), mapping.ignores(line[NAME])
+            line[NAME],
+            line["events"],
+            line["mapped"],
+            () if mapping.outside(line[NAME]) else mapping.features_of(line[NAME]),
+            mapping.ignores(line[NAME]),
+            mapping.kinds_of(line[NAME]),
+            mapping.outside(line[NAME]),
         )
         for line in lines
     )

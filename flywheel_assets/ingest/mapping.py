@@ -153,6 +153,15 @@ class EventMapping:
         of_events = {f: d.events for f, d in self.features.items() if d.measure not in ("duration", "start_hour")}
         return tuple(f for f, p in of_events.items() if p is None or any(matches(name, one) for one in p))
 
+    def kinds_of(self, name: str) -> tuple[str, ...]:
+        """The kinds that an event of that name may be of."""
+        events = {kind: one.events for kind, one in self.kinds.items()}
+        return tuple(kind for kind, of in events.items() if of is None or any(matches(name, one) for one in of))
+
+    def outside(self, name: str) -> bool:
+        """Whether events of that name are part of no session."""
+        return any(matches(name, one) for one in self.outside_sessions)
+
     def ignores(self, name: str) -> bool:
         """Whether the mapping says that events of that name make none."""
         return any(matches(name, one) for one in self.ignored)

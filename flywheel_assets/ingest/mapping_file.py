@@ -127,6 +127,10 @@ class _Reader(TomlReader):
             carried={name: self._carried(name, one, features) for name, one in self.table("carry").items()},
         )
         self._check_values(mapping)
+        unknown = [name for name in mapping.personal if name not in mapping.carried]
+        if unknown:
+            carried = ", ".join(mapping.carried) or "nothing"
+            raise self.error("personal", f"personal has {unknown[0]!r}, which [carry] does not have: it has {carried}")
         missing = [name for name in features if name not in mapping.features]
         if missing:
             names = ", ".join(missing)

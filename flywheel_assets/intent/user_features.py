@@ -36,7 +36,8 @@ GENERAL = (
     Column(
         "trend",
         "float64",
-        "Events of this interval and of the previous one, their difference by their sum: -1 to 1, 0 without any.",
+        "Events of this interval and of the previous one, their difference by their sum: -1 to 1, 0 without any, null "
+        "where the look-back is shorter than both.",
     ),
     Column("first_seen_days", "int32", "Days from the first event of the look-back to the interval's last day."),
 )
@@ -72,6 +73,7 @@ TABLE = Table(
     earlier=(user_days.TABLE,),
     look_back=lambda settings: settings.look_back_days,
     used=user_days.TABLE.used,
+    waits=user_days.TABLE.waits,
     checks=(CONTRACT,),
     parameters=_parameters,
 )
@@ -89,10 +91,11 @@ def user_features(
     def days_since(day: ir.DateValue) -> ir.IntegerValue:
         return ibis.literal(last_day).delta(day, unit="day").cast("int32")
 
+    previous_day = interval.first_day - (interval.last_day - interval.first_day + timedelta(days=1))
     now = seen.events.sum(where=seen.day >= interval.first_day).coalesce(0).cast("float64")
-    length = interval.last_day - interval.first_day + timedelta(days=1)
-    lately = (seen.day < interval.first_day) & (seen.day >= interval.first_day - length)
+    lately = (seen.day < interval.first_day) & (seen.day >= previous_day)
     before = seen.events.sum(where=lately).coalesce(0).cast("float64")
+    trend = ((now - before) / (now + before).nullif(0)).coalesce(0)
     made = seen.group_by("user_id").aggregate(
         **{kind: whole(seen[kind].sum()) for kind in kinds},
         **{f"days_since_{kind}": days_since(seen.day.max(where=seen[kind] > 0)) for kind in kinds},
@@ -101,7 +104,7 @@ def user_features(
         active_days=seen.count().cast("int32"),
         sessions=seen.sessions.sum().cast("int32"),
         minutes=seen.seconds.sum().cast("float64") / 60,
-        trend=((now - before) / (now + before).nullif(0)).coalesce(0),
+        trend=trend if first_day <= previous_day else ibis.null("float64"),
         first_seen_days=days_since(seen.day.min()),
         likely_bot=seen.likely_bot.max(),
         **{name: seen[name].argmax(seen.day, where=seen[name].notnull()) for name in traits},

@@ -188,3 +188,42 @@ def test_kinds_that_cannot_be_columns_are_refused_with_their_line(tmp_path: Path
         with pytest.raises(EventsError, match=found) as error, project.flywheel() as flywheel:
             _ = flywheel.events
         assert "line " in str(error.value)
+
+
+def test_a_copy_of_an_event_outside_of_sessions_is_left_out_of_them_too(tmp_path: Path) -> None:
+    project = intent_project(tmp_path)
+    text = project.settings.events_file.read_text()
+    project.settings.events_file.write_text(text.replace('event = "name"', 'event = "name"\nevent_id = "item"'))
+    land_events(project, "1.parquet", ("a", "2024-01-02 10:00", "mail", "m1"), ("a", "2024-01-02 10:50", "view", "m1"))
+    made(project, FIRST, tables=("event_sessions", "user_days"))
+    assert project.rows("event_sessions", FIRST) == []
+    (day,) = project.rows("user_days", FIRST)
+    assert (day["events"], day["sessions"]) == (1, 0)
+
+
+def test_the_trend_is_null_where_the_look_back_does_not_hold_the_previous_interval(
+    once: Project, tmp_path: Path
+) -> None:
+    shutil.copytree(once.folder, tmp_path, dirs_exist_ok=True)
+    for look_back, null in (("27", True), ("28", False)):
+        project = Project(tmp_path, FLYWHEEL_LOOK_BACK_DAYS=look_back)
+        made(project, SECOND, tables=("user_features",))
+        assert {row["trend"] is None for row in project.rows("user_features", SECOND)} == {null}
+
+
+@pytest.mark.parametrize("name", ["tier", "minutes", "day", "days_since_carts", "points_carts"])
+def test_a_carried_column_with_a_name_of_ours_is_named_and_stops_intent_alone(name: str, tmp_path: Path) -> None:
+    project = intent_project(tmp_path, TEXT.replace("last_item =", f"{name} ="))
+    with project.flywheel() as flywheel:
+        (problem,) = flywheel.problems()
+        assert f"[carry] {name} is the name of a column that tables of users have" in problem
+        assert flywheel.makeable([user_days.TABLE, user_features.TABLE]) == []
+        assert flywheel.makeable(user_days.TABLE.sources[1:])
+
+
+def test_personal_data_that_nothing_carries_is_refused(tmp_path: Path) -> None:
+    project = intent_project(tmp_path)
+    text = project.settings.events_file.read_text()
+    project.settings.events_file.write_text(text.replace("[events]\n", '[events]\npersonal = ["mail"]\n'))
+    with pytest.raises(EventsError, match="personal has 'mail', which"), project.flywheel() as flywheel:
+        _ = flywheel.events
