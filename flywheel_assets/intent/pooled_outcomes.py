@@ -21,6 +21,9 @@ JUDGED_CONVERSIONS, MAPPED_CONVERSIONS = 500, 200
 newest that have so many. Fewer leave wide intervals, and steps in the isotonic regression; older intervals have another
 base rate (on sample data 6.8 %, and 3.3 % ten weeks later)."""
 
+LEAST_USERS_A_LEVEL = 100
+"""So many rows or more share a probability that is learnt: of fewer it would be an accident."""
+
 COLUMNS = ("user_id", "score", "most_events", "probability", "converted")
 
 
@@ -119,7 +122,7 @@ class PooledOutcomes:
         if recent.too_few:
             return None
         values = recent.ranking(ranking)
-        return ScoreProbability.fit(np.rint(values) if whole else values, recent.converted)
+        return ScoreProbability.fit(np.rint(values) if whole else values, recent.converted, LEAST_USERS_A_LEVEL)
 
 
 def deciles(values: FloatArray, user: IntArray) -> IntArray:

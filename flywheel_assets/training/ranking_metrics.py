@@ -128,12 +128,17 @@ class ScoreProbability:
     probabilities: FloatArray
 
     @classmethod
-    def fit(cls, score: FloatArray, converted: BoolArray) -> "ScoreProbability":
-        """Isotonic regression (pool adjacent violators) of outcomes on a score; at least one row."""
+    def fit(cls, score: FloatArray, converted: BoolArray, least: int = 1) -> "ScoreProbability":
+        """Isotonic regression (pool adjacent violators) of outcomes on a score; at least one row. Neighbouring scores
+        are first put together, from the highest down, until ``least`` rows or more share a level, their mean: four of
+        the five highest that converted are no 80 %."""
         from scipy.optimize import isotonic_regression
 
-        levels, place, counts = np.unique(score, return_inverse=True, return_counts=True)
-        rates = np.bincount(place, converted) / counts
+        scores, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+        above = counts[::-1].cumsum()[::-1] - counts
+        group = np.unique(-np.minimum(above // least, max(len(score) // least - 1, 0)), return_inverse=True)[1][place]
+        counts = np.bincount(group)
+        levels, rates = np.bincount(group, score) / counts, np.bincount(group, converted) / counts
         return cls(levels, isotonic_regression(rates, weights=counts).x)
 
     def __call__(self, score: FloatArray) -> FloatArray:

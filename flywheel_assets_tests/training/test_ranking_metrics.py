@@ -71,3 +71,12 @@ def test_probabilities_by_score_never_fall_and_are_those_of_scikit_learn(rows: l
     assert (np.diff(found) >= 0).all()
     oracle = IsotonicRegression(out_of_bounds="clip").fit(score, converted)
     assert found == pytest.approx(oracle.predict(at))
+
+
+def test_a_level_has_no_fewer_rows_than_asked_for_and_the_highest_scores_share_one() -> None:
+    score = np.arange(1000.0)
+    converted = score >= 995
+    found = ScoreProbability.fit(score, converted, least=100)
+    assert len(found.levels) == 10
+    assert found(np.array([999.0, 1.0])).tolist() == [0.05, 0.0]
+    assert ScoreProbability.fit(score[:7], converted[-7:], least=100)(score[:7]).tolist() == [5 / 7] * 7
