@@ -8,6 +8,8 @@ from typing import Any
 
 from flywheel_assets.errors import FlywheelError
 
+_HEADER = re.compile(r"\[\[?[^\[\]]+\]\]?\s*(#|$)")
+
 
 class TomlReader:
     """``text`` is what ``path`` has or is to have; ``error_class`` the class of every error. Raises it for text that is
@@ -18,6 +20,9 @@ class TomlReader:
         try:
             self.content: dict[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
+            twice = re.match(r"Cannot declare \('(\w+)', '([^']+)'\) twice \(at (line \d+)", str(error))
+            if twice:
+                raise error_class(f"{path}, {twice[3]}: two {twice[1]} are named {twice[2]}; rename one") from None
             raise error_class(f"{path} is not TOML: {error}") from None
 
     @classmethod
@@ -61,14 +66,22 @@ class TomlReader:
                 raise self.error(name, f"{where} has {name!r}; expected {either(known)}", where)
 
     def error(self, key: str, message: str, where: str = "") -> FlywheelError:
-        """The error, with the line on which the key stands, if it does: below the header ``where``, as in
-        ``[rules.demo_requests]``, if there is one, else anywhere; that of the header where it stands nowhere."""
-        last = key.split(".")[-1]
+        """The error, with the line on which the key stands, if it does: between the header ``where``, as in
+        ``[rules.demo_requests]``, and the next, if there is one, else anywhere; that of the header where it stands
+        nowhere. Words behind a header name a key that holds the table, as in ``[rules.country] values``."""
+        last, (section, _, inner) = key.split(".")[-1], where.partition("] ")
         form = rf"^\s*(?:\[\s*{re.escape(key)}\s*\]|\"?{re.escape(last)}\"?\s*=)"
-        unquoted, begins = (re.sub("[\"']", "", line.strip()) for line in self.lines), re.sub("[\"']", "", where)
-        header = next((n for n, line in enumerate(unquoted, 1) if where and line.startswith(begins)), 0)
-        at = next((n for n, line in enumerate(self.lines[header:], header + 1) if re.search(form, line)), header)
-        return self.error_class(f"{self.path}{f', line {at}' if at else ''}: {message}")
+        unquoted = [re.sub("[\"']", "", line.strip()) for line in self.lines]
+        headers = (f"{section}.{inner}]", f"{section}]") if inner else (where,) if where else ()
+        begins = tuple(re.sub("[\"']", "", one) for one in headers)
+        header = next((n for one in begins for n, line in enumerate(unquoted, 1) if line.startswith(one)), 0)
+        later = (n for n, line in enumerate(unquoted[header:], header) if _HEADER.match(line))
+        end = next(later, len(unquoted)) if header else len(unquoted)
+        for one in (form, rf"^\s*{re.escape(inner)}\s*=") if inner else (form,):
+            for at in range(header, end):
+                if re.search(one, self.lines[at]):
+                    return self.error_class(f"{self.path}, line {at + 1}: {message}")
+        return self.error_class(f"{self.path}{f', line {header}' if header else ''}: {message}")
 
 
 def read_text(path: Path, error_class: type[FlywheelError], way_out: str) -> str:

@@ -71,6 +71,9 @@ def check(file: Path | None) -> None:
             return
         console.print()
         console.print(moves_report(flywheel, flywheel.interval(keys[-1]), rules))
+    if file and file.resolve() != flywheel.settings.intent_file.resolve():
+        console.print(f"{flywheel.settings.intent_file} stays in use: to use {file}, copy it there", soft_wrap=True)
+        return
     console.print("next: flywheel run, which makes the scores by these rules", highlight=False)
 
 
@@ -89,6 +92,7 @@ def rank(count: int, key: str | None) -> None:
         lines = [(row["rank"], row["user_id"], f"{row['score']}", row["tier"], _reasons(row)) for row in rows]
         title = f"Users with the highest intent, {interval.dates}"
         console.print(table(("rank", "user", "score", "tier", "why"), lines, title))
+        _say_other_rules(flywheel, interval)
         for line in capacity_lines(flywheel, interval, rows):
             console.print(line, highlight=False, soft_wrap=True)
     console.print("next: flywheel intent explain --user USER | flywheel intent open", highlight=False)
@@ -107,8 +111,9 @@ def explain(user_id: str | None, key: str | None) -> None:
         interval = scored_interval(flywheel, key)
         if user_id is None:
             console.print(shares_report(rule_shares(flywheel, interval), interval))
-            return
-        console.print(explanation_report(explained(flywheel, interval, user_id), interval))
+        else:
+            console.print(explanation_report(explained(flywheel, interval, user_id), interval))
+        _say_other_rules(flywheel, interval)
 
 
 def opened() -> Any:
@@ -192,10 +197,7 @@ def explanation_report(found: Any, interval: "Interval") -> "RenderableType":
     from flywheel_assets.cli.console import table
 
     scores = found.scores
-    lines = [
-        (row["rule"], row["rule_group"] or "", row["reason"].rpartition(":")[0], f"{row['points']:+}")
-        for row in found.points
-    ]
+    lines = [(row["rule"], row["rule_group"] or "", _evidence(row), f"{row['points']:+}") for row in found.points]
     lines.append(("score", "", "", f"{scores['score']}"))
     heading = f"{scores['user_id']}, {interval.dates}: score {scores['score']}, tier {scores['tier']}"
     step = f"What would raise it most: {scores['next_step']}" if scores["next_step"] else "Nothing would raise it."
@@ -207,6 +209,15 @@ def explanation_report(found: Any, interval: "Interval") -> "RenderableType":
         Text(),
         Text(step),
     )
+
+
+def _say_other_rules(flywheel: "Flywheel", interval: "Interval") -> None:
+    from flywheel_assets.cli.console import terminal
+    from flywheel_assets.intent.ranking import made_by_other_rules
+
+    sentence = made_by_other_rules(flywheel, interval)
+    if sentence:
+        terminal().print(sentence, highlight=False, soft_wrap=True, markup=False)
 
 
 def _reasons(row: dict[str, Any]) -> str:

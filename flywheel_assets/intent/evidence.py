@@ -1,38 +1,37 @@
 """A score in words: the reasons of each user with their evidence, and what would raise the score most."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from flywheel_assets.intent.rules import IntentRules, Rule, since
+from flywheel_assets.intent.rules import SINCE, IntentRules, Rule, since
 from flywheel_assets.intent.scoring import (
     HUNDREDTHS,
     Features,
+    FloatArray,
     IntArray,
     Scores,
     clamped,
+    group_points,
     raw_points,
-    shared,
     with_one_more,
 )
+from flywheel_assets.report.numbers import plural
 
 Texts = npt.NDArray[np.object_]
 
 REASONS = 3
 
-PHRASES = {
-    "events": "{:.0f} events",
-    "days_since_event": "active {}",
-    "active_days": "active on {:.0f} days",
-    "sessions": "{:.0f} sessions",
-    "pages_per_session": "{:.1f} pages per session",
-    "minutes": "{:.0f} minutes in sessions",
-    "features_used": "{:.0f} kinds of activity",
-    "trend": "activity trend {:+.2f}",
-    "first_seen_days": "first seen {}",
+COUNTED = {
+    "events": ("{}", "event", "events"),
+    "active_days": ("active on {}", "day", "days"),
+    "sessions": ("{}", "session", "sessions"),
+    "minutes": ("{} in sessions", "minute", "minutes"),
+    "features_used": ("{}", "kind of activity", "kinds of activity"),
 }
-"""How the evidence of a feature that is no kind reads."""
+"""How the evidence of a feature that is no kind and counts something reads."""
 
 
 def top_rules(scores: Scores) -> IntArray:
@@ -83,21 +82,30 @@ def evidence(rule: Rule, value: object, days: float, kinds: Sequence[str]) -> st
     if rule.feature in kinds:
         when = "" if days != days else f", {ago(days)}" if number == 1 else f", the last {ago(days)}"
         return f"{number:,.0f} {noun(rule.feature, number)}{when}"
-    if rule.feature.startswith("days_since_") and rule.feature != "days_since_event":
-        return f"last {noun(rule.feature.removeprefix('days_since_'), 1)} {ago(number)}"
-    phrase = PHRASES[rule.feature]
-    return phrase.format(ago(number) if phrase.endswith(" {}") else number)
+    if rule.feature == "days_since_event":
+        return f"active {ago(number)}"
+    if rule.feature.startswith(SINCE):
+        return f"last {noun(rule.feature.removeprefix(SINCE), 1)} {ago(number)}"
+    if rule.feature == "first_seen_days":
+        return f"first seen {ago(number)}"
+    if rule.feature == "pages_per_session":
+        return f"{number:,.1f} pages per session"
+    if rule.feature == "trend":
+        return f"activity trend {number:+.2f}"
+    phrase, one, several = COUNTED[rule.feature]
+    return phrase.format(plural(round(number), one, several))
 
 
 def next_steps(scores: Scores, features: Features, rules: IntentRules, kinds: Sequence[str]) -> Texts:
     """What would raise each user's score most, as "1 demo request: +14": one more event of a kind that a rule is about,
-    the outcome's aside, on the interval's last day. None where nothing would."""
+    the outcome's aside, as :func:`with_one_more` changes the features. None where nothing would."""
     users = len(scores.score)
+    raw = [raw_points(rule, features, kinds) for rule in rules.rules]
     best, texts = np.zeros(users, np.int64), np.full(users, None, object)
-    for kind in dict.fromkeys(rule.feature for rule in rules.rules):
+    for kind in dict.fromkeys(rule.feature.removeprefix(SINCE) for rule in rules.rules):
         if kind not in kinds or kind == rules.outcome:
             continue
-        gains = _gains(kind, scores, features, rules, kinds)
+        gains = _gains(kind, raw, scores, features, rules, kinds)
         better = gains > best
         for number in np.unique(gains[better]).tolist():
             texts[better & (gains == number)] = f"1 {noun(kind, 1)}: {signed(number)}"
@@ -105,25 +113,49 @@ def next_steps(scores: Scores, features: Features, rules: IntentRules, kinds: Se
     return texts
 
 
-def _gains(kind: str, scores: Scores, features: Features, rules: IntentRules, kinds: Sequence[str]) -> IntArray:
+def _gains(
+    kind: str, raw: Sequence[FloatArray], scores: Scores, features: Features, rules: IntentRules, kinds: Sequence[str]
+) -> IntArray:
     changed = with_one_more(kind, features)
+    after, more = {**features, **changed}, list(raw)
+    concerned = set()
+    for i, rule in enumerate(rules.rules):
+        if rule.feature in changed or (rule.half_life_days and since(rule.feature, kinds) in changed):
+            more[i] = raw_points(rule, after, kinds)
+            concerned.add(rule.group)
     sums = scores.points.sum(axis=1)
     for group in rules.groups:
-        of_group = rules.of_group(group.name)
-        if kind in {rules.rules[i].feature for i in of_group}:
-            raw = np.column_stack([raw_points(rules.rules[i], changed, kinds) for i in of_group])
-            sums = sums + shared(raw, group.floor, group.cap).sum(axis=1) - scores.points[:, of_group].sum(axis=1)
+        if group.name in concerned:
+            of_group = rules.of_group(group.name)
+            together = group_points(np.column_stack([more[i] for i in of_group]), group.floor, group.cap)
+            sums = sums + together - scores.points[:, of_group].sum(axis=1)
     return clamped(sums, rules) - scores.score
 
 
 def noun(kind: str, count: float) -> str:
-    """A kind as a noun: kinds are plurals."""
+    """A kind as a noun in the singular or the plural, in either of which kinds are named: "entries" and "entry",
+    "searches" and "search", "statuses" and "status"."""
     words = kind.replace("_", " ")
-    return words.removesuffix("s") if count == 1 else words
+    named_in_plural = words.endswith("s") and not words.endswith(("ss", "us", "is"))
+    if count == 1:
+        return next((re.sub(end, one, words) for end, one in SINGULAR if re.search(end, words)), words)
+    if named_in_plural:
+        return words
+    if re.search("[^aeiou]y$", words):
+        return f"{words[:-1]}ies"
+    return f"{words}es" if words.endswith(("s", "ch", "sh", "x")) else f"{words}s"
+
+
+SINGULAR = (
+    (r"(?<=\w\w)ies$", "y"),
+    (r"(?<=\w\w[^aeiou\s]us)es$|(?<=ch|sh|ss)es$|(?<=x)es$", ""),
+    (r"(?<![sui])s$", ""),
+)
+"""Endings of a plural and what the singular has in their place; the first that fits."""
 
 
 def ago(days: float) -> str:
-    return "today" if days == 0 else "1 day ago" if days == 1 else f"{days:.0f} days ago"
+    return "today" if days == 0 else f"{plural(days, 'day')} ago"
 
 
 def signed(hundredths: int) -> str:

@@ -10,16 +10,13 @@ import pyarrow as pa
 from flywheel_assets.intent import intent_scores, user_features
 from flywheel_assets.intent.evidence import sentences
 from flywheel_assets.intent.intent_scores import POINTS, decimals, features_of
-from flywheel_assets.intent.rules import IntentRules, since
+from flywheel_assets.intent.rules import CLAMP, IntentRules, since
 from flywheel_assets.intent.scoring import score
 from flywheel_assets.tables.columns import USER_ID
 from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.verdict import Check, Verdict
 
 ADDS_UP = Check("adds_up", "Points sum to those of intent_scores, over all users exactly.", True)
-
-CLAMP = "clamp"
-"""The rule of the row that holds what the score's floor or ceiling changed."""
 
 TABLE = Table(
     "intent_explanations",

@@ -24,7 +24,8 @@ CONTRACT = Check("contract", "Columns and types match the contract; each score i
 ADDS_UP = Check("adds_up", "Each user's points and clamp sum to the score exactly.", True)
 TIERS = Check("tiers", "No tier has every user (warning).")
 
-POINTS = "decimal(7, 2)"
+DIGITS = 7
+POINTS = f"decimal({DIGITS}, 2)"
 SCORE = Column("score", POINTS, "The intent, from 1 to 100.")
 TIER = Column("tier", "string", "The tier of the score.")
 TEXTS = (
@@ -35,9 +36,12 @@ TEXTS = (
     Column("next_step", "string", "What would raise the score most if the user did it now; null if nothing would."),
 )
 
+RULES = "rules of intent"
+"""The parameter of a generation with the digest of the rules."""
+
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
-    return {"rules of intent": flywheel.intent_rules.digest}
+    return {RULES: flywheel.intent_rules.digest}
 
 
 TABLE = Table(
@@ -84,7 +88,7 @@ def scored(batch: pa.RecordBatch, rules: IntentRules, kinds: Sequence[str]) -> p
 
 
 def schema_of(rules: IntentRules) -> pa.Schema:
-    number = pa.decimal128(7, 2)
+    number = pa.decimal128(DIGITS, 2)
     return pa.schema(
         [
             ("user_id", pa.string()),
@@ -98,10 +102,13 @@ def schema_of(rules: IntentRules) -> pa.Schema:
 
 
 def decimals(hundredths: IntArray) -> pa.Array:
-    """Whole hundredths as decimals, without rounding: an int64 and its sign are the 128 bits of one."""
+    """Whole hundredths as decimals, without rounding: an int64 and its sign are the 128 bits of one. Raises ValueError
+    for more digits than their column has."""
+    if len(hundredths) and np.abs(hundredths).max() >= 10**DIGITS:
+        raise ValueError(f"points beyond the {DIGITS} digits of {POINTS}: {np.abs(hundredths).max() / HUNDREDTHS:,.2f}")
     words = np.empty((len(hundredths), 2), np.int64)
     words[:, 0], words[:, 1] = hundredths, np.where(hundredths < 0, -1, 0)
-    return pa.Array.from_buffers(pa.decimal128(7, 2), len(hundredths), [None, pa.py_buffer(words.tobytes())])
+    return pa.Array.from_buffers(pa.decimal128(DIGITS, 2), len(hundredths), [None, pa.py_buffer(words.tobytes())])
 
 
 def figures(table: ir.Table, rules: IntentRules) -> dict[str, ir.Scalar]:
@@ -140,11 +147,6 @@ def verdicts(
             {f"tier_{name}": count for name, count in counts.items()},
         ),
     ]
-
-
-def points_text(hundredths: float) -> str:
-    """Points as a number: 18, 7.5, 0.25."""
-    return f"{hundredths / HUNDREDTHS:.2f}".rstrip("0").rstrip(".")
 
 
 def _array(column: pa.Array | pa.ChunkedArray) -> np.ndarray:

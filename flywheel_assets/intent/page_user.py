@@ -5,9 +5,9 @@ from datetime import date
 from decimal import Decimal
 
 from flywheel_assets.intent.evidence import ago
-from flywheel_assets.intent.intent_explanations import CLAMP
 from flywheel_assets.intent.page_content import Content, Row, Rows, words
 from flywheel_assets.intent.page_ranking import label_of, view_of
+from flywheel_assets.intent.rules import CLAMP
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report.blocks import Blocks, Cell, Heading, Table, Text, Track, View, strip
 

@@ -13,9 +13,10 @@ from flywheel_assets.errors import NotMaterializedError, UnknownUserError
 from flywheel_assets.intent import intent_explanations, intent_predictions, intent_scores, user_features
 from flywheel_assets.intent.intent_scores import features_of
 from flywheel_assets.intent.ranked_users import ranked_users
-from flywheel_assets.intent.rules import IntentRules, Rule
+from flywheel_assets.intent.rules import CLAMP, IntentRules, Rule
 from flywheel_assets.intent.scoring import curve, score
 from flywheel_assets.intervals import Interval
+from flywheel_assets.report.numbers import listed
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
@@ -60,11 +61,25 @@ def scored_interval(flywheel: "Flywheel", key: str | None) -> Interval:
     return interval
 
 
+def made_by_other_rules(flywheel: "Flywheel", interval: Interval) -> str:
+    """A sentence where the scores of an interval are not by the rules as they are; empty where they are."""
+    file = flywheel.settings.intent_file
+    if not file.is_file():
+        return f"These scores are by earlier rules: {file} is gone. To write one: flywheel intent init"
+    if flywheel.intent_waits:
+        return f"These scores are by earlier rules: {flywheel.intent_waits}"
+    made = flywheel.warehouse.generation(intent_scores.TABLE.name, interval)
+    if made and made.parameters.get(intent_scores.RULES) == flywheel.intent_rules.digest:
+        return ""
+    return "These scores are by earlier rules; flywheel run makes them again"
+
+
 def first_users(flywheel: "Flywheel", interval: Interval, most: int) -> list[Row]:
     """The rows of ranked_users, for however many."""
     scores = flywheel.warehouse.read(intent_scores.TABLE.name, interval)
     features = flywheel.warehouse.read(user_features.TABLE.name, interval)
-    traits, predictions = list(flywheel.events.mapping.carried), predictions_of(flywheel, interval)
+    traits = [name for name in flywheel.events.mapping.carried if name in features.columns]
+    predictions = predictions_of(flywheel, interval)
     ranked = ranked_users(scores, features, traits, most, predictions)
     return flywheel.engine.collect(ranked).to_pylist()
 
@@ -95,7 +110,7 @@ def explained(flywheel: "Flywheel", interval: Interval, user_id: str) -> Explain
 def rule_shares(flywheel: "Flywheel", interval: Interval) -> list[RuleShare]:
     """Per rule that gave points, the largest share first; the clamp aside."""
     rows = flywheel.warehouse.read(intent_explanations.TABLE.name, interval)
-    rows = rows.filter(rows.rule != intent_explanations.CLAMP)
+    rows = rows.filter(rows.rule != CLAMP)
     points = rows.points.cast("float64")
     counted = rows.group_by("rule", "rule_group").aggregate(
         users=rows.count(), mean_points=points.mean(), given=points.abs().sum()
@@ -110,15 +125,19 @@ def rule_shares(flywheel: "Flywheel", interval: Interval) -> list[RuleShare]:
 
 
 def tier_moves(flywheel: "Flywheel", interval: Interval, rules: IntentRules) -> Counter[tuple[str, str]]:
-    """How many users of an interval have a tier, as scores stand, and would have another by these rules."""
+    """How many users of an interval have a tier, as scores stand, and would have another by these rules. Raises
+    NotMaterializedError where user_features were made before events.toml had what a rule is about."""
     kinds = list(flywheel.events.mapping.kinds)
-    features = flywheel.warehouse.read(user_features.TABLE.name, interval).select(rules.needed(kinds))
+    features = flywheel.warehouse.read(user_features.TABLE.name, interval)
+    missing = [name for name in rules.needed(kinds) if name not in features.columns]
+    if missing:
+        raise NotMaterializedError(f"user_features of {interval.key} does not have {listed(missing)} yet: flywheel run")
+    features = features.select(rules.needed(kinds))
     stored = flywheel.warehouse.read(intent_scores.TABLE.name, interval).select("user_id", "tier")
     rows = flywheel.engine.collect(features.inner_join(stored, "user_id"))
     if not rows.num_rows:
         return Counter()
-    needed = [name for name in rules.needed(kinds) if name in rows.column_names]
-    scores = score(features_of(rows, needed), rules, kinds)
+    scores = score(features_of(rows, rules.needed(kinds)), rules, kinds)
     names = [name for name, _ in rules.tiers]
     return Counter(zip(rows["tier"].to_pylist(), (names[tier] for tier in scores.tier), strict=True))
 

@@ -8,6 +8,9 @@ from flywheel_assets.tables.generation import digest
 
 SINCE = "days_since_"
 
+CLAMP = "clamp"
+"""In place of a rule's name: what the score's floor or ceiling changes."""
+
 INTENT_MODEL = "intent"
 """The name, in its bundle, of the model that learns from what these rules' outcomes were."""
 
@@ -44,9 +47,8 @@ class Rule:
 
     @property
     def direction(self) -> int:
-        """1 where more of the feature never lowers the score, -1 where it never raises it, 0 where neither holds: for a
-        trait, and for a rule that falls from its floor on, below which it gives nothing."""
-        if self.values or not self.points or (self.falls and self.floor is not None):
+        """1 where more of the feature never lowers the score, -1 where it never raises it, 0 for a trait."""
+        if self.values or not self.points:
             return 0
         return (1 if self.points > 0 else -1) * (-1 if self.falls else 1)
 
@@ -74,8 +76,9 @@ class IntentRules:
 
     @cached_property
     def digest(self) -> str:
-        """Changes with whatever changes a score, a tier or a reason; not with comments or the order of the file."""
-        rules = sorted((r.name, r.group, r.feature, *_numbers(r), sorted(r.values.items())) for r in self.rules)
+        """Changes with whatever changes the rows of intent_scores, the order of rules included: columns and
+        reasons of equal points stand in it. Not with comments, reasons or the order of groups."""
+        rules = [(r.name, r.group, r.feature, *_numbers(r), sorted(r.values.items())) for r in self.rules]
         groups = sorted((g.name, g.cap, g.floor) for g in self.groups)
         return digest(repr((rules, groups, self.tiers, self.floor, self.ceiling, self.outcome)))
 

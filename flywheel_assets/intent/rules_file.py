@@ -33,10 +33,13 @@ from pathlib import Path
 from typing import Any
 
 from flywheel_assets.errors import IntentError
-from flywheel_assets.intent.rules import Group, IntentRules, Rule
+from flywheel_assets.intent.rules import CLAMP, Group, IntentRules, Rule
 from flywheel_assets.toml_reader import TomlReader, read_text
 
 NUMBERS = ("points", "half_at", "half_life_days", "floor", "ceiling")
+MOST_POINTS = 1000
+"""More than ten times the greatest score; the points of many rules still fit into their columns."""
+
 WAY_OUT = "to write one: flywheel intent init"
 
 
@@ -58,7 +61,7 @@ class _Reader(TomlReader):
         self.only(self.content, ("outcome", "score", "tiers", "groups", "rules"), "the file")
         score = self.table("score")
         self.only(score, ("floor", "ceiling"), "[score]")
-        bounds = {"floor": 1.0, "ceiling": 100.0} | {name: self.number(score, name, "[score]") for name in score}
+        bounds = {"floor": 1.0, "ceiling": 100.0} | {name: self._bound(score, name, "[score]") for name in score}
         if not 1 <= bounds["floor"] < bounds["ceiling"] <= 100:
             raise self.error(
                 "ceiling",
@@ -90,9 +93,23 @@ class _Reader(TomlReader):
             )
         return kind
 
+    def _bound(self, table: dict[str, Any], name: str, where: str) -> float:
+        """A score, which has two decimals."""
+        number = self.number(table, name, where)
+        if round(number, 2) != number:
+            raise self.error(name, f"{where} has {name} = {number!r}; expected two decimals at most", where)
+        return number
+
+    def _points(self, table: dict[str, Any], name: str, where: str) -> float:
+        points = self.number(table, name, where)
+        if abs(points) > MOST_POINTS:
+            expected = f"expected {-MOST_POINTS:,} to {MOST_POINTS:,} points"
+            raise self.error(name, f"{where} has {name} = {points:g}; {expected}", where)
+        return points
+
     def _tiers(self, floor: float, ceiling: float) -> tuple[tuple[str, float], ...]:
         table = self.table("tiers")
-        least = {name: self.number(table, name, "[tiers]") for name in table}
+        least = {name: self._bound(table, name, "[tiers]") for name in table}
         if not least:
             raise self.error("tiers", "[tiers] is missing; expected the lowest score of each, as in High = 60")
         for name, number in least.items():
@@ -124,7 +141,7 @@ class _Reader(TomlReader):
         self.only(table, ("cap", "floor", "reason"), where)
         if "cap" not in table:
             raise self.error(f"groups.{name}", f"{where} has no cap: how many points may its rules give together?")
-        cap, floor = self.number(table, "cap", where), self.number({"floor": 0, **table}, "floor", where)
+        cap, floor = self._points(table, "cap", where), self._points({"floor": 0, **table}, "floor", where)
         if cap < floor:
             raise self.error("cap", f"{where} has the cap {cap:g}, below its floor {floor:g}; expected more", where)
         if not floor <= 0 <= cap:
@@ -139,6 +156,8 @@ class _Reader(TomlReader):
         where, key = f"[rules.{name}]", f"rules.{name}"
         if not re.fullmatch("[a-z][a-z0-9_]*", name):
             raise self.error(key, f"{where} is no name: expected lower-case letters, digits and underscores")
+        if name == CLAMP:
+            raise self.error(key, f"{where} has the name of what the score's floor or ceiling changes; rename the rule")
         table = self.as_table(value, where)
         self.only(table, ("group", "feature", "falls", "values", "reason", *NUMBERS), where)
         for needed in ("group", "feature"):
@@ -163,6 +182,7 @@ class _Reader(TomlReader):
         if "points" not in table:
             raise self.error(key, f"{where} has no points: how many may it give?")
         numbers: dict[str, Any] = {number: self.number(table, number, where) for number in NUMBERS if number in table}
+        self._points(table, "points", where)
         for number in ("half_at", "half_life_days"):
             if numbers.get(number, 1.0) <= 0:
                 raise self.error(number, f"{where} has {number} = {numbers[number]:g}; expected more than 0", where)
@@ -175,15 +195,16 @@ class _Reader(TomlReader):
         falls = table.get("falls", False)
         if not isinstance(falls, bool):
             raise self.error("falls", f"{where} has falls = {falls!r}; expected true or false", where)
-        if falls and "half_life_days" in numbers:
-            raise self.error("half_life_days", f"{where} has falls and half_life_days; expected one of them", where)
+        for number in ("half_life_days", "floor"):
+            if falls and number in numbers:
+                raise self.error(number, f"{where} has falls and {number}; expected one of them", where)
         return Rule(name, group, feature, falls=falls, reason=reason, **numbers)
 
     def _by_value(self, name: str, group: str, feature: str, table: dict[str, Any], reason: str) -> Rule:
         where = f"[rules.{name}]"
         self.only(table, ("group", "feature", "values", "reason"), where)
         points = self.as_table(table["values"], f"{where} values")
-        values = {value: self.number(points, value, f"{where} values") for value in points}
+        values = {value: self._points(points, value, f"{where} values") for value in points}
         if not values:
             raise self.error("values", f"{where} values is empty; expected points by {feature}", where)
         return Rule(name, group, feature, values=values, reason=reason)

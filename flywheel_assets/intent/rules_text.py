@@ -1,9 +1,10 @@
 """First rules of an intent score, as the text of `intent_rules.toml`: a guideline or a reason beside every number."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from flywheel_assets.errors import IntentError
+from flywheel_assets.intent.rules import CLAMP
 
 OUTCOMES = (
     "purchases",
@@ -119,11 +120,12 @@ def _head(outcome: str) -> Iterable[str]:
 
 
 def _rules(kinds: Sequence[str], outcome: str) -> Iterable[str]:
+    taken = {CLAMP, *kinds}
     for kind in kinds:
         if kind != outcome:
-            yield _rule(kind, kind, KNOWN.get(kind) or _unknown(kind))
+            yield _rule(_free(kind, {CLAMP}), kind, KNOWN.get(kind) or _unknown(kind))
     yield (
-        "[rules.recency]\n"
+        f"[rules.{_free('recency', taken)}]\n"
         'group = "activity"\n'
         'feature = "days_since_event"\n'
         "falls = true      # fewer days are better\n"
@@ -132,7 +134,7 @@ def _rules(kinds: Sequence[str], outcome: str) -> Iterable[str]:
         'reason = "Who was here lately remembers us."'
     )
     yield (
-        "[rules.active_days]\n"
+        f"[rules.{_free('active_days', taken)}]\n"
         'group = "activity"\n'
         'feature = "active_days"\n'
         "points = 10       # half of the group\n"
@@ -140,7 +142,7 @@ def _rules(kinds: Sequence[str], outcome: str) -> Iterable[str]:
         'reason = "Who comes back by habit is easier to win."'
     )
     yield (
-        f"[rules.after_{outcome}]\n"
+        f"[rules.{_free(f'after_{outcome}', taken)}]\n"
         'group = "recently bought"\n'
         f'feature = "{outcome}"\n'
         "points = -15          # about what one strong sign gives\n"
@@ -148,6 +150,11 @@ def _rules(kinds: Sequence[str], outcome: str) -> Iterable[str]:
         "half_life_days = 30   # after a month the need may be back\n"
         'reason = "Who has just converted rarely does so again at once."'
     )
+
+
+def _free(name: str, taken: Collection[str]) -> str:
+    """The name of a rule, longer where it is taken."""
+    return _free(f"{name}_rule", taken) if name in taken else name
 
 
 def _unknown(kind: str) -> Proposal:

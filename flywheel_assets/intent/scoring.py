@@ -35,14 +35,14 @@ class Scores:
 def score(features: Features, rules: IntentRules, kinds: Sequence[str]) -> Scores:
     """The score of each user. The same features and rules give the same scores, whoever else is scored."""
     users = len(next(iter(features.values())))
-    raw = np.column_stack([raw_points(rule, features, kinds) for rule in rules.rules])
+    raw = [raw_points(rule, features, kinds) for rule in rules.rules]
     points = np.zeros((users, len(rules.rules)), np.int64)
     for group in rules.groups:
         of_group = rules.of_group(group.name)
         if of_group:
-            points[:, of_group] = shared(raw[:, of_group], group.floor, group.cap)
+            points[:, of_group] = shared(np.column_stack([raw[i] for i in of_group]), group.floor, group.cap)
     total = clamped(points.sum(axis=1), rules)
-    bounds = np.array([least * HUNDREDTHS for _, least in rules.tiers])
+    bounds = np.array([round(least * HUNDREDTHS) for _, least in rules.tiers])
     tier = (total[:, None] < bounds[None, :]).sum(axis=1)
     return Scores(points, total, np.asarray(tier, np.int64))
 
@@ -81,17 +81,31 @@ def shared(raw: FloatArray, floor: float, cap: float) -> IntArray:
     factors = np.divide(limited, totals, out=np.ones_like(totals), where=limited != totals)
     exact = raw * factors[:, None] * HUNDREDTHS
     down = np.floor(exact)
-    left = np.rint(limited * HUNDREDTHS) - down.sum(axis=1)
+    left = group_points(raw, floor, cap) - down.sum(axis=1)
     order = np.argsort(down - exact, axis=1, kind="stable")
     rank = np.empty_like(order)
     np.put_along_axis(rank, order, np.broadcast_to(np.arange(raw.shape[1]), raw.shape).copy(), axis=1)
     return np.asarray(down + (rank < left[:, None]), np.int64)
 
 
-def with_one_more(kind: str, features: Features) -> dict[str, npt.NDArray[np.generic]]:
-    """The features of users who do a thing of that kind once more, on the interval's last day."""
-    changed = dict(features)
-    changed[kind] = np.asarray(features[kind], np.float64) + 1
-    if f"{SINCE}{kind}" in features:
-        changed[f"{SINCE}{kind}"] = np.zeros(len(features[kind]))
+def group_points(raw: FloatArray, floor: float, cap: float) -> IntArray:
+    """What the rules of one group [users, rules] give together, as hundredths."""
+    return np.asarray(np.rint(np.clip(raw.sum(axis=1), floor, cap) * HUNDREDTHS), np.int64)
+
+
+def with_one_more(kind: str, features: Features) -> dict[str, npt.NDArray[np.float64]]:
+    """The features, of those given, that change for users with one more event on the interval's last day, of that kind
+    alone. Not among them: the trend, and features of sessions, because the session of that event is unknown."""
+
+    def column(name: str) -> FloatArray:
+        return np.asarray(features[name], np.float64)
+
+    changed = {name: column(name) + 1 for name in (kind, "events") if name in features}
+    if "active_days" in features:
+        changed["active_days"] = column("active_days") + (column(f"{SINCE}event") > 0)
+    if "features_used" in features:
+        changed["features_used"] = column("features_used") + np.isnan(column(f"{SINCE}{kind}"))
+    for name in (f"{SINCE}{kind}", f"{SINCE}event"):
+        if name in features:
+            changed[name] = np.zeros(len(features[name]))
     return changed

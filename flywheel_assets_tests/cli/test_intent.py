@@ -1,12 +1,16 @@
 """`flywheel intent`, as somebody types it in a folder of their own."""
 
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
+from flywheel_assets.cli.intent import explanation_report
 from flywheel_assets.cli.main import main
+from flywheel_assets.intent.ranking import Explained
 from flywheel_assets_tests.ingest.projects import land_events
 from flywheel_assets_tests.intent.projects import TABLES, intent_project
 from flywheel_assets_tests.intent.test_user_features import EVENTS, FIRST, SECOND
@@ -84,6 +88,50 @@ def test_one_user_is_explained_point_by_point_and_all_by_rule(folder: Path) -> N
     assert "What would raise it most: 1 cart: +" in found
     assert "What scores are made of, 2024-01-15 - 2024-01-28" in said("explain")
     assert "'zoe' has no event in the 90 days to 2024-01-28" in typed("explain", "--user", "zoe").stderr
+
+
+def test_the_row_of_the_clamp_has_its_evidence(done: Project) -> None:
+    clamp = {"rule": "clamp", "rule_group": None, "reason": "held between 1 and 100", "points": Decimal("0.4")}
+    scores = {"user_id": "anna", "score": Decimal(1), "tier": "Low", "next_step": None}
+    with (console := Console(width=120)).capture() as written:
+        console.print(explanation_report(Explained(scores, [clamp]), *done.intervals(SECOND)))
+    assert "held between 1 and 100" in written.get()
+
+
+EARLIER = "These scores are by earlier rules"
+
+
+def test_scores_by_earlier_rules_say_so_and_those_by_the_present_ones_do_not(folder: Path) -> None:
+    asked: list[tuple[str, ...]] = [("rank",), ("explain",), ("explain", "--user", "anna")]
+    assert not any(EARLIER in said(*words) for words in asked)
+    rules = folder / "intent_rules.toml"
+    text = rules.read_text()
+    rules.write_text(text.replace("Medium = 40", "Medium = 2"))
+    for words in asked:
+        assert f"{EARLIER}; flywheel run makes them again" in said(*words)
+    rules.write_text(text.replace("half_at = 7", "half_at = 0"))
+    assert "[rules.recency] has half_at = 0" in said("rank").partition(EARLIER)[2]
+    rules.unlink()
+    assert "intent_rules.toml is gone" in said("rank").partition(EARLIER)[2]
+
+
+def test_a_check_of_another_file_does_not_promise_that_a_run_uses_it(folder: Path) -> None:
+    (folder / "other.toml").write_text((folder / "intent_rules.toml").read_text())
+    found = said("check", "other.toml")
+    assert found.endswith("intent_rules.toml stays in use: to use other.toml, copy it there")
+    assert said("check").endswith("next: flywheel run, which makes the scores by these rules")
+
+
+def test_a_kind_and_a_trait_that_the_tables_do_not_have_yet_are_no_fault(folder: Path) -> None:
+    events = folder / "events.toml"
+    text = events.read_text().replace("[kinds]", 'first_item = { first = "item" }\n[kinds]\nmails = "mail"')
+    events.write_text(text)
+    (folder / "intent_rules.toml").unlink()
+    said("init")
+    result = typed("check")
+    assert result.exit_code == 2
+    assert "user_features of 2024-01-15 does not have mails and days_since_mails yet: flywheel run" in result.stderr
+    assert "Users with the highest intent" in said("rank")
 
 
 def test_without_events_or_rules_or_scores_the_next_step_is_named(folder: Path) -> None:

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flywheel_assets.intent.intent_explanations import CLAMP
 from flywheel_assets.intent.page import intent_page
 from flywheel_assets.intent.page_calibration import NO_OUTCOMES, calibration
 from flywheel_assets.intent.page_content import Content
@@ -20,7 +19,7 @@ from flywheel_assets.intent.page_experiments import NONE, experiments
 from flywheel_assets.intent.page_ranking import MOST_CHOICES, ranking
 from flywheel_assets.intent.page_rules import curve_in_words
 from flywheel_assets.intent.page_user import days_in_words, views, waterfall
-from flywheel_assets.intent.rules import Rule
+from flywheel_assets.intent.rules import CLAMP, Rule
 from flywheel_assets.report.blocks import Blocks, Cell, Finder, Heading, Table, Text, Track, strip
 from flywheel_assets.warehouse.engine import DuckDBEngine
 from flywheel_assets_tests.intent_pages import KINDS, content_of

@@ -1,5 +1,7 @@
 """Points: curves, decay, caps, and rounding that adds up."""
 
+from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flywheel_assets.intent.intent_scores import decimals
 from flywheel_assets.intent.rules import Rule
 from flywheel_assets.intent.scoring import curve, score, shared
 from flywheel_assets_tests.intent.rules import KINDS, few, proposed
@@ -79,6 +82,18 @@ def test_a_tier_begins_at_its_lowest_score() -> None:
     found = score(features([1.0, 0.99]), few(rule), KINDS)
     assert found.score.tolist() == [5000, 4965]
     assert found.tier.tolist() == [0, 1]
+
+
+def test_a_tier_may_begin_at_a_score_that_no_float_is() -> None:
+    rules = replace(few(visits()), tiers=(("High", 50.0), ("Low", 1.1)), floor=1.1)
+    found = score(features([0.0]), rules, KINDS)
+    assert (found.score.tolist(), found.tier.tolist()) == ([110], [1])
+
+
+def test_points_beyond_their_column_are_an_error_and_no_other_number() -> None:
+    assert decimals(np.array([-9_999_999, 9_999_999])).to_pylist() == [Decimal("-99999.99"), Decimal("99999.99")]
+    with pytest.raises(ValueError, match=r"beyond the 7 digits of decimal\(7, 2\): 100,000.00"):
+        decimals(np.array([0, -10_000_000]))
 
 
 raw = st.lists(st.floats(-50, 50, allow_nan=False), min_size=1, max_size=5)
