@@ -44,8 +44,8 @@ def main(experiments: int, lift: float) -> None:
     """How often a readout is wrong, and how often it finds a lift."""
     lines = []
     for name, *design in DESIGNS:
-        found = [sum(says_different(i, *design, lift=of) for i in range(experiments)) for of in (0.0, lift)]
-        lines.append((name, design[0], *found))
+        counts = [sum(says_different(i, *design, lift=effect) for i in range(experiments)) for effect in (0.0, lift)]
+        lines.append((name, design[0], *counts))
     terminal().print(table(COLUMNS, lines, f"Of {experiments:,} simulated experiments, with a lift of {lift:.0%}"))
 
 

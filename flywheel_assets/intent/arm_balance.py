@@ -31,11 +31,11 @@ def ratio_p(counts: Sequence[int], shares: Sequence[float]) -> float:
     from scipy.stats import chisquare
 
     missing = 1 - sum(shares)
-    found = [*counts, 0] if missing > 1e-6 else list(counts)
+    counted = [*counts, 0] if missing > 1e-6 else list(counts)
     wanted = np.array([*shares, missing] if missing > 1e-6 else shares) / (sum(shares) + max(missing, 0.0))
-    if not sum(found) or len(found) < 2:
+    if not sum(counted) or len(counted) < 2:
         return 1.0
-    return float(chisquare(found, wanted / wanted.sum() * sum(found)).pvalue)
+    return float(chisquare(counted, wanted / wanted.sum() * sum(counted)).pvalue)
 
 
 def sample_ratio(arms: Sequence[Mapping[str, Any]]) -> Verdict:
@@ -43,8 +43,8 @@ def sample_ratio(arms: Sequence[Mapping[str, Any]]) -> Verdict:
     ``share`` and ``users`` of each."""
     values: dict[str, float] = {}
     for name in sorted({arm["experiment"] for arm in arms}):
-        of = [arm for arm in arms if arm["experiment"] == name]
-        values[name] = ratio_p([arm["users"] for arm in of], [arm["share"] for arm in of])
+        named = [arm for arm in arms if arm["experiment"] == name]
+        values[name] = ratio_p([arm["users"] for arm in named], [arm["share"] for arm in named])
     wrong = [f"{name}: p = {p:.1g}, so users were lost or added" for name, p in values.items() if p < LEAST_P]
     summary = f"every arm of {plural(len(values), 'experiment')} has its share of users" if values else "no experiment"
     table: list[dict[str, Number]] = [{**arm} for arm in arms]
@@ -55,15 +55,15 @@ def feature_means(cohort: ir.Table, features: ir.Table) -> ir.Table:
     """Per experiment and arm: ``users`` and, of each feature that is a number or yes or no, ``mean_<feature>``,
     ``variance_<feature>`` and ``known_<feature>``, of the users where it is not null. ``cohort``: rows of the table."""
     joined = cohort.select("experiment", "arm", "user_id").inner_join(features, "user_id")
-    of: dict[str, ir.Scalar] = {}
+    moments: dict[str, ir.Scalar] = {}
     for name in balanced_features(features.schema()):
         value = joined[name].cast("float64")
-        of |= {
+        moments |= {
             f"mean_{name}": value.mean(),
             f"variance_{name}": value.var(how="sample"),
             f"known_{name}": value.count(),
         }
-    return joined.group_by("experiment", "arm").aggregate(users=joined.count(), **of)
+    return joined.group_by("experiment", "arm").aggregate(users=joined.count(), **moments)
 
 
 def balanced_features(schema: sch.Schema) -> list[str]:

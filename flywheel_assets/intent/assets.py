@@ -27,7 +27,8 @@ from flywheel_assets.intent import ranked_users as ranked
 from flywheel_assets.intent import user_days as days
 from flywheel_assets.intent import user_features as features
 from flywheel_assets.intent.arm_balance import balance, balanced_features, feature_means, sample_ratio
-from flywheel_assets.intent.experiment_cohorts import assignments, begun, cohort, followed, shared_users, under_way
+from flywheel_assets.intent.experiment_cohorts import cohort, followed, under_way
+from flywheel_assets.intent.experiment_enrollment import begun, enrollment, late, refusals, shared_users
 from flywheel_assets.intent.page_file import SHOWN, content_of, write_page
 from flywheel_assets.intent.pooled_outcomes import COLUMNS, JUDGED_CONVERSIONS, PooledOutcomes
 from flywheel_assets.intent.ranking import predictions_of
@@ -249,10 +250,13 @@ def _assignment_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
         table.group_by("experiment", "arm", "share").aggregate(users=table.count()).order_by("experiment", "arm")
     ).to_pylist()
     means = flywheel.engine.collect(feature_means(table, then)).to_pylist()
+    refused = refusals(flywheel, interval)
     return [
         assignment.contract(flywheel.figures(table, assignment.figures(table)), table.schema()),
+        assignment.defined(refused),
+        assignment.in_time(late(flywheel, interval)),
         sample_ratio(arms),
-        assignment.every_arm(arms, begun(flywheel, interval)),
+        assignment.every_arm(arms, [one for one in begun(flywheel, interval) if one.name not in refused]),
         assignment.exclusive(shared_users(flywheel, interval)),
         balance(means, balanced_features(then.schema())),
     ]
@@ -261,9 +265,10 @@ def _assignment_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
 @SYSTEM.table(assignment.TABLE, _assignment_verdicts, kinds={"csv"})
 def experiment_assignment(step: Step) -> Made:
     flywheel, table = step.flywheel, step.table
-    made = assignments(flywheel, step.interval)
+    enrolled = enrollment(flywheel, step.interval)
+    made = enrolled.rows
     rows = pa.concat_tables(made.values()) if made else table.schema.empty_table()
-    written = flywheel.warehouse.keep(table.name, step.interval, rows, step.generation)
+    written = flywheel.warehouse.keep(table.name, step.interval, rows, step.generation, enrolled.notes)
     if not made:
         return Made(written)
     name = f"{table.name}_{step.interval.key}"

@@ -15,12 +15,13 @@ import pyarrow.compute as pc
 from flywheel_assets.intent import intent_scores, user_features
 from flywheel_assets.intent.allocation import allocated
 from flywheel_assets.intent.arm_balance import BALANCE, SAMPLE_RATIO
-from flywheel_assets.intent.experiments import definitions_digest, why_not
+from flywheel_assets.intent.experiments import definitions_digest, experiments_of, why_not
 from flywheel_assets.intent.experiments_file import HOLD_OUT, Experiment
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report.numbers import listed, plural
 from flywheel_assets.tables.columns import USER_ID
 from flywheel_assets.tables.contract import Column, Table, wrong_columns
+from flywheel_assets.tables.generation import digest_of_all
 from flywheel_assets.tables.labels import ABSENT
 from flywheel_assets.tables.verdict import Check, Verdict
 from flywheel_assets.users import user_labels
@@ -30,14 +31,29 @@ if TYPE_CHECKING:
 
 CONTRACT = Check("contract", "Columns and types match; one row per experiment and user; no null.", blocking=True)
 EXCLUSIVE = Check("exclusive", "Exclusive experiments that overlap in time share no user.", blocking=True)
+DEFINED = Check("defined", "Every experiment that begins can be as experiments.toml says; others go on without it.")
+IN_TIME = Check("in_time", "Users were assigned before the first interval that is read out had ended (warning).")
 EVERY_ARM = Check("every_arm", "Every arm of an experiment that begins has a user (warning).")
 
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
-    return {
+    parameters = {
         "experiments": definitions_digest(flywheel, lambda one: one.assign == interval),
         "interval": "closed" if flywheel.closed(interval) else "open",
     }
+    # An experiment that was refused because of an earlier one is tried again once that one's table changes.
+    others = experiments_of(flywheel)
+    here = [one for one in others.values() if one.assign == interval]
+    needed = {
+        other.assign.key
+        for one in here
+        for other in others.values()
+        if other.assign.number < interval.number and (other.name in one.leave_out or one.overlaps(other))
+    }
+    if needed:
+        digests = (flywheel.lineage.stored_digest(TABLE, flywheel.calendar.key(key)) for key in sorted(needed))
+        parameters["earlier assignments"] = digest_of_all(digests)
+    return parameters
 
 
 TABLE = Table(
@@ -58,7 +74,7 @@ TABLE = Table(
     optional=(user_labels.TABLE,),
     used=lambda settings: settings.experiments_file.is_file() and intent_scores.TABLE.used(settings),
     waits=why_not,
-    checks=(CONTRACT, SAMPLE_RATIO, EVERY_ARM, EXCLUSIVE, BALANCE),
+    checks=(CONTRACT, DEFINED, IN_TIME, SAMPLE_RATIO, EVERY_ARM, EXCLUSIVE, BALANCE),
     parameters=_parameters,
 )
 
@@ -126,17 +142,29 @@ def figures(table: ir.Table) -> dict[str, ir.Scalar]:
     }
 
 
+def defined(refused: Mapping[str, str]) -> Verdict:
+    """Fails where experiments were refused. ``refused``: why, by name."""
+    summary = "; ".join(refused.values()) or "no experiment was refused"
+    return Verdict(DEFINED.name, not refused, summary, numbers={"refused": len(refused)})
+
+
+def in_time(late: Mapping[str, str]) -> Verdict:
+    """Warns of experiments that were assigned after their first look had ended. ``late``: a sentence, by name."""
+    summary = "; ".join(f"{name}: {what}" for name, what in late.items()) or "users were assigned in time"
+    return Verdict(IN_TIME.name, not late, summary, "WARN", {"late": len(late)})
+
+
 def every_arm(arms: Sequence[Mapping[str, Any]], begun: Sequence[Experiment]) -> Verdict:
     """Warns of an arm that nobody is in. ``arms``: as :func:`sample_ratio` takes them; ``begun``: the experiments that
     assign users in the interval."""
-    found = {(arm["experiment"], arm["arm"]) for arm in arms}
+    with_users = {(arm["experiment"], arm["arm"]) for arm in arms}
     empty = [
-        f"{one.name}: {listed([arm for arm in one.shares if (one.name, arm) not in found])}"
+        f"{one.name}: {listed([arm for arm in one.shares if (one.name, arm) not in with_users])}"
         for one in begun
-        if any((one.name, arm) not in found for arm in one.shares)
+        if any((one.name, arm) not in with_users for arm in one.shares)
     ]
     why = "; few users are eligible by tiers and leave_out, or none"
-    summary = f"nobody is in {'; '.join(empty)}{why}" if empty else f"{plural(len(found), 'arm')}, each with users"
+    summary = f"nobody is in {'; '.join(empty)}{why}" if empty else f"{plural(len(with_users), 'arm')}, each with users"
     return Verdict(EVERY_ARM.name, not empty, summary, "WARN", {"experiments_with_an_empty_arm": len(empty)})
 
 

@@ -30,13 +30,18 @@ class Plan:
         """The users that each arm needs after so many intervals; never so few that nothing is tested."""
         other = min(self.rate * (1 + lift), 1.0)
         before, after = _by(self.rate, intervals), _by(other, intervals)
-        tested = ceil(2 * LEAST_EXPECTED / (before + after))
+        converted = (before + after) / 2
+        tested = ceil(LEAST_EXPECTED / min(converted, 1 - converted))
         return max(users_per_arm(before, after, self.level, self.power), tested)
 
     def intervals(self, lift: float, users: int) -> int | None:
         """After how many intervals ``users`` per arm are enough; None where not within 26."""
-        enough = (n for n in range(1, MOST_INTERVALS + 1) if self.users(lift, n) <= users)
-        return next(enough, None)
+        for n in range(1, MOST_INTERVALS + 1):
+            if 1 - _by(self.rate, n) < LEAST_EXPECTED / max(users, 1):
+                return None  # too few are left who have not converted, and ever fewer
+            if self.users(lift, n) <= users:
+                return n
+        return None
 
     def lift(self, users: int) -> float | None:
         """The smallest lift that ``users`` per arm show after one interval; None where they show none at all."""
@@ -46,25 +51,26 @@ class Plan:
 
     def sentences(self, lift: float | None, users: int | None) -> list[str]:
         """The plan in words. ``users``: who can be assigned, in all; None where that is not known."""
-        said = [f"{percent(self.rate)} of users convert per interval without a change."]
+        sentences = [f"{percent(self.rate)} of users convert per interval without a change."]
         if lift is not None:
             each = self.users(lift)
-            said.append(
+            sentences.append(
                 f"To show a lift of {percent(lift)}, to {percent(min(self.rate * (1 + lift), 1.0))}, in one interval "
                 f"with a probability of {percent(self.power)}: {plural(each, 'user')} per arm, "
                 f"{count(each * self.arms)} in {self.arms} arms."
             )
         if users is None:
-            return said
+            return sentences
         each, shown = users // self.arms, self.lift(users // self.arms)
-        what = f"a lift of {percent(shown)} or more" if shown else "none: they are too few"
         have = f"{plural(users, 'user')} can be assigned, {count(each)} per arm"
+        few = "are too few to show any lift in one interval"
+        what = few if shown is None else f"show a lift of {percent(shown)} or more after one interval"
         if lift is None:
-            return [*said, f"{have}: after one interval they show {what}."]
+            return [*sentences, f"{have}: they {what}."]
         needed = self.intervals(lift, each)
         never = f"do not show it within {MOST_INTERVALS} intervals"
         within = f"show it after {plural(needed, 'interval')}" if needed else never
-        return [*said, f"{have}: they {within}.", f"After one interval they show {what}."]
+        return [*sentences, f"{have}: they {within}.", f"They {what}."]
 
 
 def _by(rate: float, intervals: int) -> float:

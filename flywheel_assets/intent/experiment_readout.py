@@ -110,10 +110,10 @@ def readout(
     rows: list[Row] = []
     for measure, outcomes in measures.items():
         looks = experiment.looks if measure == CONVERSION else 1
-        found = looked_at(outcomes[compared], arms[compared], covariates[compared], len(experiment.arms), looks)
+        seen = looked_at(outcomes[compared], arms[compared], covariates[compared], len(experiment.arms), looks)
         for arm, row in enumerate(_rates(outcomes[:, -1], arms, experiment)):
-            adjusted = _adjusted(found, arm - 1) if 0 < arm < len(experiment.arms) else {}
-            judged = _verdict(found, arm - 1, looks, keys) if adjusted and measure == CONVERSION else {}
+            adjusted = _adjusted(seen, arm - 1) if 0 < arm < len(experiment.arms) else {}
+            judged = _verdict(seen, arm - 1, looks, keys) if adjusted and measure == CONVERSION else {}
             rows.append({**common, "measure": measure, "active_users": int(active[arm]), **row, **adjusted, **judged})
     pairs = cohort[["from_label", "to_label"]].drop_duplicates() if order is not None else cohort.iloc[:0, :2]
     for from_label, to_label in sorted(pairs.itertuples(index=False, name=None)):
@@ -144,27 +144,27 @@ def _rates(outcome: npt.NDArray[np.bool_], arms: npt.NDArray[np.int64], experime
     return rows
 
 
-def _adjusted(found: Looks, arm: int) -> Row:
+def _adjusted(seen: Looks, arm: int) -> Row:
     """The adjusted difference at the latest look. Its interval is as wide as the bound of that look; without one, as
     with too few users, there is none."""
-    difference, error = found.differences.difference[-1, arm], found.differences.error[-1, arm]
-    if not found.enough[-1] or not np.isfinite(difference):
+    difference, error = seen.differences.difference[-1, arm], seen.differences.error[-1, arm]
+    if not seen.enough[-1] or not np.isfinite(difference):
         return {"adjusted_difference": None}
-    half = error * found.bounds[-1]
+    half = error * seen.bounds[-1]
     shown: Row = {
         "adjusted_difference": float(difference),
-        "variance_reduction": float(found.differences.variance_reduction[-1]),
+        "variance_reduction": float(seen.differences.variance_reduction[-1]),
     }
     if np.isfinite(half):
         shown |= {"adjusted_low": float(difference - half), "adjusted_high": float(difference + half)}
     return shown
 
 
-def _verdict(found: Looks, arm: int, looks: int, keys: Sequence[str]) -> Row:
-    since = found.since[arm]
+def _verdict(seen: Looks, arm: int, looks: int, keys: Sequence[str]) -> Row:
+    since = seen.since[arm]
     if since is not None:
         return {"verdict": DIFFERENT, "since": keys[since + 1]}
-    return {"verdict": NOT_SHOWN if len(found.enough) == looks else NOT_YET}
+    return {"verdict": NOT_SHOWN if len(seen.enough) == looks else NOT_YET}
 
 
 def verdicts(rows: Sequence[Mapping[str, Any]], assigned: Mapping[str, int]) -> list[Verdict]:

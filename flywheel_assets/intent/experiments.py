@@ -37,7 +37,7 @@ def outcome_of(flywheel: "Flywheel", experiment: Experiment) -> str:
 def definitions_digest(flywheel: "Flywheel", concerned: Callable[[Experiment], bool]) -> str:
     """Changes with whatever the rows of those experiments depend on, and with no other experiment; ``none`` without
     any."""
-    found = [
+    definitions = [
         (
             one.name, one.assign.key, one.until.key, one.stated_shares, sorted(one.tiers), one.exclusive,
             sorted(one.leave_out), outcome_of(flywheel, one),
@@ -45,4 +45,4 @@ def definitions_digest(flywheel: "Flywheel", concerned: Callable[[Experiment], b
         for one in experiments_of(flywheel).values()
         if concerned(one)
     ]  # fmt: skip
-    return digest(repr(sorted(found))) if found else "none"
+    return digest(repr(sorted(definitions))) if definitions else "none"

@@ -91,11 +91,11 @@ def experiments_in(
 ) -> dict[str, Experiment]:
     """As :func:`read_experiments`, of a text that ``path`` has."""
     reader = _Reader(text, path, IntentError)
-    found = {name: reader.experiment(name, calendar, tiers, kinds) for name in reader.content}
-    for one in found.values():
+    experiments = {name: reader.experiment(name, calendar, tiers, kinds) for name in reader.content}
+    for one in experiments.values():
         for other in one.leave_out:
-            reader.check_left_out(one, other, found)
-    return found
+            reader.check_left_out(one, other, experiments)
+    return experiments
 
 
 class _Reader(TomlReader):
@@ -161,32 +161,32 @@ class _Reader(TomlReader):
             raise self.error(
                 "arms", f"{where} has shares that sum to {float(total):.10g} ({shares}); expected 1", where
             )
-        found = {arm: (1 - left_out) * share / total for arm, share in exact.items()}
-        return found | ({HOLD_OUT: left_out} if left_out else {})
+        shares_of_all = {arm: (1 - left_out) * share / total for arm, share in exact.items()}
+        return shares_of_all | ({HOLD_OUT: left_out} if left_out else {})
 
-    def check_left_out(self, one: Experiment, other: str, found: Mapping[str, Experiment]) -> None:
+    def check_left_out(self, one: Experiment, other: str, experiments: Mapping[str, Experiment]) -> None:
         where = f"[{one.name}]"
-        if other == one.name or other not in found:
-            others = [name for name in found if name != one.name]
+        if other == one.name or other not in experiments:
+            others = [name for name in experiments if name != one.name]
             expected = f"expected {either(others)}" if others else "no other is defined"
             raise self.error("leave_out", f"{where} leaves out {other!r}; {expected}{nearest(other, others)}", where)
-        if found[other].assign.number > one.assign.number:
+        if experiments[other].assign.number > one.assign.number:
             raise self.error(
                 "leave_out",
                 f"{where} leaves out {other}, whose users are not known in {one.assign.key}: they are assigned in "
-                f"{found[other].assign.key}; let {other} leave out {one.name} instead",
+                f"{experiments[other].assign.key}; let {other} leave out {one.name} instead",
                 where,
             )
-        seen, waiting = set[str](), list(found[other].leave_out)
+        seen, waiting = set[str](), list(experiments[other].leave_out)
         while waiting:
             name = waiting.pop()
             if name == one.name:
                 raise self.error(
                     "leave_out", f"{where} leaves out {other}, which leaves out {one.name}: drop one of them", where
                 )
-            if name in found and name not in seen:
+            if name in experiments and name not in seen:
                 seen.add(name)
-                waiting.extend(found[name].leave_out)
+                waiting.extend(experiments[name].leave_out)
 
 
 def _is_share(value: Any) -> bool:
@@ -198,5 +198,5 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_shown(of)}" for key, of in value.items()) + " }" if value else "{ }"
+        return "{ " + ", ".join(f"{key} = {_shown(part)}" for key, part in value.items()) + " }" if value else "{ }"
     return value.isoformat() if isinstance(value, date) else repr(value)

@@ -51,16 +51,16 @@ def looked_at(
 ) -> Looks:
     """Every look so far of an experiment of ``looks``. ``outcomes`` [user, look]: whether a user has it by then;
     the rest is as :func:`differences` takes it. An arm without users is compared with nothing."""
-    found = differences(outcomes, arms, covariates, arm_count)
+    compared = differences(outcomes, arms, covariates, arm_count)
     sizes = np.bincount(arms, minlength=arm_count)
     users = sizes[sizes > 0].tolist() if sizes[0] else []
     rates = outcomes.mean(axis=0) if len(arms) else np.zeros(outcomes.shape[1])
     enough = tuple(len(users) > 1 and min(users) * min(rate, 1 - rate) >= LEAST_EXPECTED for rate in rates.tolist())
-    limits = bounds(found.correlation, enough, users, looks)
+    limits = bounds(compared.correlation, enough, users, looks)
     with np.errstate(divide="ignore", invalid="ignore"):
-        above = np.abs(found.difference / found.error) > limits[:, None]  # False where there is no difference
+        above = np.abs(compared.difference / compared.error) > limits[:, None]  # False where there is no difference
     since = tuple(int(of_arm.argmax()) if of_arm.any() else None for of_arm in above.T)
-    return Looks(found, limits, since, enough)
+    return Looks(compared, limits, since, enough)
 
 
 def spent(share: float) -> float:
@@ -75,9 +75,9 @@ def bounds(correlation: FloatArray, enough: Sequence[bool], sizes: Sequence[int]
 
     ``correlation`` [look, look]: of the outcomes at the looks so far, oldest first; ``sizes``: users per arm, first of
     the control, none of them 0; ``looks``: of the whole experiment. Later looks change no earlier bound."""
-    found, alive = np.full(len(enough), np.inf), np.ones(DRAWS, bool)
+    limits, alive = np.full(len(enough), np.inf), np.ones(DRAWS, bool)
     if not any(enough):
-        return found
+        return limits
     arms = len(sizes) - 1
     mixing = np.linalg.cholesky(correlation + 1e-9 * np.eye(len(correlation)))
     drawn = [_contrasts(_noise(look, arms + 1), sizes) for look in range(len(enough))]
@@ -88,11 +88,11 @@ def bounds(correlation: FloatArray, enough: Sequence[bool], sizes: Sequence[int]
         allowed = max(spent((look + 1) / looks) - (1 - alive.mean()), 0.0)
         exceeding = math.floor(allowed * DRAWS)
         if exceeding >= LEAST_DRAWS:
-            found[look] = np.partition(largest[alive], -exceeding - 1)[-exceeding - 1]
+            limits[look] = np.partition(largest[alive], -exceeding - 1)[-exceeding - 1]
         elif allowed > SMALLEST:
-            found[look] = -NormalDist().inv_cdf(allowed / (2 * arms))
-        alive &= largest <= found[look]
-    return found
+            limits[look] = -NormalDist().inv_cdf(allowed / (2 * arms))
+        alive &= largest <= limits[look]
+    return limits
 
 
 @lru_cache(maxsize=64)

@@ -169,15 +169,18 @@ class Warehouse:
         self.path(table, interval).unlink(missing_ok=True)
 
     def made(self, interval: Interval) -> list[Path]:
-        """All that was made of the interval: folders of its tables and of quarantine, exports and pages."""
+        """All that was made of the interval: folders of its tables and of quarantine, exports, pages and CSV files."""
         tables = self.folder.glob(f"*/{PARTITION}={interval.key}")
         exports = self.folder.glob(f"exports/*_interval_*_{interval.first_day}_*.parquet")
-        return sorted([*tables, *exports, *self.folder.glob(f"reports/*_*_{interval.first_day}_*.html")])
+        pages = self.folder.glob(f"reports/*_*_{interval.first_day}_*.html")
+        return sorted([*tables, *exports, *pages, *self.folder.glob(f"csv/*_{interval.key}.csv")])
 
     def forget(self, interval: Interval) -> None:
-        """Delete all that was made of the interval, and the CSV copies, which hold rows of it. Its lock is the caller's
+        """Delete all that was made of the interval, and the CSV copies of all intervals, which hold rows of it and are
+        made again. The CSV files of other intervals stay: only their own interval makes them. Its lock is the caller's
         to hold."""
-        for path in [*self.made(interval), self.folder / "csv"]:
+        copies = {*self.folder.glob("csv/*")} - {*self.folder.glob("csv/*_????-??-??.csv")}
+        for path in [*self.made(interval), *copies]:
             _delete(path)
 
     def clear(self) -> None:

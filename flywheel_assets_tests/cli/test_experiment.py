@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
@@ -32,18 +34,25 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 def test_a_plan_needs_no_project_where_rate_and_lift_are_given() -> None:
-    said = typed("plan", "--rate", "0.05", "--lift", "0.2")
-    assert said.exit_code == 0, said.output
-    assert "8,714 users per arm, 17,428 in 2 arms." in said.stdout
-    assert len(said.stdout.splitlines()) == 2
+    result = typed("plan", "--rate", "0.05", "--lift", "0.2")
+    assert result.exit_code == 0, result.output
+    assert "8,714 users per arm, 17,428 in 2 arms." in result.stdout
+    assert len(result.stdout.splitlines()) == 2
 
 
 def test_a_plan_takes_rate_and_users_from_the_last_outcomes_and_scores(folder: Path, done: Project) -> None:
     done.copied_to(folder)
-    said = typed("plan", "--lift", "0.5")
-    assert said.exit_code == 0, said.output
-    assert said.stdout.startswith("34.0% of users convert per interval without a change.\n")
-    assert "100 users can be assigned, 50 per arm: they do not show it within 26 intervals." in said.stdout
+    with done.flywheel() as flywheel:
+        name, interval = "user_features", flywheel.interval(SECOND)
+        features = flywheel.engine.collect(flywheel.warehouse.read(name, interval))
+        bots = features.set_column(
+            features.schema.get_field_index("likely_bot"), "likely_bot", pa.array([True] * 2 + [False] * 98)
+        )
+        pq.write_table(bots, folder / flywheel.warehouse.path(name, interval).relative_to(done.folder))
+    result = typed("plan", "--lift", "0.5")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("34.0% of users convert per interval without a change.\n")
+    assert "98 users can be assigned, 49 per arm: they do not show it within 26 intervals." in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -52,27 +61,35 @@ def test_a_plan_takes_rate_and_users_from_the_last_outcomes_and_scores(folder: P
         (("--lift", "0.2"), "no outcomes with a conversion are known yet; give the rate, as in --rate 0.05"),
         (("--rate", "0.05"), "nobody is scored yet; give --lift, as in --lift 0.2, or --users"),
         (("--rate", "0.5", "--lift", "1"), "a lift of 1 makes 0.5 become 1; expected a rate below 1"),
-        (("--rate", "2"), "2.0 is not in the range 0<x<1"),
+        (("--rate", "2"), "2.0 is not in the range 1e-06<=x<1"),
+        (("--rate", "nan"), "nan is not a finite number"),
+        (("--rate", "0.1", "--lift", "nan"), "nan is not a finite number"),
+        (("--rate", "0.1", "--lift", "1e-17"), "1e-17 is not in the range x>=0.001"),
+        (
+            ("--rate", "0.1", "--users", "2", "--arms", "5"),
+            "2 users cannot fill 5 arms; expected at least one user per",
+        ),
         (("--rate", "0.1", "--arms", "1"), "1 is not in the range x>=2"),
     ],
 )
 def test_a_plan_that_cannot_be_made_says_why(words: tuple[str, ...], message: str) -> None:
-    said = typed("plan", *words)
-    assert said.exit_code == 2
-    assert message in " ".join(said.output.split())
+    result = typed("plan", *words)
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
 
 
 def test_a_readout_is_shown_with_its_verdict_and_its_rates(folder: Path, done: Project) -> None:
     done.copied_to(folder)
-    said = typed("show")
-    assert said.exit_code == 0, said.output
-    lines = said.stdout.splitlines()
+    result = typed("show")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
     assert lines[0] == "pricing: look 1 of 2, 100 users"
-    assert lines[1].startswith("email: not yet different from control. ")
-    assert "conversion" in said.stdout
-    assert "better label" in said.stdout
+    assert lines[1].startswith("its users were assigned on ")
+    assert lines[2].startswith("email: not yet different from control. ")
+    assert "conversion" in result.stdout
+    assert "better label" in result.stdout
     assert lines[-1] == f"later: 0 users assigned; the first readout is that of {THIRD} - 2024-02-25, once it is closed"
-    assert "Passive to Passive" not in said.stdout
+    assert "Passive to Passive" not in result.stdout
     one = typed("show", "pricing").stdout
     assert one.splitlines()[0] == lines[0]
     assert "Passive to Passive" in one
@@ -82,6 +99,6 @@ def test_what_is_not_there_is_said(folder: Path) -> None:
     assert typed("show").stdout.startswith(f"there is no {folder / 'experiments.toml'}; docs/experiments.md says how")
     project_in(folder)
     assert typed("show").stdout == f"pricing: nobody is assigned yet; next: flywheel run --from {FIRST}\n"
-    said = typed("show", "pricng")
-    assert said.exit_code == 2
-    assert "defines no experiment 'pricng' (nearest: 'pricing'); it defines pricing" in " ".join(said.stderr.split())
+    result = typed("show", "pricng")
+    assert result.exit_code == 2
+    assert "defines no experiment 'pricng' (nearest: 'pricing'); it defines pricing" in " ".join(result.stderr.split())

@@ -49,8 +49,9 @@ LATER = PRICING.replace("[pricing]", "[later]").replace(f'"{FIRST}"', f'"{SECOND
 
 
 def views_and_purchases() -> list[Sequence[Any]]:
-    """Everybody views up to five pages in each interval, and every third buys in the second."""
-    events: list[Sequence[Any]] = []
+    """Everybody views up to five pages in each interval, and every third buys in the second, which is complete: it has
+    sessions on each Saturday."""
+    events: list[Sequence[Any]] = [(PEOPLE[-1], f"2024-02-10 {hour}:00", "view") for hour in range(10, 20)]
     for i, user in enumerate(PEOPLE):
         for day in ("2024-01-20", "2024-02-03", "2024-02-20"):
             events += [(user, f"{day} {10 + view}:00", "view") for view in range(1 + i % 5)]

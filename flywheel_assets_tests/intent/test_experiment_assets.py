@@ -1,17 +1,20 @@
 """Experiments on a project with events: assigned once, read out every interval, and refused where they contradict."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.csv as pacsv
 import pytest
 
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intent import experiment_assignment
 from flywheel_assets.intent.assets import TABLES
+from flywheel_assets.intent.experiment_cohorts import status, under_way
+from flywheel_assets.intent.experiment_enrollment import Enrollment, enrollment, late, refusals
+from flywheel_assets.intent.experiments import experiments_of
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets_tests.ingest.projects import events_project, land_events
 from flywheel_assets_tests.intent.experiment_projects import (
@@ -37,10 +40,21 @@ def rows(project: Project, table: str, key: str) -> list[dict[str, Any]]:
         return flywheel.engine.collect(flywheel.warehouse.read(table, flywheel.interval(key))).to_pylist()
 
 
-def failure(project: Project, key: str, tables: Sequence[str] = EXPERIMENTS[:1]) -> str:
-    (one,) = run(project, key, tables=tables)
-    assert one.failure
-    return one.failure
+def enrolled(project: Project, key: str) -> Enrollment:
+    """What experiment_assignment is to hold by the file of now, from scores that are there."""
+    with project.flywheel() as flywheel:
+        return enrollment(flywheel, flywheel.interval(key))
+
+
+def keep(project: Project, *keys: str) -> None:
+    """Put what is to be held into the table, as its asset does."""
+    for key in keys:
+        with project.flywheel() as flywheel:
+            interval, table = flywheel.interval(key), experiment_assignment.TABLE
+            made = enrollment(flywheel, interval)
+            rows = pa.concat_tables(made.rows.values()) if made.rows else table.schema.empty_table()
+            generation = flywheel.lineage.generation(table, interval)
+            flywheel.warehouse.keep(table.name, interval, rows, generation, made.notes)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +94,9 @@ def test_all_checks_pass_and_say_what_they_saw(done: Project) -> None:
     (first,) = run(project, FIRST, tables=EXPERIMENTS)
     checks = {(c.table, c.check): c for c in (*first.checks, *again.checks) if c.table in EXPERIMENTS}
     assert {check for (table, check) in checks if table == EXPERIMENTS[0]} == {
-        "contract", "sample_ratio", "every_arm", "exclusive", "balance"
+        "contract", "defined", "in_time", "sample_ratio", "every_arm", "exclusive", "balance"
     }  # fmt: skip
-    assert {c.check: c.state for c in first.checks if c.state != "passed"}.keys() <= {"balance"}
+    assert {c.check: c.state for c in first.checks if c.state != "passed"}.keys() <= {"balance", "in_time"}
 
 
 def test_users_go_to_a_spreadsheet_with_nothing_that_it_would_run(done: Project) -> None:
@@ -94,12 +108,12 @@ def test_users_go_to_a_spreadsheet_with_nothing_that_it_would_run(done: Project)
 def test_who_is_assigned_stays_assigned_whatever_lands_later_or_leaves_the_file(copied: Project) -> None:
     before = rows(copied, "experiment_assignment", FIRST)
     land_events(copied, "late.parquet", ("late", "2024-01-21 10:00", "view"), ("u001", "2024-01-21 10:00", "view"))
-    assert [one.failure for one in run(copied, FIRST)] == [""]
+    tables = ("event_sessions", "landed_sessions", *INTENT)
+    assert [one.failure for one in run(copied, FIRST, tables=tables)] == [""]
     assert "late" in {row["user_id"] for row in rows(copied, "intent_scores", FIRST)}
     assert rows(copied, "experiment_assignment", FIRST) == before
     copied.settings.experiments_file.write_text("")
-    assert [one.failure for one in run(copied, FIRST, tables=EXPERIMENTS)] == [""]
-    assert rows(copied, "experiment_assignment", FIRST) == before
+    assert enrolled(copied, FIRST).rows["pricing"].to_pylist() == before
 
 
 @pytest.mark.parametrize(
@@ -117,61 +131,117 @@ def test_who_is_assigned_stays_assigned_whatever_lands_later_or_leaves_the_file(
 def test_a_name_that_was_used_before_with_something_else_is_refused(
     copied: Project, old: str, new: str, message: str
 ) -> None:
-    before = rows(copied, "experiment_assignment", FIRST)
     copied.settings.experiments_file.write_text(PRICING.replace(old, new))
-    said = failure(copied, FIRST)
-    assert f"{copied.settings.experiments_file}, line 2: [pricing] was used before: " in said
-    assert message in said
-    assert said.endswith("put that back, or give the new experiment another name")
-    assert rows(copied, "experiment_assignment", FIRST) == before
+    made = enrolled(copied, FIRST)
+    reason = made.refused["pricing"]
+    assert f"{copied.settings.experiments_file}, line 2: [pricing] was used before: " in reason
+    assert message in reason
+    assert reason.endswith("put that back, or give the new experiment another name")
+    assert made.rows["pricing"].to_pylist() == rows(copied, "experiment_assignment", FIRST)
 
 
 def test_a_name_cannot_move_to_another_interval(copied: Project) -> None:
     copied.settings.experiments_file.write_text(PRICING.replace(f'assign = "{FIRST}"', f'assign = "{SECOND}"'))
-    assert f"with assign {FIRST}, and the file now says {SECOND}" in failure(copied, SECOND)
+    made = enrolled(copied, SECOND)
+    assert f"with assign {FIRST}, and the file now says {SECOND}" in made.refused["pricing"]
+    assert made.rows == {}
 
 
 def test_users_in_two_exclusive_experiments_are_refused_until_they_are_left_out(copied: Project) -> None:
     copied.settings.experiments_file.write_text(PRICING + LATER)
-    said = failure(copied, SECOND)
+    reason = enrolled(copied, SECOND).refused["later"]
     assert (
         f"line 9: [later] has 100 users who are in pricing too (such as {min(PEOPLE)!r}); both are exclusive, as "
-        in said
+        in reason
     )
-    assert said.endswith(f'runs until {THIRD}; to leave these users out: leave_out = ["pricing"]')
-    copied.settings.experiments_file.write_text(PRICING + LATER + 'leave_out = ["pricing"]\n')
-    land_events(copied, "new.parquet", *((f"new{i}", "2024-02-04 10:00", "view") for i in range(4)))
-    assert [one.failure for one in run(copied, SECOND)] == [""]
-    assert {row["user_id"] for row in rows(copied, "experiment_assignment", SECOND)} == {f"new{i}" for i in range(4)}
+    assert reason.endswith(f'runs until {THIRD}; to leave these users out: leave_out = ["pricing"]')
+    only_high = PRICING.replace("[pricing]", "[high]").replace("e-mail", "banner") + 'tiers = "High"\n'
+    rest = LATER.replace("e-mail", "banner") + 'leave_out = ["high"]\n'
+    copied.settings.experiments_file.write_text(PRICING + only_high + rest)
+    keep(copied, FIRST)
+    made = enrolled(copied, SECOND)
+    assert made.refused == {}
+    high = {row["user_id"] for row in rows(copied, "experiment_assignment", FIRST) if row["experiment"] == "high"}
+    assert set(made.rows["later"]["user_id"].to_pylist()) == set(PEOPLE) - high
 
 
 def test_an_exclusive_experiment_that_is_not_assigned_yet_stands_in_nobody_s_way(copied: Project) -> None:
     other = LATER.replace("[later]", "[other]").replace("e-mail", "banner")
+    early = PRICING.replace("[pricing]", "[early]").replace("e-mail", "banner")
+    copied.settings.experiments_file.write_text(PRICING + other + early)
+    assert enrolled(copied, FIRST).refused == {}
     copied.settings.experiments_file.write_text(PRICING + other)
-    assert [one.failure for one in run(copied, SECOND, tables=EXPERIMENTS)] == [""]
-    second = PRICING.replace("[pricing]", "[second]") + 'leave_out = "pricing"\n'
-    later = LATER + 'leave_out = ["pricing", "second"]\n'
-    copied.settings.experiments_file.write_text(PRICING + other + second + later)
-    assert [one.failure for one in run(copied, FIRST, SECOND, tables=EXPERIMENTS)] == ["", ""]
-    assert {row["experiment"] for row in rows(copied, "experiment_assignment", SECOND)} == {"other"}
-    early = second.replace("[second]", "[early]").replace("e-mail", "banner")
-    copied.settings.experiments_file.write_text(PRICING + other + early.replace('leave_out = "pricing"', ""))
-    assert failure(copied, FIRST).endswith(f'out: assign in {SECOND} or later, and leave_out = ["other"]')
+    keep(copied, SECOND)
+    copied.settings.experiments_file.write_text(PRICING + other + early)
+    reason = enrolled(copied, FIRST).refused["early"]
+    assert reason.endswith(f'out: assign in {SECOND} or later, and leave_out = ["other"]')
 
 
-def test_of_two_that_begin_together_the_one_that_leaves_out_the_other_gets_the_rest(tmp_path: Path) -> None:
-    high = PRICING.replace("[pricing]", "[zeta]") + 'tiers = "High"\n'
-    project = project_in(tmp_path, PRICING + 'leave_out = "zeta"\n' + high)
-    assert [one.failure for one in run(project, FIRST)] == [""]
-    users = {(row["experiment"], row["stratum_tier"]) for row in rows(project, "experiment_assignment", FIRST)}
-    assert users == {("zeta", "High"), ("pricing", "Low")}
+def test_of_two_that_begin_together_the_one_that_leaves_out_the_other_gets_the_rest(copied: Project) -> None:
+    zeta, rest = (PRICING.replace("pricing", name).replace("e-mail", "banner") for name in ("zeta", "all"))
+    copied.settings.experiments_file.write_text(PRICING + rest + 'leave_out = "zeta"\n' + zeta + 'tiers = "High"\n')
+    made = enrolled(copied, FIRST).rows
+    assert {name: set(made[name]["stratum_tier"].to_pylist()) for name in ("zeta", "all")} == {
+        "zeta": {"High"},
+        "all": {"Low"},
+    }
 
 
 def test_who_is_left_out_must_be_assigned_first(copied: Project) -> None:
-    earlier = PRICING.replace("[pricing]", "[earlier]")
-    copied.settings.experiments_file.write_text(PRICING + earlier + LATER + 'leave_out = ["earlier"]\n')
-    said = failure(copied, SECOND)
-    assert f"needs the users of earlier, who are not assigned yet; first run flywheel run --from {FIRST}" in said
+    earlier = PRICING.replace("[pricing]", "[earlier]").replace("e-mail", "banner")
+    later = LATER.replace("e-mail", "banner") + 'leave_out = ["earlier"]\n'
+    copied.settings.experiments_file.write_text(PRICING + earlier + later)
+    keep(copied, SECOND)
+    with copied.flywheel() as flywheel:
+        assert (
+            "needs the users of earlier, who are not assigned yet; flywheel experiment show earlier says why"
+            in (refusals(flywheel, flywheel.interval(SECOND))["later"])
+        )
+    keep(copied, FIRST)  # which has the refused one tried again
+    with copied.flywheel() as flywheel:
+        reason = flywheel.lineage.stale_because(experiment_assignment.TABLE, flywheel.interval(SECOND))
+        assert reason.startswith("earlier assignments was ")
+    made = enrolled(copied, SECOND)
+    assert (made.refused, len(made.rows["later"])) == ({}, 0)
+
+
+def test_a_wrong_experiment_is_named_and_stops_no_other(copied: Project) -> None:
+    file, good = copied.settings.experiments_file, LATER.replace("[later]", "[good]").replace("e-mail", "banner")
+    waits = good.replace("[good]", "[waits]").replace("banner", "other") + 'leave_out = "later"\n'
+    file.write_text(PRICING + LATER + good + waits)
+    (second, third) = run(copied, SECOND, THIRD, tables=EXPERIMENTS)
+    assert (second.failure, third.failure) == ("", "")
+    (check,) = [c for c in second.checks if c.check == "defined"]
+    assert check.state == "failed"
+    assert f"{file}, line 9: [later] has 100 users who are in pricing too" in check.summary
+    assert "[waits] needs the users of later, who are not assigned yet" in check.summary
+    assert {row["experiment"] for row in rows(copied, "experiment_assignment", SECOND)} == {"good"}
+    assert {row["experiment"] for row in rows(copied, "experiment_readout", THIRD)} == {"pricing", "good"}
+    with copied.flywheel() as flywheel:
+        assert "line 9: [later] has 100 users" in status(flywheel, experiments_of(flywheel)["later"])
+    file.write_text(PRICING.replace("0.2", "0.1") + good)
+    with copied.flywheel() as flywheel:  # though no table says so yet
+        assert [one.name for one in under_way(flywheel, flywheel.interval(THIRD))] == ["good"]
+
+
+def test_users_assigned_after_the_first_look_had_ended_are_warned_of(
+    copied: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warning(day: int) -> str:
+        monkeypatch.setattr(Flywheel, "now", lambda _: datetime(2024, 2, day, tzinfo=UTC))
+        with copied.flywheel() as flywheel:
+            flywheel.warehouse.remove("experiment_assignment", flywheel.interval(FIRST))
+        keep(copied, FIRST)
+        monkeypatch.setattr(Flywheel, "now", lambda _: datetime(2024, 5, 1, tzinfo=UTC))
+        keep(copied, FIRST)  # made again, it keeps the day of the first assignment
+        with copied.flywheel() as flywheel:
+            return experiment_assignment.in_time(late(flywheel, flywheel.interval(FIRST))).summary
+
+    assert warning(11) == "users were assigned in time"
+    assert warning(12) == (
+        "pricing: its users were assigned on 2024-02-12, after its first look had ended (2024-01-29 - 2024-02-11): "
+        "outcomes from before the assignment are counted, which no arm can have caused"
+    )
 
 
 def test_an_interval_that_is_open_is_neither_assigned_nor_read_out(

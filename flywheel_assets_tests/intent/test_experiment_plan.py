@@ -30,14 +30,14 @@ def test_a_plan_is_said_in_words() -> None:
         "To show a lift of 20.0%, to 6.0%, in one interval with a probability of 80.0%: 8,714 users per arm, 17,428 in "
         "2 arms.",
         "2,000 users can be assigned, 1,000 per arm: they show it after 13 intervals.",
-        "After one interval they show a lift of 64.4% or more.",
+        "They show a lift of 64.4% or more after one interval.",
     ]
 
 
 def test_without_users_or_without_a_lift_it_says_the_rest() -> None:
     assert len(Plan(0.05, 2, 0.8).sentences(0.2, None)) == 2
     assert Plan(0.05, 2, 0.8).sentences(None, 10)[1] == (
-        "10 users can be assigned, 5 per arm: after one interval they show none: they are too few."
+        "10 users can be assigned, 5 per arm: they are too few to show any lift in one interval."
     )
     assert "they do not show it within 26 intervals" in Plan(0.01, 2, 0.8).sentences(0.01, 10)[2]
 
@@ -47,3 +47,11 @@ def test_a_lift_that_users_show_is_one_for_which_they_are_enough() -> None:
     lift = plan.lift(3000)
     assert lift == pytest.approx(0.416, abs=0.05)
     assert plan.users(lift or 0) <= 3000 < plan.users((lift or 0) * 0.99)
+
+
+def test_a_test_needs_users_who_do_not_convert_too() -> None:
+    """By the sixteenth interval everybody has converted, with a lift and without."""
+    plan = Plan(0.9, 2, 0.8)
+    assert plan.users(0.1) >= 10 / 0.055
+    assert plan.intervals(0.1, 60) is None
+    assert plan.intervals(0.1, 1000) == 1

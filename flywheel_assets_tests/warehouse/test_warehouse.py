@@ -286,3 +286,13 @@ def test_a_lock_is_of_one_interval_and_let_go_at_the_end(warehouse: Warehouse) -
         raise RuntimeError
     with warehouse.lock(SECOND):
         pass
+
+
+def test_forgetting_an_interval_leaves_the_csv_files_of_others(warehouse: Warehouse) -> None:
+    folder = warehouse.folder / "csv"
+    folder.mkdir(parents=True)
+    for name in (f"ranked_users_{SECOND.key}", "ranked_users_2023-01-02", "label_mix"):
+        (folder / f"{name}.csv").write_text("")
+    assert warehouse.made(SECOND) == [folder / f"ranked_users_{SECOND.key}.csv"]
+    warehouse.forget(SECOND)
+    assert [path.name for path in folder.iterdir()] == ["ranked_users_2023-01-02.csv"]
