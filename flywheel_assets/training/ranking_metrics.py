@@ -134,7 +134,7 @@ class ScoreProbability:
         the five highest that converted are no 80 %."""
         from scipy.optimize import isotonic_regression
 
-        scores, place, counts = np.unique(score, return_inverse=True, return_counts=True)
+        _, place, counts = np.unique(score, return_inverse=True, return_counts=True)
         above = counts[::-1].cumsum()[::-1] - counts
         group = np.unique(-np.minimum(above // least, max(len(score) // least - 1, 0)), return_inverse=True)[1][place]
         counts = np.bincount(group)
