@@ -1,6 +1,7 @@
 """The script and the graph that are compared compute the same; and what the comparison says of its figures."""
 
 import sys
+import tomllib
 from collections import Counter
 from pathlib import Path
 
@@ -8,11 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from benchmarks import intent, script_intent
 from benchmarks.compare import graph, script
 from benchmarks.forecast import covers, moves_between, observed_transitions, true_labels
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets
 from flywheel_assets.history.forecast import History, probabilities
+from flywheel_assets.intent.rules_file import rules_in
+from flywheel_assets.intent.rules_text import rules_text
+from flywheel_assets.intent.scoring import score
+from flywheel_assets.intent.user_features import numeric_features
 from flywheel_assets.simulation.sample import generate
 from flywheel_assets.simulation.sample_files import write_sample
 from flywheel_assets.simulation.world import WORLD
@@ -115,3 +121,18 @@ def test_the_chances_that_the_forecast_is_held_against_are_those_that_a_large_sa
     assert truth.sum(axis=1) == pytest.approx([1.0] * 4)
     assert np.abs(found - truth).max() < 0.03
     assert covers(history, truth).mean() > 0.6
+
+
+def test_the_script_of_intent_scores_users_as_the_graph_does() -> None:
+    rng = np.random.default_rng(5)
+    kinds = list(intent.KINDS)
+    made: dict[str, np.ndarray] = {kind: rng.poisson(rng.gamma(0.5, 3.0, 500)).astype(float) for kind in kinds}
+    made |= {f"days_since_{k}": np.where(made[k] > 0, rng.integers(0, 90, 500), np.nan) for k in kinds}
+    made |= {name: rng.integers(1, 60, 500).astype(float) for name in ("days_since_event", "active_days")}
+    text, users = rules_text(kinds), pd.DataFrame(made)
+    rules = rules_in(text, Path("rules.toml"), kinds, numeric_features(kinds))
+    ours = score(made, rules, kinds).score / 100
+    read = tomllib.loads(text)
+    assert script_intent.score_by_column(users, read)["score"].to_numpy() == pytest.approx(ours, abs=0.011)
+    by_row = users.head(50).apply(script_intent.score_by_row, axis=1, rules=read)
+    assert by_row["score"].to_numpy(float) == pytest.approx(ours[:50], abs=0.011)
