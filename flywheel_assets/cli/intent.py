@@ -242,4 +242,5 @@ def _curve(rule: "Rule") -> str:
 
 
 def _decay(rule: "Rule") -> str:
-    return f"half after {rule.half_life_days:g} days" if rule.half_life_days else ""
+    days = rule.half_life_days
+    return f"half after {days:g} {'day' if days == 1 else 'days'}" if days else ""

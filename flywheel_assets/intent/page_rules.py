@@ -34,7 +34,11 @@ def curve_in_words(rule: Rule, kinds: Sequence[str]) -> str:
     parts = [f"{size}, all at 0 and {half}" if rule.falls else f"{size}, {half}"]
     parts += [f"nothing below {rule.floor:g}"] if rule.floor is not None else []
     parts += [f"no more from {rule.ceiling:g} on"] if rule.ceiling is not None else []
-    parts += [f"halves every {rule.half_life_days:g} days"] if rule.half_life_days else []
+    parts += (
+        ["halves every " + ("day" if rule.half_life_days == 1 else f"{rule.half_life_days:g} days")]
+        if rule.half_life_days
+        else []
+    )
     return "; ".join(parts)
 
 
@@ -43,7 +47,7 @@ def _amount(feature: str, value: float, kinds: Sequence[str]) -> str:
     if feature in kinds:
         return f"{value:g} {noun(feature, value)}"
     if feature.startswith(SINCE):
-        return f"{value:g} days since the last {noun(feature.removeprefix(SINCE), 1)}"
+        return f"{value:g} {'day' if value == 1 else 'days'} since the last {noun(feature.removeprefix(SINCE), 1)}"
     return f"{value:g} {feature.replace('_', ' ')}"
 
 
