@@ -25,11 +25,6 @@ class TomlReader:
                 raise error_class(f"{path}, {twice[3]}: two {twice[1]} are named {twice[2]}; rename one") from None
             raise error_class(f"{path} is not TOML: {error}") from None
 
-    @classmethod
-    def read(cls, path: Path, error_class: type[FlywheelError], way_out: str) -> "TomlReader":
-        """Of a file. ``way_out``: what to do where it cannot be read."""
-        return cls(read_text(path, error_class, way_out), path, error_class)
-
     def table(self, name: str) -> dict[str, Any]:
         """A table of the file, empty where it has none."""
         return self.as_table(self.content.get(name, {}), f"[{name}]")

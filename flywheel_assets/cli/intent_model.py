@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flywheel_assets.cli.lifecycle import check_reason, print_promotion
+
 if TYPE_CHECKING:
     from flywheel_assets.intent.model_comparison import IntentComparison
 
@@ -77,14 +79,10 @@ def promote(version: str, force: bool, why: str) -> None:
     from flywheel_assets.intent.model_comparison import promote_model
     from flywheel_assets.settings import Settings
 
-    if force and not why.strip():
-        raise click.UsageError('--force needs --why "...", which goes into the record')
+    check_reason(force, why)
     with Flywheel.open(Settings.read()) as flywheel:
         done = promote_model(flywheel, version, why.strip(), force)
-    for objection in done.objections:
-        click.echo(f"overruled: {objection}")
-    archived = f", {done.before} is in the archive" if done.before not in (None, done.version) else ""
-    click.echo(f"users are ranked by the model {done.version}{archived}")
+    print_promotion("users are ranked by the model", done)
     click.echo("next: flywheel run | back: flywheel intent rollback")
 
 

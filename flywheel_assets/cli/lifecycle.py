@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from flywheel_assets.registry.promotions_record import Promotion
     from flywheel_assets.registry.shelves import Known
 
 _BETTER = "label more sessions and train again, or overrule: "
@@ -93,14 +94,10 @@ def promote(version: str, force: bool, why: str) -> None:
     from flywheel_assets.settings import Settings
     from flywheel_assets.training.candidate_comparison import promote_candidate
 
-    if force and not why.strip():
-        raise click.UsageError('--force needs --why "...", which goes into the record')
+    check_reason(force, why)
     with Flywheel.open(Settings.read()) as flywheel:
         done, _ = promote_candidate(flywheel, version, why.strip(), force)
-    for objection in done.objections:
-        click.echo(f"overruled: {objection}")
-    archived = f", {done.before} is in the archive" if done.before not in (None, done.version) else ""
-    click.echo(f"champion is {done.version}{archived}")
+    print_promotion("champion is", done)
     click.echo("next: flywheel run --rescore | back: flywheel models rollback")
 
 
@@ -117,3 +114,17 @@ def rollback(why: str) -> None:
     done = rolled_back(Settings.read().models_dir, datetime.now(UTC), why.strip())
     click.echo(f"champion is {done.version} again, in place of {done.before}")
     click.echo("next: flywheel run --rescore")
+
+
+def check_reason(force: bool, why: str) -> None:
+    """Raises UsageError for a promotion that is forced without a reason."""
+    if force and not why.strip():
+        raise click.UsageError('--force needs --why "...", which goes into the record')
+
+
+def print_promotion(now: str, done: "Promotion") -> None:
+    """Says what was overruled, what is in use ``now``, as in "champion is", and where the one before is."""
+    for objection in done.objections:
+        click.echo(f"overruled: {objection}")
+    archived = f", {done.before} is in the archive" if done.before not in (None, done.version) else ""
+    click.echo(f"{now} {done.version}{archived}")

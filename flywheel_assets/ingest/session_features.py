@@ -96,7 +96,7 @@ def mapped(events: ir.Table, mapping: EventMapping) -> ir.BooleanValue:
     """Whether an event makes some feature, is of some kind, or has a name that the mapping ignores. One without the
     value that a feature is of makes nothing of it."""
     tests = [among(events[NAME], mapping.ignored)]
-    for one in (*mapping.features.values(), *mapping.kinds.values()):
+    for one in dict.fromkeys([*mapping.features.values(), *mapping.kinds.values()]):  # most kinds are features
         if one.measure in ("duration", "start_hour"):
             continue
         matched = matched_by(events, mapping, one)

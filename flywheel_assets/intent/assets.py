@@ -44,6 +44,7 @@ from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.users import user_labels
 from flywheel_assets.warehouse.csv_writer import csv_path, write_csv
+from flywheel_assets.warehouse.warehouse import Written
 
 SYSTEM = System("intent")
 
@@ -177,10 +178,15 @@ def ranked_users(step: Step) -> Made:
     predictions = predictions_of(flywheel, step.interval)
     rows = ranked.ranked_users(step.read(scored.TABLE), step.read(features.TABLE), traits, most, predictions)
     made = step.write(rows)
-    name = f"{ranked.TABLE.name}_{step.interval.key}"
-    write_csv(flywheel.warehouse, name, [made.path], pa.parquet.read_schema(made.path).remove_metadata())
     first = [{k: str(v) for k, v in row.items()} for row in step.rows(ranked.TABLE)[:SHOWN_USERS]]
-    return Made(made, {}, {**records("first_users", first), "csv": str(csv_path(flywheel.warehouse, name))})
+    return Made(made, {}, {**records("first_users", first), "csv": _csv(step, made)})
+
+
+def _csv(step: Step, made: Written) -> str:
+    """Puts a table of the interval into a CSV file of its own, and returns where that is."""
+    warehouse, name = step.flywheel.warehouse, f"{step.table.name}_{step.interval.key}"
+    write_csv(warehouse, name, [made.path], pa.parquet.read_schema(made.path).remove_metadata())
+    return str(csv_path(warehouse, name))
 
 
 def _outcome_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
@@ -271,10 +277,7 @@ def experiment_assignment(step: Step) -> Made:
     written = flywheel.warehouse.keep(table.name, step.interval, rows, step.generation, enrolled.notes)
     if not made:
         return Made(written)
-    name = f"{table.name}_{step.interval.key}"
-    write_csv(flywheel.warehouse, name, [written.path], table.schema)
-    numbers = {"experiments": len(made), "users": len(rows)}
-    return Made(written, numbers, {"csv": str(csv_path(flywheel.warehouse, name))})
+    return Made(written, {"experiments": len(made), "users": len(rows)}, {"csv": _csv(step, written)})
 
 
 def _readout_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flywheel_assets.intent import intent_probability, intent_scores
 from flywheel_assets.intent.ranking import predictions_of
 from flywheel_assets.intervals import Interval
+from flywheel_assets.report.numbers import plural
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
@@ -31,8 +32,7 @@ class Capacity:
 
     @property
     def sentences(self) -> list[str]:
-        users = f"{self.contacted:,} {'user' if self.contacted == 1 else 'users'}"
-        found = [f"{users}, down to a score of {self.cut_off:g}."]
+        found = [f"{plural(self.contacted, 'user')}, down to a score of {self.cut_off:g}."]
         if self.expected is None or self.rate is None:
             return [*found, "How many of them will convert is not known yet: too few outcomes have been seen."]
         share = self.expected / self.contacted

@@ -11,12 +11,13 @@ from flywheel_assets.intent import experiment_assignment, user_days
 from flywheel_assets.intent.arm_balance import LEAST_P, ratio_p
 from flywheel_assets.intent.experiments import definitions_digest, why_not
 from flywheel_assets.intent.experiments_file import Experiment
-from flywheel_assets.intent.proportions import difference_range, wilson
+from flywheel_assets.intent.proportions import difference_range
 from flywheel_assets.intent.sequential import Looks, looked_at
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report.numbers import plural
 from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.tables.labels import ABSENT
+from flywheel_assets.tables.significance import wilson
 from flywheel_assets.tables.verdict import Check, Number, Verdict, same_count
 from flywheel_assets.users import user_labels
 

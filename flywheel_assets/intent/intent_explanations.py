@@ -40,7 +40,7 @@ TABLE = Table(
 
 def explanations(batch: pa.RecordBatch, rules: IntentRules, kinds: Sequence[str]) -> pa.RecordBatch:
     """Rows of user_features as rows of the table, rule by rule."""
-    features = features_of(batch, [name for name in rules.needed(kinds) if name in batch.schema.names])
+    features = features_of(batch, rules, kinds)
     scores = score(features, rules, kinds)
     parts = []
     for position, rule in enumerate(rules.rules):

@@ -65,14 +65,14 @@ TABLE = Table(
 )
 
 
-def features_of(batch: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> Features:
-    """Columns of user_features as :func:`score` takes them."""
-    return {name: _array(batch.column(name)) for name in columns if name != "user_id"}
+def features_of(rows: pa.RecordBatch | pa.Table, rules: IntentRules, kinds: Sequence[str]) -> Features:
+    """The columns of user_features that the rules need, as :func:`score` takes them."""
+    return {name: _array(rows.column(name)) for name in rules.needed(kinds) if name != "user_id"}
 
 
 def scored(batch: pa.RecordBatch, rules: IntentRules, kinds: Sequence[str]) -> pa.RecordBatch:
     """Rows of user_features as rows of the table."""
-    features = features_of(batch, [name for name in rules.needed(kinds) if name in batch.schema.names])
+    features = features_of(batch, rules, kinds)
     scores = score(features, rules, kinds)
     tiers = np.array([name for name, _ in rules.tiers], object)
     columns = [

@@ -1,22 +1,12 @@
-"""Intervals of a proportion and of the difference of two, which hold for few users and for none who convert; and how
-many users it takes to see a difference."""
+"""The interval of a difference of two proportions, which holds for few users and for none who convert; and how many
+users it takes to see a difference."""
 
 import math
 from statistics import NormalDist
 
-from flywheel_assets.tables.significance import CRITICAL_95
+from flywheel_assets.tables.significance import wilson
 
 Range = tuple[float, float]
-
-
-def wilson(counted: int, users: int) -> Range:
-    """The 95 % interval of a proportion (Wilson 1927); 0 to 1 without users."""
-    if not users:
-        return 0.0, 1.0
-    square, rate = CRITICAL_95**2, counted / users
-    center = (rate + square / (2 * users)) / (1 + square / users)
-    half = CRITICAL_95 / (1 + square / users) * math.sqrt(rate * (1 - rate) / users + square / (4 * users**2))
-    return max(0.0, center - half), min(1.0, center + half)
 
 
 def difference_range(counted: int, users: int, counted_before: int, users_before: int) -> Range:

@@ -137,7 +137,7 @@ def tier_moves(flywheel: "Flywheel", interval: Interval, rules: IntentRules) -> 
     rows = flywheel.engine.collect(features.inner_join(stored, "user_id"))
     if not rows.num_rows:
         return Counter()
-    scores = score(features_of(rows, rules.needed(kinds)), rules, kinds)
+    scores = score(features_of(rows, rules, kinds), rules, kinds)
     names = [name for name, _ in rules.tiers]
     return Counter(zip(rows["tier"].to_pylist(), (names[tier] for tier in scores.tier), strict=True))
 

@@ -45,7 +45,7 @@ def suggest(rows: pa.Table, rules: IntentRules, kinds: Sequence[str]) -> Suggest
     learnt = learning_rows(rows, ())
     parts = split(learnt.interval, learnt.intervals, learnt.converted)
     known = parts.fit | parts.calibration
-    features = features_of(rows, [name for name in rules.needed(kinds) if name in rows.column_names])
+    features = features_of(rows, rules, kinds)
     raw = np.column_stack([raw_points(rule, features, kinds) for rule in rules.rules])
     points = fitted_points(rules.rules, raw[known], learnt.converted[known])
     bounds = {group.name: (group.floor, group.cap) for group in rules.groups}

@@ -25,8 +25,6 @@ CONSERVATION = Check("conservation", "The users' sessions sum to those of event_
 
 TRAIT = Column("<trait>", "string", "A carried column, of the last session that has it.")
 
-DAY_SECONDS = 24 * 3600
-
 
 def kinds_and_traits(flywheel: "Flywheel") -> dict[str, Sequence[str]]:
     """What fills in `<kind>` and `<trait>`."""

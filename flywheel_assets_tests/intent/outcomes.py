@@ -32,7 +32,7 @@ def simulated_rows(
         for name in numeric_features(kinds)[2 * len(kinds) :]:
             columns[name] = draw.integers(0, 50, users).astype(float)
         rows = pa.table({name: pa.array(column, from_pandas=True) for name, column in columns.items()})
-        scores = score(features_of(rows, rows.column_names), rules, kinds).score / 100
+        scores = score(features_of(rows, rules, kinds), rules, kinds).score / 100
         converted = draw.random(users) < 1 / (1 + np.exp(2.0 - slope * intent))
         head = {
             "user_id": [f"u{n:04}" for n in range(users)],

@@ -51,7 +51,7 @@ def days() -> pd.DataFrame:
 
 def scored(days: pd.DataFrame, rules: IntentRules) -> tuple[Scores, dict[str, np.ndarray]]:
     made = user_features(ibis.memtable(days), KINDS, (), INTERVAL, 90).order_by("user_id").to_pyarrow()
-    features = dict(features_of(made, rules.needed(KINDS)))
+    features = dict(features_of(made, rules, KINDS))
     return score(features, rules, KINDS), features
 
 

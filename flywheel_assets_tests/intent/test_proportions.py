@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 
-from flywheel_assets.intent.proportions import detectable, difference_range, users_per_arm, wilson
-from flywheel_assets.tables.significance import CRITICAL_95
+from flywheel_assets.intent.proportions import detectable, difference_range, users_per_arm
+from flywheel_assets.tables.significance import CRITICAL_95, wilson
 
 
 @given(st.integers(1, 5000), st.data())
