@@ -13,18 +13,14 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from flywheel_assets.errors import ArtefactError, IntentError, SettingsError
+from flywheel_assets.errors import ArtefactError, SettingsError
 from flywheel_assets.features import Feature, model_features, read_features
 from flywheel_assets.ingest import event_sessions
 from flywheel_assets.ingest.folder import EventsFolder
 from flywheel_assets.ingest.identities import Identities
 from flywheel_assets.ingest.landed_events import LandedEvents
 from flywheel_assets.ingest.mapping_file import read_mapping
-from flywheel_assets.intent.experiments import why_not
-from flywheel_assets.intent.rules import INTENT_MODEL, IntentRules
-from flywheel_assets.intent.rules_file import read_rules
-from flywheel_assets.intent.traits import objection
-from flywheel_assets.intent.user_features import numeric_features
+from flywheel_assets.intent.intent import Intent
 from flywheel_assets.intervals import Calendar, Interval
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing.column_names import column_names
@@ -32,9 +28,7 @@ from flywheel_assets.landing.extent import Extent
 from flywheel_assets.landing.folder import Landing
 from flywheel_assets.landing.rules import WORKING_COLUMNS, LandingRules
 from flywheel_assets.lineage import Lineage
-from flywheel_assets.registry.booster import BoosterInfo
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import has_artefacts
 from flywheel_assets.registry.scorer import Scorers
 from flywheel_assets.registry.shelves import CANDIDATES, bundle_with, has_champion, versions_in
 from flywheel_assets.settings import Settings
@@ -243,57 +237,9 @@ class Flywheel:
         return LandedEvents(folder, lambda: self._indexed(folder), settings.session_timeout_minutes)
 
     @cached_property
-    def intent_rules(self) -> IntentRules:
-        """The rules of the intent score. Raises IntentError for a file that holds none."""
-        mapping = self.events.mapping
-        features = numeric_features(list(mapping.kinds))
-        return read_rules(self.settings.intent_file, list(mapping.kinds), features, list(mapping.carried))
-
-    @cached_property
-    def traits_wait(self) -> str:
-        """Why carried columns cannot go with users; empty where they can."""
-        return objection(self.events.mapping, self.settings.events_file) if self.has_events else ""
-
-    @cached_property
-    def intent_waits(self) -> str:
-        """What is wrong with the rules of the intent score, or with what goes with users; empty where all can be used,
-        or there are no rules."""
-        if self.settings.intent_file.is_file() and self.traits_wait:
-            return self.traits_wait
-        if self.settings.intent_file.is_file():
-            try:
-                _ = self.intent_rules
-            except IntentError as error:
-                return str(error)
-        return ""
-
-    @cached_property
-    def intent_model(self) -> BoosterInfo:
-        """The model of intent in use. Raises ArtefactError where there is none, for a broken one, and for one of
-        features that users do not have."""
-        bundle = ModelBundle.open(self.settings.intent_models_dir)
-        if INTENT_MODEL not in bundle.boosters:
-            raise ArtefactError(f"{bundle.directory} holds no model of intent; train one: flywheel intent train")
-        info = bundle.boosters[INTENT_MODEL]
-        known = numeric_features(list(self.events.mapping.kinds))
-        missing = [name for name in info.features if name not in known]
-        if missing:
-            raise ArtefactError(
-                f"the model of intent {info.version} needs {', '.join(missing)}: {self.settings.events_file} names "
-                f"other kinds. Train again: {info.commands} train"
-            )
-        return info
-
-    @cached_property
-    def intent_model_waits(self) -> str:
-        """Why the model of intent cannot be used, in a sentence; empty where it can, or there is none."""
-        if self.intent_waits or not has_artefacts(self.settings.intent_models_dir):
-            return self.intent_waits
-        try:
-            _ = self.intent_model
-        except ArtefactError as error:
-            return str(error)
-        return ""
+    def intent(self) -> Intent:
+        """Rules, model and experiments of intent."""
+        return Intent(self)
 
     def _indexed(self, folder: WatchedFolder) -> FileIndex:
         if self._glance is None:
@@ -361,7 +307,7 @@ class Flywheel:
     def problems(self) -> list[str]:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
         events = self.events.index.problems() if self.has_events else []
-        intent = list(filter(None, {why_not(self), self.intent_model_waits})) if self.has_events else []
+        intent = self.intent.problems() if self.has_events else []
         return self.landing_problems() + events + intent
 
     def landing_problems(self) -> list[str]:

@@ -70,7 +70,6 @@ def show(name: str | None) -> None:
     from flywheel_assets.intent.experiment_cohorts import last_readout, status
     from flywheel_assets.intent.experiment_enrollment import late, refusals
     from flywheel_assets.intent.experiment_sentences import headline, rate_lines, sentences
-    from flywheel_assets.intent.experiments import experiments_of
     from flywheel_assets.settings import Settings
 
     settings, console = Settings.read(), terminal()
@@ -78,7 +77,7 @@ def show(name: str | None) -> None:
         if not settings.experiments_file.is_file():
             click.echo(f"there is no {settings.experiments_file}; docs/experiments.md says how to define an experiment")
             return
-        experiments = experiments_of(flywheel)
+        experiments = flywheel.intent.experiments
         if name and name not in experiments:
             defined = ", ".join(experiments) or "none"
             raise IntentError(

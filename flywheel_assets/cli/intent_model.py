@@ -25,7 +25,7 @@ def train() -> None:
 
     settings = Settings.read()
     with Flywheel.open(settings) as flywheel:
-        rules, kinds = flywheel.intent_rules, list(flywheel.events.mapping.kinds)
+        rules, kinds = flywheel.intent.rules, list(flywheel.events.mapping.kinds)
         rows = outcome_rows(flywheel)
         made = train_candidate(settings.intent_models_dir, rows, rules, kinds, flywheel.now())
     click.echo(f"version {made.bundle.version} in {made.bundle.directory}")
@@ -120,7 +120,7 @@ def suggest(write: bool) -> None:
 
     settings = Settings.read()
     with Flywheel.open(settings) as flywheel:
-        rules, mapping = flywheel.intent_rules, flywheel.events.mapping
+        rules, mapping = flywheel.intent.rules, flywheel.events.mapping
         kinds = list(mapping.kinds)
         found = suggestion_of(outcome_rows(flywheel), rules, kinds)
         latest = scored_interval(flywheel, None)

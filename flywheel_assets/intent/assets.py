@@ -7,7 +7,6 @@ import shlex
 import dagster as dg
 import ibis
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flywheel_assets.errors import IntentError
 from flywheel_assets.flywheel import Flywheel
@@ -30,7 +29,6 @@ from flywheel_assets.intent.arm_balance import balance, balanced_features, featu
 from flywheel_assets.intent.experiment_cohorts import cohort, followed, under_way
 from flywheel_assets.intent.experiment_enrollment import begun, enrollment, late, refusals, shared_users
 from flywheel_assets.intent.page_file import SHOWN, content_of, write_page
-from flywheel_assets.intent.pooled_outcomes import COLUMNS, JUDGED_CONVERSIONS, PooledOutcomes
 from flywheel_assets.intent.ranking import predictions_of
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.orchestration.jobs import INTENT_JOB
@@ -114,14 +112,14 @@ def user_features(step: Step) -> Made:
 
 
 def _score_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
-    table, rules = flywheel.warehouse.read(scored.TABLE.name, interval), flywheel.intent_rules
+    table, rules = flywheel.warehouse.read(scored.TABLE.name, interval), flywheel.intent.rules
     row = flywheel.figures(table, scored.figures(table, rules))
     return scored.verdicts(row, table.schema(), flywheel.columns(scored.TABLE), rules)
 
 
 @SYSTEM.table(scored.TABLE, _score_verdicts)
 def intent_scores(step: Step) -> Made:
-    rules, kinds = step.flywheel.intent_rules, list(step.flywheel.events.mapping.kinds)
+    rules, kinds = step.flywheel.intent.rules, list(step.flywheel.events.mapping.kinds)
     rows = _needed(step)
     made = step.write_mapped(rows, lambda b: scored.scored(b, rules, kinds), lambda _: scored.schema_of(rules))
     return Made(made, {"users": made.rows}, {"rules": rules.digest})
@@ -136,7 +134,7 @@ def _explanation_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdic
 
 @SYSTEM.table(explained.TABLE, _explanation_verdicts)
 def intent_explanations(step: Step) -> Made:
-    rules, kinds = step.flywheel.intent_rules, list(step.flywheel.events.mapping.kinds)
+    rules, kinds = step.flywheel.intent.rules, list(step.flywheel.events.mapping.kinds)
     rows = _needed(step)
     return Made(
         step.write_mapped(rows, lambda b: explained.explanations(b, rules, kinds), lambda _: explained.TABLE.schema)
@@ -146,7 +144,7 @@ def intent_explanations(step: Step) -> Made:
 def _needed(step: Step) -> ibis.Table:
     """The columns of user_features that scores are made from."""
     kinds = list(step.flywheel.events.mapping.kinds)
-    return step.read(features.TABLE).select(step.flywheel.intent_rules.needed(kinds))
+    return step.read(features.TABLE).select(step.flywheel.intent.rules.needed(kinds))
 
 
 def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
@@ -157,7 +155,7 @@ def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
 
 @SYSTEM.table(predicted.TABLE, _prediction_verdicts, kinds={"xgboost"})
 def intent_predictions(step: Step) -> Made:
-    flywheel, info = step.flywheel, step.flywheel.intent_model
+    flywheel, info = step.flywheel, step.flywheel.intent.model
     rows = step.read(features.TABLE)
     if info.learnt_to > step.interval.key:  # it would predict what it has seen
         rows = rows.filter(False)
@@ -202,51 +200,37 @@ def intent_outcomes(step: Step) -> Made:
     if scores is None or then is None or outcomes.immature(flywheel, step.interval):
         return Made(step.keep([]))
     predictions = predictions_of(flywheel, flywheel.extent.previous(step.interval))
-    made = outcomes.intent_outcomes(scores, then, step.read(days.TABLE), flywheel.intent_rules.outcome, predictions)
+    made = outcomes.intent_outcomes(scores, then, step.read(days.TABLE), flywheel.intent.rules.outcome, predictions)
     return Made(step.write(made))
 
 
-def _pooled(flywheel: Flywheel, interval: Interval) -> PooledOutcomes:
-    """The outcomes of an interval and of those before it: of the newest with JUDGED_CONVERSIONS, two at least."""
-    parts: list[pa.Table] = []
-    conversions = 0
-    inputs = flywheel.lineage.inputs(calibrated.TABLE, interval)
-    for table, one in sorted(inputs, key=lambda part: part[1].number, reverse=True):
-        rows = flywheel.engine.collect(flywheel.warehouse.read(table.name, one).select(COLUMNS).order_by("user_id"))
-        parts += [rows] if rows.num_rows else []
-        conversions += pc.sum(rows["converted"]).as_py() or 0
-        if conversions >= JUDGED_CONVERSIONS and len(parts) > 1:
-            break
-    return PooledOutcomes.of(parts[::-1])
-
-
 def _calibration_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
-    return calibrated.verdicts(flywheel.rows(calibrated.TABLE, interval), _pooled(flywheel, interval))
+    return calibrated.verdicts(flywheel.rows(calibrated.TABLE, interval), flywheel.intent.outcomes(interval))
 
 
 @SYSTEM.table(calibrated.TABLE, _calibration_verdicts)
 def intent_calibration(step: Step) -> Made:
-    return Made(step.keep(calibrated.intent_calibration(_pooled(step.flywheel, step.interval))))
+    return Made(step.keep(calibrated.intent_calibration(step.flywheel.intent.outcomes(step.interval))))
 
 
 def _probability_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
-    return probability.verdicts(flywheel.rows(probability.TABLE, interval), _pooled(flywheel, interval))
+    return probability.verdicts(flywheel.rows(probability.TABLE, interval), flywheel.intent.outcomes(interval))
 
 
 @SYSTEM.table(probability.TABLE, _probability_verdicts)
 def intent_probability(step: Step) -> Made:
-    return Made(step.keep(probability.intent_probability(_pooled(step.flywheel, step.interval))))
+    return Made(step.keep(probability.intent_probability(step.flywheel.intent.outcomes(step.interval))))
 
 
 @SYSTEM.table(performance.TABLE, lambda flywheel, i: performance.verdicts(flywheel.rows(performance.TABLE, i)))
 def intent_performance(step: Step) -> Made:
-    rows = performance.intent_performance(_pooled(step.flywheel, step.interval))
+    rows = performance.intent_performance(step.flywheel.intent.outcomes(step.interval))
     return Made(step.keep(rows), {}, records("rankings", [{k: str(v) for k, v in row.items()} for row in rows]))
 
 
 @SYSTEM.table(disagreements.TABLE, lambda flywheel, interval: [])
 def intent_disagreements(step: Step) -> Made:
-    return Made(step.keep(disagreements.intent_disagreements(_pooled(step.flywheel, step.interval))))
+    return Made(step.keep(disagreements.intent_disagreements(step.flywheel.intent.outcomes(step.interval))))
 
 
 def _assignment_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from flywheel_assets.intent import intent_scores, user_features
 from flywheel_assets.intent.allocation import allocated
 from flywheel_assets.intent.arm_balance import BALANCE, SAMPLE_RATIO
-from flywheel_assets.intent.experiments import definitions_digest, experiments_of, why_not
+from flywheel_assets.intent.experiments import definitions_digest
 from flywheel_assets.intent.experiments_file import HOLD_OUT, Experiment
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report.numbers import listed, plural
@@ -42,7 +42,7 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
         "interval": "closed" if flywheel.closed(interval) else "open",
     }
     # An experiment that was refused because of an earlier one is tried again once that one's table changes.
-    others = experiments_of(flywheel)
+    others = flywheel.intent.experiments
     here = [one for one in others.values() if one.assign == interval]
     needed = {
         other.assign.key
@@ -73,7 +73,7 @@ TABLE = Table(
     ),
     optional=(user_labels.TABLE,),
     used=lambda settings: settings.experiments_file.is_file() and intent_scores.TABLE.used(settings),
-    waits=why_not,
+    waits=lambda flywheel: flywheel.intent.experiments_wait,
     checks=(CONTRACT, DEFINED, IN_TIME, SAMPLE_RATIO, EVERY_ARM, EXCLUSIVE, BALANCE),
     parameters=_parameters,
 )

@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.intent import experiment_assignment, experiment_readout, intent_scores, user_days
 from flywheel_assets.intent.experiment_enrollment import assigned_to, refusals
-from flywheel_assets.intent.experiments import experiments_of, outcome_of
+from flywheel_assets.intent.experiments import outcome_of
 from flywheel_assets.intent.experiments_file import Experiment
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report.numbers import plural
@@ -26,7 +26,7 @@ def under_way(flywheel: "Flywheel", interval: Interval) -> list[Experiment]:
     """The experiments that are read out in the interval, in the order of the file; none while it is not closed. One
     whose users are not assigned as the file says is not among them."""
     closed = flywheel.closed(interval)
-    defined = [one for one in experiments_of(flywheel).values() if closed and one.under_way(interval)]
+    defined = [one for one in flywheel.intent.experiments.values() if closed and one.under_way(interval)]
     return [one for one in defined if _can_be_followed(flywheel, one)]
 
 

@@ -16,7 +16,6 @@ import pyarrow.compute as pc
 
 from flywheel_assets.errors import IntentError
 from flywheel_assets.intent import experiment_assignment, intent_scores, user_features
-from flywheel_assets.intent.experiments import experiments_of
 from flywheel_assets.intent.experiments_file import Experiment
 from flywheel_assets.intervals import Interval
 from flywheel_assets.users import user_labels
@@ -98,7 +97,7 @@ def late(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
 def begun(flywheel: "Flywheel", interval: Interval) -> list[Experiment]:
     """The experiments that assign users in the interval, in the order of the file; none while it is not closed."""
     closed = flywheel.closed(interval)
-    return [one for one in experiments_of(flywheel).values() if closed and one.assign == interval]
+    return [one for one in flywheel.intent.experiments.values() if closed and one.assign == interval]
 
 
 def in_order(experiments: Iterable[Experiment]) -> list[Experiment]:
@@ -115,7 +114,7 @@ def shared_users(flywheel: "Flywheel", interval: Interval) -> dict[tuple[str, st
     """How many users two exclusive experiments that overlap have in common, one of which begins in the interval; by
     the names of both."""
     rows, shared = _kept(flywheel, interval), dict[tuple[str, str], int]()
-    for one in experiments_of(flywheel).values():
+    for one in flywheel.intent.experiments.values():
         if one.name in rows:
             both = _shared_users(flywheel, one, rows[one.name], rows)
             shared |= {(min(one.name, name), max(one.name, name)): len(ids) for name, ids in both.items()}
@@ -164,7 +163,7 @@ def _check_unchanged(flywheel: "Flywheel", experiment: Experiment) -> None:
 def _check_exclusive(flywheel: "Flywheel", experiment: Experiment, users: pa.Table, here: Assigned) -> None:
     for name, shared in _shared_users(flywheel, experiment, users, here).items():
         if len(shared):
-            other = experiments_of(flywheel)[name]
+            other = flywheel.intent.experiments[name]
             late = (
                 f"assign in {other.assign.key} or later, and " if other.assign.number > experiment.assign.number else ""
             )
@@ -181,7 +180,7 @@ def _shared_users(
 ) -> dict[str, pa.ChunkedArray]:
     """The ids of ``users`` who are also in an exclusive experiment that overlaps and has users, by its name."""
     shared: dict[str, pa.ChunkedArray] = {}
-    for other in experiments_of(flywheel).values():
+    for other in flywheel.intent.experiments.values():
         if experiment.overlaps(other):
             theirs = here[other.name] if other.name in here else assigned_to(flywheel, other)
             if theirs is not None:  # else it finds these users when its own are assigned
@@ -193,7 +192,7 @@ def _shared_users(
 def _users(flywheel: "Flywheel", name: str, experiment: Experiment, here: Mapping[str, pa.Table]) -> pa.Array:
     """The ids of another experiment's users. ``here``: the rows of those that begin in the interval of ``experiment``.
     Raises IntentError where they are not assigned."""
-    other = experiments_of(flywheel)[name]
+    other = flywheel.intent.experiments[name]
     theirs = here.get(name) if other.assign == experiment.assign else assigned_to(flywheel, other)
     if theirs is None:
         raise IntentError(

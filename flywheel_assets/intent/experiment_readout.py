@@ -9,7 +9,7 @@ import pandas as pd
 
 from flywheel_assets.intent import experiment_assignment, user_days
 from flywheel_assets.intent.arm_balance import LEAST_P, ratio_p
-from flywheel_assets.intent.experiments import definitions_digest, why_not
+from flywheel_assets.intent.experiments import definitions_digest
 from flywheel_assets.intent.experiments_file import Experiment
 from flywheel_assets.intent.proportions import difference_range
 from flywheel_assets.intent.sequential import Looks, looked_at
@@ -73,7 +73,7 @@ TABLE = Table(
     earlier=(experiment_assignment.TABLE, user_days.TABLE),
     optional=(user_labels.TABLE,),
     used=experiment_assignment.TABLE.used,
-    waits=why_not,
+    waits=lambda flywheel: flywheel.intent.experiments_wait,
     checks=(CONSERVATION, ACTIVE_RATIO),
     parameters=_parameters,
 )

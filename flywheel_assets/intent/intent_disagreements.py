@@ -15,7 +15,7 @@ TABLE = Table(
     (Column("highest_tenth_of", "string", "`both`, `rules only`, `model only` or `neither`."), *OUTCOME_COLUMNS),
     earlier=(intent_outcomes.TABLE,),
     used=intent_predictions.TABLE.used,
-    waits=lambda flywheel: flywheel.intent_waits,
+    waits=lambda flywheel: flywheel.intent.rules_wait,
 )
 
 

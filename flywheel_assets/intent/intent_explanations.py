@@ -33,7 +33,7 @@ TABLE = Table(
         Column("reason", "string", "The evidence and the points, in words."),
     ),
     used=intent_scores.TABLE.used,
-    waits=lambda flywheel: flywheel.intent_waits,
+    waits=lambda flywheel: flywheel.intent.rules_wait,
     checks=(ADDS_UP,),
 )
 

@@ -33,7 +33,7 @@ def immature(flywheel: "Flywheel", interval: Interval) -> str:
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
     why_not = immature(flywheel, interval)
-    return {"outcome": flywheel.intent_rules.outcome, "matured": f"no: {why_not}" if why_not else "yes"}
+    return {"outcome": flywheel.intent.rules.outcome, "matured": f"no: {why_not}" if why_not else "yes"}
 
 
 TABLE = Table(
@@ -53,7 +53,7 @@ TABLE = Table(
     ),
     previous=(intent_scores.TABLE, user_features.TABLE, intent_predictions.TABLE),
     used=intent_scores.TABLE.used,
-    waits=lambda flywheel: flywheel.intent_waits,
+    waits=lambda flywheel: flywheel.intent.rules_wait,
     checks=(LATER, MATURED),
     parameters=_parameters,
 )

@@ -51,7 +51,7 @@ TABLE = Table(
     ),
     earlier=(intent_outcomes.TABLE,),
     used=intent_scores.TABLE.used,
-    waits=lambda flywheel: flywheel.intent_waits,
+    waits=lambda flywheel: flywheel.intent.rules_wait,
     checks=(BETTER,),
 )
 

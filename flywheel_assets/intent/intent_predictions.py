@@ -28,7 +28,7 @@ VERSION = Column("intent_model_version", "string", "The model.")
 
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
-    return {PARAMETER: flywheel.intent_model.version}
+    return {PARAMETER: flywheel.intent.model.version}
 
 
 TABLE = Table(
@@ -48,9 +48,9 @@ TABLE = Table(
         ),
         Column("contribution_baseline", "float64", "The log-odds before any feature; all contributions sum to them."),
     ),
-    placeholders=lambda flywheel: {"<rule group>": [snake_case(name) for name in flywheel.intent_model.group_names]},
+    placeholders=lambda flywheel: {"<rule group>": [snake_case(name) for name in flywheel.intent.model.group_names]},
     used=lambda settings: user_features.TABLE.used(settings) and has_artefacts(settings.intent_models_dir),
-    waits=lambda flywheel: flywheel.intent_model_waits,
+    waits=lambda flywheel: flywheel.intent.model_wait,
     checks=(CONTRACT,),
     parameters=_parameters,
     model_parameters=lambda flywheel: (PARAMETER,),

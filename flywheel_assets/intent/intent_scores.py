@@ -41,7 +41,7 @@ RULES = "rules of intent"
 
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
-    return {RULES: flywheel.intent_rules.digest}
+    return {RULES: flywheel.intent.rules.digest}
 
 
 TABLE = Table(
@@ -57,9 +57,9 @@ TABLE = Table(
         Column("clamp", POINTS, "What the score's floor added to the sum of the points, or its ceiling took away."),
         *TEXTS,
     ),
-    placeholders=lambda flywheel: {"<rule>": flywheel.intent_rules.names},
+    placeholders=lambda flywheel: {"<rule>": flywheel.intent.rules.names},
     used=user_features.TABLE.used,
-    waits=lambda flywheel: flywheel.intent_waits,
+    waits=lambda flywheel: flywheel.intent.rules_wait,
     checks=(CONTRACT, ADDS_UP, TIERS),
     parameters=_parameters,
 )

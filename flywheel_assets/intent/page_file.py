@@ -56,7 +56,7 @@ def content_of(flywheel: Flywheel, interval: Interval) -> Content:
     return Content(
         interval=interval,
         closed=flywheel.closed(interval),
-        rules=flywheel.intent_rules,
+        rules=flywheel.intent.rules,
         kinds=list(mapping.kinds),
         traits=list(mapping.carried),
         look_back_days=flywheel.settings.look_back_days,
@@ -91,7 +91,7 @@ def page_generation(flywheel: Flywheel, interval: Interval) -> Generation:
         {
             "interval number": str(interval.number),
             "closed": "yes" if flywheel.closed(interval) else "no",
-            "rules and their reasons": digest(repr(flywheel.intent_rules)),
+            "rules and their reasons": digest(repr(flywheel.intent.rules)),
             "links": repr(_links(flywheel, interval)),
             "look": look(),
         },
@@ -100,7 +100,7 @@ def page_generation(flywheel: Flywheel, interval: Interval) -> Generation:
 
 def is_stale(flywheel: Flywheel, interval: Interval) -> bool:
     """Whether the page could be made and is missing, or was made from other data than the present."""
-    if not ranked_users.TABLE.used(flywheel.settings) or flywheel.intent_waits:
+    if not ranked_users.TABLE.used(flywheel.settings) or flywheel.intent.rules_wait:
         return False
     if not all(flywheel.warehouse.exists(table.name, interval) for table in NEEDED):
         return False

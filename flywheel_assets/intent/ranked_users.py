@@ -51,7 +51,7 @@ TABLE = Table(
     ),
     placeholders=kinds_and_traits,
     used=intent_scores.TABLE.used,
-    waits=lambda flywheel: flywheel.intent_waits,
+    waits=lambda flywheel: flywheel.intent.rules_wait,
     checks=(ORDER,),
     parameters=_parameters,
 )

@@ -66,10 +66,10 @@ def made_by_other_rules(flywheel: "Flywheel", interval: Interval) -> str:
     file = flywheel.settings.intent_file
     if not file.is_file():
         return f"These scores are by earlier rules: {file} is gone. To write one: flywheel intent init"
-    if flywheel.intent_waits:
-        return f"These scores are by earlier rules: {flywheel.intent_waits}"
+    if flywheel.intent.rules_wait:
+        return f"These scores are by earlier rules: {flywheel.intent.rules_wait}"
     made = flywheel.warehouse.generation(intent_scores.TABLE.name, interval)
-    if made and made.parameters.get(intent_scores.RULES) == flywheel.intent_rules.digest:
+    if made and made.parameters.get(intent_scores.RULES) == flywheel.intent.rules.digest:
         return ""
     return "These scores are by earlier rules; flywheel run makes them again"
 

@@ -57,7 +57,7 @@ TABLE = Table(
     ),
     placeholders=kinds_and_traits,
     used=lambda settings: event_sessions.TABLE.used(settings) and settings.intent_file.is_file(),
-    waits=lambda flywheel: flywheel.traits_wait,
+    waits=lambda flywheel: flywheel.intent.traits_wait,
     checks=(CONTRACT, CONSERVATION),
     parameters=_parameters,
 )

@@ -144,8 +144,8 @@ def test_a_broken_model_stops_only_its_predictions_and_is_named(project: Project
     mapping = project.settings.events_file
     mapping.write_text(mapping.read_text().replace("carts =", "baskets ="))
     with after.flywheel() as flywheel:
-        flywheel.__dict__["intent_waits"] = ""  # rules that need no carts
-        assert "needs carts, days_since_carts" in flywheel.intent_model_waits
+        flywheel.intent.__dict__["rules_wait"] = ""  # rules that need no carts
+        assert "needs carts, days_since_carts" in flywheel.intent.model_wait
 
 
 def test_suggested_points_are_written_beside_the_rules_and_with_write_into_them(project: Project, typed: Type) -> None:

@@ -14,7 +14,6 @@ from flywheel_assets.intent import experiment_assignment
 from flywheel_assets.intent.assets import TABLES
 from flywheel_assets.intent.experiment_cohorts import status, under_way
 from flywheel_assets.intent.experiment_enrollment import Enrollment, enrollment, late, refusals
-from flywheel_assets.intent.experiments import experiments_of
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets_tests.ingest.projects import events_project, land_events
 from flywheel_assets_tests.intent.experiment_projects import (
@@ -218,7 +217,7 @@ def test_a_wrong_experiment_is_named_and_stops_no_other(copied: Project) -> None
     assert {row["experiment"] for row in rows(copied, "experiment_assignment", SECOND)} == {"good"}
     assert {row["experiment"] for row in rows(copied, "experiment_readout", THIRD)} == {"pricing", "good"}
     with copied.flywheel() as flywheel:
-        assert "line 9: [later] has 100 users" in status(flywheel, experiments_of(flywheel)["later"])
+        assert "line 9: [later] has 100 users" in status(flywheel, flywheel.intent.experiments["later"])
     file.write_text(PRICING.replace("0.2", "0.1") + good)
     with copied.flywheel() as flywheel:  # though no table says so yet
         assert [one.name for one in under_way(flywheel, flywheel.interval(THIRD))] == ["good"]

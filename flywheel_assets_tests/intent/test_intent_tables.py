@@ -111,7 +111,7 @@ def test_an_open_interval_is_not_judged_and_becomes_stale_when_it_closes(once: P
 
 def test_sums_that_do_not_add_up_fail(once: Project) -> None:
     with once.flywheel() as flywheel:
-        table, rules = flywheel.warehouse.read("intent_scores", *once.intervals(SECOND)), flywheel.intent_rules
+        table, rules = flywheel.warehouse.read("intent_scores", *once.intervals(SECOND)), flywheel.intent.rules
         wrong = table.mutate(score=(table.score + 1).cast("decimal(7, 2)"))
         row = flywheel.figures(wrong, intent_scores.figures(wrong, rules))
         verdicts = intent_scores.verdicts(row, table.schema(), flywheel.columns(intent_scores.TABLE), rules)
@@ -129,7 +129,7 @@ def test_a_broken_rules_file_leaves_labels_alone_and_is_named(once: Project, tmp
         names = [table.name for table in flywheel.makeable([intent_scores.TABLE, *intent_scores.TABLE.sources])]
         assert names == ["user_features"]
         with pytest.raises(IntentError, match="half_at = 0"):
-            _ = flywheel.intent_rules
+            _ = flywheel.intent.rules
     result = project.materialize(FIRST, "intent_scores")
     assert "half_at = 0" in str(result.failure_data_for_node("intent_scores").error)
     assert project.rows("intent_scores", FIRST) == once.rows("intent_scores", FIRST)
@@ -142,7 +142,7 @@ def test_changed_rules_make_scores_stale_and_say_who_would_change_tier(once: Pro
     with project.flywheel() as flywheel:
         (second,) = project.intervals(SECOND)
         assert "rules of intent" in flywheel.lineage.stale_because(intent_scores.TABLE, second)
-        moves = tier_moves(flywheel, second, flywheel.intent_rules)
+        moves = tier_moves(flywheel, second, flywheel.intent.rules)
         assert sum(moves.values()) == 3
         assert moves["Low", "Medium"] > 0
 

@@ -23,7 +23,6 @@ from flywheel_assets.ingest.proposal import propose
 from flywheel_assets.intent import experiment_assignment, intent_outcomes, ranked_users, user_days, user_features
 from flywheel_assets.intent.arm_balance import feature_means
 from flywheel_assets.intent.experiment_cohorts import followed
-from flywheel_assets.intent.experiments import experiments_of
 from flywheel_assets.intervals import utc_offsets
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.landing import rows as landed_rows
@@ -651,7 +650,7 @@ def test_on_what_users_did_and_who_is_in_an_experiment(
         first, second = (flywheel.interval(key) for key in KEYS[:2])
         tables = ("intent_scores", "user_features", "user_labels", "experiment_assignment")
         scores, features, labels, assigned = (flywheel.warehouse.read(name, first) for name in tables)
-        (experiment,) = experiments_of(flywheel).values()
+        (experiment,) = flywheel.intent.experiments.values()
         predictions = features.select("user_id", probability=features.events / 1024)
         days = [flywheel.warehouse.read("user_days", interval) for interval in (first, second)]
         mapping, offsets = flywheel.events.mapping, utc_offsets("UTC", second.start_unix, second.end_unix)
