@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from benchmarks.spent import CommandError, Spent, spent
-from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets
+from benchmarks.targets import DEFAULT_BATCH, GRAPH, TUNED_BATCH, medians, targets, targets_table
 from flywheel_assets.cli.console import table, terminal
 
 PROJECT = Path(__file__).parents[1]
@@ -66,16 +66,13 @@ def main(sessions: int, rounds: int, memory_limit: str | None, skip_default_batc
         (name, s.wall_seconds, s.cpu_seconds, s.peak_mb, mine.wall_seconds / s.wall_seconds, mine.peak_mb / s.peak_mb)
         for name, s in measured.items()
     ]
-    judged = [
-        (t.name, t.measured, t.at_most, t.verdict)
-        for t in targets(sessions, measured, imported.wall_seconds, memory_limit is not None)
-    ]
+    wanted = targets(sessions, measured, imported.wall_seconds, memory_limit is not None)
     under = f", the graph under {memory_limit}" if memory_limit else ""
     console = terminal()
     columns = ("", "seconds", "CPU seconds", "peak MB", "graph / this, time", "graph / this, peak")
     console.print(table(columns, lines, f"{sessions:,} sessions, medians of {rounds}{under}"))
     console.print()
-    console.print(table(("the graph's part of", "measured", "at most", ""), judged, "Targets"))
+    console.print(targets_table(wanted, "the graph's part of"))
 
 
 def landed(folder: Path, sessions: int) -> Path:

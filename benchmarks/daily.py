@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.compare import PROJECT
 from benchmarks.spent import CommandError, Spent, spent
-from benchmarks.targets import Target
+from benchmarks.targets import Target, machine, targets_table
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.simulation.world import FEATURES
 
@@ -56,12 +56,10 @@ def main(intervals: int, files: int, sessions: int) -> None:
             sys.exit(f"error: {error}")
     lines = [(name, one.wall_seconds, one.cpu_seconds, one.peak_mb) for name, one in found.items()]
     console = terminal()
-    load = f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} over the last 5 minutes"
-    console.print(table(("", "seconds", "CPU seconds", "peak MB"), lines, f"{intervals} intervals, {load}"))
+    console.print(table(("", "seconds", "CPU seconds", "peak MB"), lines, f"{intervals} intervals, {machine()}"))
     console.print(f"\na tick of landing_sensor over {intervals * files:,} files: {tick:.2f} s")
     console.print(f"the record of runs: {megabytes / intervals:.2f} MB for each interval\n")
-    judged = [(t.name, t.measured, t.at_most, t.verdict) for t in targets(found, tick, intervals)]
-    console.print(table(("seconds of", "measured", "at most", ""), judged, "Targets"))
+    console.print(targets_table(targets(found, tick, intervals), "seconds of"))
 
 
 def measured(folder: Path, intervals: int, files: int, sessions: int) -> tuple[dict[str, Spent], float, float]:

@@ -5,7 +5,6 @@
 Measured is event_sessions of every interval with its checks, as `flywheel run` makes it, whole process, the index of
 the files included."""
 
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ import duckdb
 
 from benchmarks.compare import PROJECT
 from benchmarks.spent import CommandError, Spent, spent
-from benchmarks.targets import Target
+from benchmarks.targets import Target, machine, targets_table
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.tables.generation import digest
 
@@ -82,13 +81,11 @@ def main(events: int, days: int, script_events: int, folder: Path) -> None:
         (name, count, one.wall_seconds, one.cpu_seconds, one.peak_mb, round(count / one.wall_seconds))
         for name, (count, one) in measured.items()
     ]
-    load = f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} over the last 5 minutes"
     console = terminal()
     columns = ("", "events", "seconds", "CPU seconds", "peak MB", "events per second")
-    console.print(table(columns, lines, f"sessions of events, {load}"))
+    console.print(table(columns, lines, f"sessions of events, {machine()}"))
     console.print()
-    judged = [(t.name, t.measured, t.at_most, t.verdict) for t in targets(measured)]
-    console.print(table(("", "measured", "at most", ""), judged, "Targets"))
+    console.print(targets_table(targets(measured)))
 
 
 def targets(measured: dict[str, tuple[int, Spent]]) -> list[Target]:

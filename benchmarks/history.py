@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from benchmarks.compare import PROJECT
 from benchmarks.spent import CommandError, Spent, spent
-from benchmarks.targets import Target, medians
+from benchmarks.targets import Target, medians, targets_table
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
@@ -85,9 +85,8 @@ def main(users: int, earlier: int, rounds: int, folder: Path) -> None:
     line = ("history", mine.wall_seconds, mine.cpu_seconds, mine.peak_mb)
     console.print(table(("", "seconds", "CPU seconds", "peak MB"), [line], title))
     judged = [Target("seconds", mine.wall_seconds, SECONDS), Target("peak MB", mine.peak_mb, PEAK_MB)]
-    lines = [(target.name, target.measured, target.at_most, target.verdict) for target in judged]
     console.print()
-    console.print(table(("", "measured", "at most", ""), lines, "Targets"))
+    console.print(targets_table(judged))
 
 
 def draw(flywheel: Flywheel, users: int, last: Interval) -> None:

@@ -6,7 +6,6 @@ Measured is what `flywheel run` makes of one interval after its sessions: what u
 their features, scores, explanations and ranking, with the checks, whole process."""
 
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ import click
 from benchmarks.compare import PROJECT
 from benchmarks.events import FIRST_DAY, drawn
 from benchmarks.spent import CommandError, Spent, spent
-from benchmarks.targets import Target
+from benchmarks.targets import Target, machine, targets_table
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.intent.rules_text import rules_text
 
@@ -84,13 +83,11 @@ def main(events: int, script_events: int, folder: Path) -> None:
         (name, count, count // EVENTS_A_USER, one.wall_seconds, one.cpu_seconds, one.peak_mb)
         for name, (count, one) in measured.items()
     ]
-    load = f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} over the last 5 minutes"
     console = terminal()
     columns = ("", "events", "users", "seconds", "CPU seconds", "peak MB")
-    console.print(table(columns, lines, f"intent of users, {load}"))
+    console.print(table(columns, lines, f"intent of users, {machine()}"))
     console.print()
-    judged = [(t.name, t.measured, t.at_most, t.verdict) for t in targets(measured)]
-    console.print(table(("", "measured", "at most", ""), judged, "Targets"))
+    console.print(targets_table(targets(measured)))
 
 
 def targets(measured: dict[str, tuple[int, Spent]]) -> list[Target]:

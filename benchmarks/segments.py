@@ -6,7 +6,6 @@ The fit is `flywheel segments fit`: the matrix, every number of clusters from 2 
 plots, and the clusters of the interval. What of it rests on samples is said by the fit itself, and printed here."""
 
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +14,7 @@ import click
 
 from benchmarks.compare import FIRST_DAY, PROJECT, landed
 from benchmarks.spent import CommandError, Spent, spent
-from benchmarks.targets import Target
+from benchmarks.targets import Target, machine, targets_table
 from flywheel_assets.cli.console import table, terminal
 
 FIT_SECONDS = 300.0
@@ -41,12 +40,10 @@ def main(sessions: int, folder: Path) -> None:
     except CommandError as error:
         sys.exit(f"error: {error}")
     lines = [(name, one.wall_seconds, one.cpu_seconds, one.peak_mb) for name, one in found.items()]
-    load = f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} over the last 5 minutes"
     console = terminal()
-    console.print(table(("", "seconds", "CPU seconds", "peak MB"), lines, f"{sessions:,} sessions, {load}"))
+    console.print(table(("", "seconds", "CPU seconds", "peak MB"), lines, f"{sessions:,} sessions, {machine()}"))
     console.print()
-    judged = [(t.name, t.measured, t.at_most, t.verdict) for t in targets(found)]
-    console.print(table(("seconds of", "measured", "at most", ""), judged, "Targets"))
+    console.print(targets_table(targets(found), "seconds of"))
     console.print(f"\n{sampling}")
 
 

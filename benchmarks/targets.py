@@ -1,10 +1,14 @@
 """What is asked of the graph, and whether measurements reach it."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from rich.console import RenderableType
+
 from benchmarks.spent import Spent
+from flywheel_assets.cli.console import table
 
 DEFAULT_BATCH, TUNED_BATCH, GRAPH = "script, batch 32", "script, batch 8,192", "graph"
 
@@ -27,6 +31,17 @@ class Target:
         if self.measured is None:
             return "not measured"
         return "reached" if self.measured <= self.at_most else "missed"
+
+
+def machine() -> str:
+    """What the machine is and does, for the heading of figures."""
+    return f"{os.cpu_count()} cores, load average {os.getloadavg()[1]:.1f} over the last 5 minutes"
+
+
+def targets_table(wanted: Sequence[Target], heading: str = "") -> RenderableType:
+    """The targets with their verdicts; ``heading``: that of their names."""
+    lines = [(one.name, one.measured, one.at_most, one.verdict) for one in wanted]
+    return table((heading, "measured", "at most", ""), lines, "Targets")
 
 
 def medians(rounds: Sequence[Spent]) -> Spent:
