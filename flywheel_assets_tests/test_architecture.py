@@ -18,21 +18,6 @@ HEAVY = (
     *("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow", "xgboost"),
     *("lightgbm", "imblearn", "skl2onnx", "onnxmltools", "shap"),
 )
-    "tensorflow",
-    "keras",
-    "sklearn",
-    "joblib",
-    "onnx",
-    "tf2onnx",
-    "scipy",
-    "matplotlib",
-    "mlflow",
-    "xgboost",
-    "lightgbm",
-    "imblearn",
-    "skl2onnx",
-    "shap",
-)
 
 BASE = {"errors", "features", "intervals", "settings", "tables", "toml_reader", "warehouse"}
 

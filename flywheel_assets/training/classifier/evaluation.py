@@ -29,8 +29,8 @@ ROC_AUC, PR_AUC = "ROC-AUC", "PR-AUC"
 BRIER, RMSE, BRIER_SKILL, ECE, ACCURACY = "Brier", "RMSE", "Brier skill", "ECE", "accuracy"
 SHARES = (0.01, 0.05, 0.10)
 LIFTS, GAINS = (
-    tuple(f"lift at {share:.0%}" for share in SHARES),
-    tuple(f"gain at {share:.0%}" for share in SHARES),
+    tuple(f"lift at {100 * share:.0f} %" for share in SHARES),
+    tuple(f"gain at {100 * share:.0f} %" for share in SHARES),
 )
 METRICS = (F1, PRECISION, RECALL, ROC_AUC, PR_AUC, BRIER, RMSE, BRIER_SKILL, ECE, *LIFTS, *GAINS, ACCURACY)
 LOWER_IS_BETTER = (BRIER, RMSE, ECE)
