@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 
 from flywheel_assets.conversion import session_horizons
 from flywheel_assets.conversion.session_horizons import CATEGORY, HORIZON_SECONDS, SO_FAR
+from flywheel_assets.ingest.session_features import int64
 from flywheel_assets.intervals import Interval
 from flywheel_assets.tables.columns import SESSION_ID, UNIX, USER_ID
 from flywheel_assets.tables.contract import Column, Table, wrong_columns
@@ -107,15 +108,15 @@ def _history(sessions: ir.Table, seen: ir.Table, past_features: Sequence[str], l
         _user="user_id",
         _at="end_unix",
         _start="timestamp_unix",
-        _ended=ibis.literal(1, "int8").cast("int64"),
+        _ended=int64(1),
         _converted=seen.converted.cast("int64"),
         **{f"_of_{name}": seen[name] for name in past_features},
     )
     starts = sessions.select(_user="user_id", _at="timestamp_unix").distinct()
     asked = starts.mutate(
         _start=ibis.null("int64"),
-        _ended=ibis.literal(0, "int8").cast("int64"),
-        _converted=ibis.literal(0, "int8").cast("int64"),
+        _ended=int64(0),
+        _converted=int64(0),
         **{f"_of_{name}": ibis.null("float64") for name in past_features},
     )
     both = past.union(asked)

@@ -12,7 +12,7 @@ from flywheel_assets.ingest import event_sessions
 from flywheel_assets.ingest.cutting import START
 from flywheel_assets.ingest.events import TIME, USER, value_column
 from flywheel_assets.ingest.mapping import Definition, EventMapping
-from flywheel_assets.ingest.session_features import aggregated, end_value, matched_by, measured
+from flywheel_assets.ingest.session_features import aggregated, end_value, int64, matched_by, measured
 from flywheel_assets.ingest.times import SECOND
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import landed_sessions
@@ -153,7 +153,7 @@ def of_sessions(sessions: ir.Table, features: Sequence[str], definition: Convers
         "user_id",
         "timestamp_unix",
         end_unix=sessions.timestamp_unix,
-        horizon_seconds=ibis.literal(0, "int64"),
+        horizon_seconds=int64(0),
         **{name: sessions[name].cast("string") for name in definition.categories},
         converted_so_far=ibis.literal(False),
         converted=(sessions[definition.column].cast("float64") > 0).fill_null(False),

@@ -40,16 +40,16 @@ def sessions(cut_events: ir.Table, mapping: EventMapping, offsets: Sequence[tupl
         },
         events=made["_events"],
         # DuckDB sums to 128 bits, which parquet has not; Ibis takes that for 64 and would leave out a cast to them.
-        copies=made["_copied"].cast("int32").cast("int64") if mapping.deduplicate else _int64(0),
+        copies=made["_copied"].cast("int32").cast("int64") if mapping.deduplicate else int64(0),
         session_end=(made["_last"] // SECOND).cast("int64").as_timestamp("s").cast("timestamp('UTC')"),
         likely_bot=made["_cut"],
-        source_sessions=made["_native"].cast("int64") if mapping.session else _int64(1),
+        source_sessions=made["_native"].cast("int64") if mapping.session else int64(1),
         **{name: made[f"_carried_{i}"].cast("string") for i, name in enumerate(mapping.carried)},
         timestamp_unix=second,
     )
 
 
-def _int64(number: int) -> ir.IntegerScalar:
+def int64(number: int) -> ir.IntegerScalar:
     """A number that engines take for 64 bits, too."""
     return ibis.literal(number, "int8").cast("int64")
 
