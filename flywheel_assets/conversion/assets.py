@@ -30,26 +30,13 @@ def _horizon_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 
 @SYSTEM.table(horizons.TABLE, _horizon_verdicts)
 def session_horizons(step: Step) -> Made:
-    flywheel, definition = step.flywheel, step.flywheel.conversion.definition
-    if definition.column:
-        return Made(step.write(_of_landed(step)))
-    events, files = flywheel.events, flywheel.events.files_around(step.interval)
-    if not files:
-        return Made(step.write(flywheel.engine.empty({c.name: c.dtype for c in flywheel.columns(step.table)})))
+    flywheel, interval = step.flywheel, step.interval
+    if flywheel.conversion.definition.column:
+        return Made(step.write(flywheel.conversion.horizons(interval)))
+    events, files = flywheel.events, flywheel.events.files_around(interval)
     with events.folder.unchanged(files):
-        rows = horizons.of_events(events.cut(step.interval, files), events.mapping, definition)
+        rows = flywheel.conversion.horizons(interval)
         return Made(step.write(rows, None, lambda: events.folder.verify(files)))
-
-
-def _of_landed(step: Step) -> ibis.Table:
-    definition, sessions = step.flywheel.conversion.definition, step.read(landed_sessions.TABLE)
-    missing = [name for name in (definition.column, *definition.categories) if name not in sessions.columns]
-    if missing:
-        raise ConversionError(
-            f"{step.flywheel.settings.conversion_file}: the landed sessions of interval {step.interval.key} have no "
-            f"column {', '.join(missing)}; they have {', '.join(sessions.columns)}"
-        )
-    return horizons.of_sessions(sessions, step.flywheel.feature_names, definition)
 
 
 def _dataset_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
@@ -72,8 +59,8 @@ def conversion_dataset(step: Step) -> Made:
         missing = [name for name in needed if name not in rows.columns]
         if missing:
             raise ConversionError(
-                f"{table.name} of interval {one.key} has no column {', '.join(missing)}: events.toml or conversion.toml "
-                f"named other things when it was made. Make it again: flywheel run --from {one.key}"
+                f"{table.name} of interval {one.key} has no column {', '.join(missing)}: it was made by another "
+                f"events.toml or conversion.toml. Make it again: flywheel run --from {one.key}"
             )
         parts.append(rows.select(needed))
     seen = ibis.union(*parts) if len(parts) > 1 else parts[0]

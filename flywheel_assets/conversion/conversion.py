@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import ibis.expr.types as ir
+
 from flywheel_assets.conversion import conversion_dataset, session_horizons
 from flywheel_assets.conversion.conversion_file import read_definition
 from flywheel_assets.conversion.definition import ConversionDefinition, Measures, in_sessions
 from flywheel_assets.errors import ConversionError
+from flywheel_assets.intervals import Interval
+from flywheel_assets.landing import landed_sessions
 from flywheel_assets.tables.columns import SESSION_ID, UNIX, USER_ID
 from flywheel_assets.tables.contract import expand
 
@@ -54,23 +58,38 @@ class Conversion:
         return self._placeholders(self.definition)
 
     def _placeholders(self, definition: ConversionDefinition) -> Mapping[str, Sequence[str]]:
+        names: dict[str, Sequence[str]] = {"<category>": definition.categories}
         if definition.column:
-            counts, measures, past = (), (), self._flywheel.feature_names
-        else:
-            of = Measures.of(self._flywheel.events.mapping, definition)
-            counts, measures, past = (*session_horizons.GENERAL, *of.counts), tuple(of.measures), tuple(of.features)
-        return {
-            "<count>": counts,
-            "<measure>": measures,
-            "<past feature>": past,
-            "<category>": definition.categories,
-        }
+            return names | {"<count>": (), "<measure>": (), "<past feature>": self._flywheel.feature_names}
+        of = Measures.of(self._flywheel.events.mapping, definition)
+        counts = (*session_horizons.GENERAL, *of.counts)
+        return names | {"<count>": counts, "<measure>": tuple(of.measures), "<past feature>": tuple(of.features)}
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The columns of the data set that a model learns from: numbers, booleans, and the categories as texts."""
         columns = self._flywheel.columns(conversion_dataset.TABLE)
         return tuple(column.name for column in columns if column.name not in NO_INPUTS)
+
+    def horizons(self, interval: Interval) -> ir.Table:
+        """The rows of session_horizons of an interval, as they would be made now. Raises NotMaterializedError where
+        they are made of landed_sessions and that is not there, ConversionError where that lacks a column."""
+        flywheel, definition = self._flywheel, self.definition
+        if definition.kinds:
+            files = flywheel.events.files_around(interval)
+            if not files:
+                columns = flywheel.columns(session_horizons.TABLE)
+                return flywheel.engine.empty({column.name: column.dtype for column in columns})
+            cut = flywheel.events.cut(interval, files)
+            return session_horizons.of_events(cut, flywheel.events.mapping, definition)
+        sessions = flywheel.warehouse.read(landed_sessions.TABLE.name, interval)
+        missing = [name for name in (definition.column, *definition.categories) if name not in sessions.columns]
+        if missing:
+            raise ConversionError(
+                f"{self._settings.conversion_file}: the landed sessions of interval {interval.key} have no column "
+                f"{', '.join(missing)}; they have {', '.join(sessions.columns)}"
+            )
+        return session_horizons.of_sessions(sessions, flywheel.feature_names, definition)
 
     @cached_property
     def wait(self) -> str:

@@ -128,9 +128,7 @@ def _history(sessions: ir.Table, seen: ir.Table, past_features: Sequence[str], l
         _last=both["_start"].max().over(earlier),
         earlier_sessions=both["_ended"].sum().over(earlier).coalesce(0).cast("int32"),
         earlier_conversions=both["_converted"].sum().over(earlier).coalesce(0).cast("int32"),
-        **{
-            f"earlier_{name}": both[f"_of_{name}"].sum().over(earlier).coalesce(0.0).round(6) for name in past_features
-        },
+        **{f"earlier_{name}": both[f"_of_{name}"].sum().over(earlier).coalesce(0.0).round(6) for name in past_features},
     )
     names = ["earlier_sessions", "earlier_conversions", *(f"earlier_{name}" for name in past_features)]
     return found.filter(found["_asked"]).select("_user", "_at", "_last", *names)

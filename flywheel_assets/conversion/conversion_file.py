@@ -48,7 +48,7 @@ class _Reader(TomlReader):
             expected = 'expected kinds, as in kinds = ["orders"], or column, as in column = "leads"'
             raise self.error("conversion", f"[conversion] has {' and '.join(table) or 'nothing'}; {expected}")
         if "column" in table:
-            column, chosen = self.text(table, "column", "[conversion]"), ()
+            column, chosen = self.text(table, "column", "[conversion]"), tuple[str, ...]()
             if horizon:
                 raise self.error(
                     "horizon",

@@ -24,7 +24,7 @@ def text_for_events(kinds: Sequence[str], carried: Collection[str], outcome: str
             f'kinds = ["{chosen}"]   # one event of these is a conversion',
             "",
             "[horizon]",
-            "events = 3   # predicted after the session's first 3 events: late enough to know something, early enough to act",
+            "events = 3   # predicted after the first 3 events: late enough to know something, early enough to act",
             "# minutes = 5   # or so long after its start",
             "",
             "[features]",
@@ -62,4 +62,4 @@ def _chosen(outcome: str, names: Sequence[str], these_are: str) -> str:
 
 
 def _listed(names: Collection[str]) -> str:
-    return f"[{', '.join(f'"{name}"' for name in names)}]"
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"

@@ -163,7 +163,8 @@ def of_sessions(sessions: ir.Table, features: Sequence[str], definition: Convers
 
 def figures(table: ir.Table, interval: Interval) -> dict[str, ir.Scalar]:
     """Aggregates: ``sessions``; ``too_short``, those that never came to the horizon; ``converted_before``, the others
-    that had converted by then; ``conversions`` of all; ``distinct`` sessions, and rows ``outside`` the interval."""
+    that had converted by then; ``conversions`` of all, and ``conversions_later`` of the rest; ``distinct`` sessions,
+    and rows ``outside`` the interval."""
     unix, reached = table.timestamp_unix, table.horizon_seconds.notnull()
     outside = (unix < interval.start_unix) | (unix >= interval.end_unix) | unix.isnull()
     return {
@@ -171,6 +172,7 @@ def figures(table: ir.Table, interval: Interval) -> dict[str, ir.Scalar]:
         "too_short": (~reached).sum().coalesce(0),
         "converted_before": (reached & table.converted_so_far).sum().coalesce(0),
         "conversions": table.converted.sum().coalesce(0),
+        "conversions_later": (reached & ~table.converted_so_far & table.converted).sum().coalesce(0),
         "distinct": table.session_id.nunique(),
         "outside": outside.sum().coalesce(0),
     }

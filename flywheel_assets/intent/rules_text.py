@@ -7,6 +7,7 @@ from flywheel_assets.errors import IntentError
 from flywheel_assets.ingest.mapping import OUTCOMES
 from flywheel_assets.intent.rules import CLAMP
 
+
 @dataclass(frozen=True)
 class Proposal:
     """Numbers for a kind of event, each with its guideline. ``once``: it hardly happens twice."""

@@ -67,7 +67,12 @@ def test_a_session_is_in_that_came_to_the_horizon_without_a_conversion(once: Pro
 
 def test_inputs_are_what_was_known_by_then_and_the_outcome_came_later(once: Project) -> None:
     row = by_start(once, FIRST)["anna", "01-02 09:00"]
-    assert (row["converted"], row["horizon_seconds"], row["events_so_far"], row["seconds_so_far"]) == (True, 300, 2, 300)
+    assert (row["converted"], row["horizon_seconds"], row["events_so_far"], row["seconds_so_far"]) == (
+        True,
+        300,
+        2,
+        300,
+    )
     assert (row["page_views_so_far"], row["carts_so_far"], row["distinct_items_so_far"]) == (2, 1, 2)
     assert (row["first_item"], row["last_item"]) == ("a", "cart/1")
     assert "purchases_so_far" not in row
