@@ -11,8 +11,10 @@ from typing import Any
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.booster import BoosterInfo
+from flywheel_assets.registry.classifier import ClassifierInfo
 from flywheel_assets.registry.files import (
     BOOSTER_SUFFIX,
+    CLASSIFIER_SUFFIX,
     MANIFEST,
     check_folder,
     digest,
@@ -87,8 +89,8 @@ class ModelInfo:
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """Models by name, in the order in which they are trained and score, and boosters by name. ``training``, what the
-    manifest says of how they were made, is empty for an adopted bundle."""
+    """Models by name, in the order in which they are trained and score; boosters and classifiers by name. ``training``,
+    what the manifest says of how they were made, is empty for an adopted bundle."""
 
     directory: Path
     version: str
@@ -96,6 +98,7 @@ class ModelBundle:
     libraries: Mapping[str, str]
     training: Mapping[str, Any]
     boosters: Mapping[str, BoosterInfo] = field(default_factory=dict)
+    classifiers: Mapping[str, ClassifierInfo] = field(default_factory=dict)
 
     def __getitem__(self, model: str) -> ModelInfo:
         """The model of that name. Raises KeyError."""
@@ -103,20 +106,23 @@ class ModelBundle:
 
     @property
     def versions(self) -> dict[str, str]:
-        """The version of each model and booster, by name."""
-        boosters = {name: info.version for name, info in self.boosters.items()}
-        return {name: info.version for name, info in self.models.items()} | boosters
+        """The version of each model, booster and classifier, by name."""
+        infos = (self.models, self.boosters, self.classifiers)
+        return {name: info.version for of_kind in infos for name, info in of_kind.items()}
 
     @property
     def digests(self) -> dict[str, str]:
         """The SHA-256 of every artefact, by file name."""
         of_models = {name: sha for info in self.models.values() for name, sha in info.digests.items()}
-        return of_models | {info.file: info.digest for info in self.boosters.values()}
+        of_boosters = {info.file: info.digest for info in self.boosters.values()}
+        of_classifiers = {name: sha for info in self.classifiers.values() for name, sha in info.files.items()}
+        return of_models | of_boosters | of_classifiers
 
     @property
     def commands(self) -> str:
         """What the commands that train and promote the bundle begin with."""
-        return next((info.commands for info in self.boosters.values()), MODELS_COMMANDS)
+        infos: list[BoosterInfo | ClassifierInfo] = [*self.boosters.values(), *self.classifiers.values()]
+        return next((info.commands for info in infos), MODELS_COMMANDS)
 
     @classmethod
     def open(cls, directory: Path) -> "ModelBundle":
@@ -132,7 +138,7 @@ class ModelBundle:
             missing = missing_files(directory, bundle.digests)
             if missing:
                 again = (
-                    f"restore it, or train again: {bundle.commands} train" if bundle.boosters else _ways_out(directory)
+                    _ways_out(directory) if bundle.models else f"restore it, or train again: {bundle.commands} train"
                 )
                 raise ArtefactError(f"{directory} lacks {listed(missing)}; {again}")
             for name, expected in bundle.digests.items():
@@ -170,6 +176,7 @@ class ModelBundle:
                 libraries=dict(present["libraries"]),
                 training=dict(present.get("training") or {}),
                 boosters={n: BoosterInfo.from_json(v) for n, v in present.get("boosters", {}).items()},
+                classifiers={n: ClassifierInfo.from_json(v) for n, v in present.get("classifiers", {}).items()},
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ArtefactError(
@@ -235,20 +242,23 @@ def write_manifest(
     libraries: Mapping[str, str],
     training: Mapping[str, Any] | None = None,
     boosters: Sequence[BoosterInfo] = (),
+    classifiers: Sequence[ClassifierInfo] = (),
 ) -> ModelBundle:
-    """Vouches for the artefacts of these models and boosters in ``directory``, and opens the bundle. ``training`` is
-    how they were made and measured, in whatever detail a reader may want.
+    """Vouches for the artefacts of these models, boosters and classifiers in ``directory``, and opens the bundle.
+    ``training`` is how they were made and measured, in whatever detail a reader may want.
 
     Raises ArtefactError when the models do not fit each other."""
     check_fit(models)
-    versions = [*(info.version for info in models), *(info.version for info in boosters)]
+    infos: list[ModelInfo | BoosterInfo | ClassifierInfo] = [*models, *boosters, *classifiers]
+    versions = [info.version for info in infos]
     manifest = {
         "format": FORMAT,
-        "version": versions[0] if len(versions) == 1 and boosters else digest("".join(versions).encode())[:12],
+        "version": versions[0] if len(versions) == 1 and not models else digest("".join(versions).encode())[:12],
         "models": {info.spec.name: info.to_json() for info in models},
         "libraries": dict(libraries),
         "training": training,
         **({"boosters": {info.name: info.to_json() for info in boosters}} if boosters else {}),
+        **({"classifiers": {info.name: info.to_json() for info in classifiers}} if classifiers else {}),
     }
     write_whole(directory / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
     return ModelBundle.open(directory)
@@ -259,8 +269,9 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _replacement(directory: Path, delete: bool = True) -> str:
-    """What to do where no manifest can be read. Boosters cannot be adopted: half of them is in the manifest."""
-    if any(directory.glob(f"*{BOOSTER_SUFFIX}")):
+    """What to do where no manifest can be read. Boosters and classifiers cannot be adopted: half of them is in the
+    manifest."""
+    if any(path for suffix in (BOOSTER_SUFFIX, CLASSIFIER_SUFFIX) for path in directory.glob(f"*{suffix}")):
         return "restore it, or train again"
     return f"{'delete it and ' if delete else ''}type: flywheel models adopt {directory}"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from flywheel_assets.errors import ArtefactError
 
 MANIFEST, CARD = "manifest.json", "README.md"
-BOOSTER_SUFFIX = ".ubj"
+BOOSTER_SUFFIX, CLASSIFIER_SUFFIX = ".ubj", "_classifier.onnx"
 
 
 def check_folder(directory: Path) -> None:
@@ -22,9 +22,9 @@ def check_folder(directory: Path) -> None:
 
 
 def has_artefacts(directory: Path) -> bool:
-    """Whether a manifest or any network, scaler, encoder or booster is there."""
-    suffixes = (".keras", ".pkl", BOOSTER_SUFFIX)
-    return any(path.name == MANIFEST or path.suffix in suffixes for path in directory.glob("*"))
+    """Whether a manifest or any network, scaler, encoder, booster or classifier is there."""
+    endings = (MANIFEST, ".keras", ".pkl", BOOSTER_SUFFIX, CLASSIFIER_SUFFIX)
+    return any(path.name.endswith(endings) for path in directory.glob("*"))
 
 
 def versions_of(libraries: Iterable[str]) -> dict[str, str]:
@@ -56,7 +56,7 @@ def read_trusted(path: Path, expected: str) -> bytes:
     if actual != expected:
         adopt = (
             "train again"
-            if path.suffix == BOOSTER_SUFFIX
+            if path.name.endswith((BOOSTER_SUFFIX, CLASSIFIER_SUFFIX))
             else f"if that is intended and you trust its source, delete {path.parent / MANIFEST} and type: flywheel "
             f"models adopt {path.parent}"
         )

@@ -18,7 +18,7 @@ from typing import Any
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import MODELS_COMMANDS, ModelBundle
 from flywheel_assets.registry.comparison import ModelComparison
-from flywheel_assets.registry.files import BOOSTER_SUFFIX, CARD, MANIFEST
+from flywheel_assets.registry.files import BOOSTER_SUFFIX, CARD, CLASSIFIER_SUFFIX, MANIFEST
 from flywheel_assets.registry.promotions_record import (
     NO_CHAMPION,
     Promotion,
@@ -141,8 +141,9 @@ def _completed(models_dir: Path, promotions: list[Promotion], source: ModelBundl
         with suppress(ArtefactError):  # the first promotion was killed before there was a manifest
             for name in _carried(ModelBundle.declared(models_dir)):
                 (models_dir / name).unlink()
-        for path in models_dir.glob(f"*{BOOSTER_SUFFIX}"):
-            path.unlink()
+        for suffix in (BOOSTER_SUFFIX, CLASSIFIER_SUFFIX):
+            for path in models_dir.glob(f"*{suffix}"):
+                path.unlink()
     done = replace(promotions[-1], complete=True)
     write_promotions(models_dir, [*promotions[:-1], done])
     if source:
