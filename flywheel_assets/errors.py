@@ -57,6 +57,10 @@ class IntentError(FlywheelError):
     """The rules of the intent score, or the definition of an experiment, cannot be used."""
 
 
+class ConversionError(FlywheelError):
+    """What a conversion is, or the data set of sessions, cannot be used."""
+
+
 class ReportError(FlywheelError):
     """The page of a report cannot be written or shown."""
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from flywheel_assets.conversion.conversion import Conversion
 from flywheel_assets.errors import ArtefactError, SettingsError
 from flywheel_assets.features import Feature, model_features, read_features
 from flywheel_assets.ingest import event_sessions
@@ -241,6 +242,11 @@ class Flywheel:
         """Rules, model and experiments of intent."""
         return Intent(self)
 
+    @cached_property
+    def conversion(self) -> Conversion:
+        """What a conversion is, and when it is predicted."""
+        return Conversion(self)
+
     def _indexed(self, folder: WatchedFolder) -> FileIndex:
         if self._glance is None:
             return folder.index()
@@ -308,7 +314,7 @@ class Flywheel:
         """What landed and is in no table, and what is probably wrong with the rest, one sentence each."""
         events = self.events.index.problems() if self.has_events else []
         intent = self.intent.problems() if self.has_events else []
-        return self.landing_problems() + events + intent
+        return self.landing_problems() + events + intent + self.conversion.problems()
 
     def landing_problems(self) -> list[str]:
         """Those of the landing folder, and of intervals."""

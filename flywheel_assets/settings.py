@@ -25,6 +25,7 @@ SETTINGS = {
     "FLYWHEEL_LOOK_BACK_DAYS": ("90", "so many days of events, to an interval's end, make the features of users"),
     "FLYWHEEL_INTENT_FILE": ("intent_rules.toml", "the file with the rules of the intent score, if there is one"),
     "FLYWHEEL_EXPERIMENTS_FILE": ("experiments.toml", "the file that defines experiments, if there is one"),
+    "FLYWHEEL_CONVERSION_FILE": ("conversion.toml", "the file that says which sessions convert, if there is one"),
     "FLYWHEEL_RANKED_USERS": ("200", "so many users with the highest intent score are ranked"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the model artefacts, their manifest and the compiled scorers"),
@@ -81,6 +82,7 @@ class Settings:
     look_back_days: int
     intent_file: Path
     experiments_file: Path
+    conversion_file: Path
     ranked_users: int
     warehouse_dir: Path
     models_dir: Path
@@ -106,6 +108,11 @@ class Settings:
     def intent_models_dir(self) -> Path:
         """The models folder of the model of intent: champion, candidates and archive of its own."""
         return self.models_dir / "intent"
+
+    @property
+    def conversion_models_dir(self) -> Path:
+        """That of the model of conversion."""
+        return self.models_dir / "conversion"
 
     @classmethod
     def read(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -147,6 +154,7 @@ class Settings:
             look_back_days=_whole_number("FLYWHEEL_LOOK_BACK_DAYS", get["FLYWHEEL_LOOK_BACK_DAYS"], 3_660),
             intent_file=_path(folder, get["FLYWHEEL_INTENT_FILE"]),
             experiments_file=_path(folder, get["FLYWHEEL_EXPERIMENTS_FILE"]),
+            conversion_file=_path(folder, get["FLYWHEEL_CONVERSION_FILE"]),
             ranked_users=_whole_number("FLYWHEEL_RANKED_USERS", get["FLYWHEEL_RANKED_USERS"], 1_000_000),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
             models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),

@@ -36,12 +36,13 @@ MAY_USE = {
     "sessions": BASE | {"registry", "landing"},
     "users": BASE | {"registry", "ingest", "landing", "sessions"},
     "lineage": {"flywheel", "tables", "intervals"},
-    "flywheel": BASE | {"registry", "ingest", "landing", "sessions", "users", "intent", "lineage"},
+    "flywheel": BASE | {"registry", "ingest", "landing", "sessions", "users", "intent", "conversion", "lineage"},
     "ranges": {"flywheel", "intervals", "errors"},
     "needs": {"flywheel", "lineage", "users", "tables", "intervals"},
     "segments": BASE | {"landing", "sessions", "users"},
     "history": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
     "intent": BASE | {"registry", "report", "ingest", "landing", "sessions", "users", "history", "training"},
+    "conversion": BASE | {"registry", "report", "ingest", "landing", "sessions", "users", "history", "training"},
     "training": BASE | {"registry", "report", "landing", "sessions", "users", "segments"},
     "simulation": BASE | {"registry", "sessions", "users", "training"},
     "orchestration": BASE | {"flywheel", "needs"},
@@ -49,7 +50,7 @@ MAY_USE = {
 """What each folder or module of the package may use of the others, itself aside; `cli` and `definitions`, the
 outermost, may use all."""
 
-SYSTEMS = {"ingest", "landing", "sessions", "users", "segments", "history", "training", "intent"}
+SYSTEMS = {"ingest", "landing", "sessions", "users", "segments", "history", "training", "intent", "conversion"}
 """Those have an ``assets.py``, which may use orchestration, and modules that work on a whole flywheel."""
 
 OUTERMOST = {"__init__", "cli", "definitions"}

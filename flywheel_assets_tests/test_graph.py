@@ -31,7 +31,7 @@ def defs() -> dg.Definitions:
 
 def shipped() -> dg.Definitions:
     """The definitions of a project with events, rules of intent and experiments, whatever the environment says."""
-    files = ("FLYWHEEL_EVENTS_FILE", "FLYWHEEL_INTENT_FILE", "FLYWHEEL_EXPERIMENTS_FILE")
+    files = ("FLYWHEEL_EVENTS_FILE", "FLYWHEEL_INTENT_FILE", "FLYWHEEL_EXPERIMENTS_FILE", "FLYWHEEL_CONVERSION_FILE")
     return definitions(Settings.read(Path(__file__).parent, dict.fromkeys(files, str(MAPPING))))
 
 

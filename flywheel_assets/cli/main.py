@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from flywheel_assets.cli.check import check
+from flywheel_assets.cli.conversion import conversion
 from flywheel_assets.cli.events import events
 from flywheel_assets.cli.experiment import experiment
 from flywheel_assets.cli.features import features
@@ -45,7 +46,7 @@ def main() -> None:
 
 for _command in (
     start, sample, run, check, status, explain, report, levers,
-    segments, labels, intent, experiment, events, features, models, forget, prune,
+    segments, labels, intent, conversion, experiment, events, features, models, forget, prune,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=click.IntRange(0), default=7, show_default=True, help="Same seed, same sessions.")
 @click.option("--first-interval", metavar="KEY", help="The first interval  [default: so that the last is closed]")
 @click.option(
-    "--events", is_flag=True, help="Write the events that make these sessions, with events.toml and intent_rules.toml."
+    "--events",
+    is_flag=True,
+    help="Write the events that make these sessions, with events.toml and what rests on it.",
 )
 def sample(directory: Path, intervals: int, users: int, seed: int, first_interval: str | None, events: bool) -> None:
     """Write sample sessions to DIRECTORY/landing, or sample events to DIRECTORY/events, and the truth about them to
@@ -53,15 +55,21 @@ def sample(directory: Path, intervals: int, users: int, seed: int, first_interva
 
 
 def write_files_of_sample(settings: "Settings") -> list[Path]:
-    """Writes `events.toml` of the sample's events and first rules of the intent score, each where it is missing, and
-    returns what it wrote."""
+    """Writes `events.toml` of the sample's events, first rules of the intent score and a definition of a conversion,
+    each where it is missing, and returns what it wrote."""
+    from flywheel_assets.conversion.conversion_text import text_for_events
+    from flywheel_assets.conversion.definition import in_sessions
     from flywheel_assets.ingest.mapping_file import read_mapping
     from flywheel_assets.intent.rules_text import rules_text
     from flywheel_assets.simulation.events import MAPPING
     from flywheel_assets.warehouse.files import write_whole
 
-    kinds = list(read_mapping(MAPPING, None).kinds)
-    contents = {settings.events_file: MAPPING.read_bytes(), settings.intent_file: rules_text(kinds).encode()}
+    mapping = read_mapping(MAPPING, None)
+    contents = {
+        settings.events_file: MAPPING.read_bytes(),
+        settings.intent_file: rules_text(list(mapping.kinds)).encode(),
+        settings.conversion_file: text_for_events(in_sessions(mapping), mapping.carried).encode(),
+    }
     missing = {path: content for path, content in contents.items() if not path.exists()}
     for path, content in missing.items():
         write_whole(path, content)

@@ -258,9 +258,9 @@ SYSTEM.job(
 )
 SYSTEM.job(
     RUN_JOB,
-    dg.AssetSelection.groups("sessions", "users", "exports", "intent", "history")
+    dg.AssetSelection.groups("sessions", "users", "exports", "intent", "conversion", "history")
     | dg.AssetSelection.assets(*(table.name for table in CLUSTERED)),
-    "Everything of one interval: labels, clusters, intent, history. For flywheel run, which chooses from it.",
+    "Everything of one interval: labels, clusters, intent, conversion, history. For flywheel run, which chooses.",
 )
 SYSTEM.job(
     REPORTS_JOB,

@@ -43,6 +43,7 @@ EVENTS = Table(
     (OTHERS,),
     fingerprint=lambda flywheel, interval: flywheel.events.fingerprint(interval),
     news=lambda flywheel, interval: flywheel.events.news(interval),
+    used=lambda settings: settings.events_file.is_file(),
 )
 
 
@@ -72,7 +73,7 @@ TABLE = Table(
         OTHERS,
         UNIX,
     ),
-    used=lambda settings: settings.events_file.is_file(),
+    used=EVENTS.used,
     checks=(CONTRACT, UNMAPPED, LIKELY_BOTS, EVENT_FILES),
     parameters=_parameters,
 )

@@ -25,6 +25,19 @@ TAKEN = {
 """Columns of sessions of events: neither a feature nor a carried value may have their names."""
 
 
+OUTCOMES = (
+    "purchases",
+    "purchase",
+    "orders",
+    "conversions",
+    "subscriptions",
+    "payments",
+    "leads",
+    "signups",
+    "bookings",
+)
+"""Kinds that are taken for a conversion where nobody says which is, the likeliest first."""
+
 TAKEN_BY_USERS = {
     "user_id", "day", "events", "sessions", "seconds", "likely_bot", "active_days", "pages_per_session", "minutes",
     "features_used", "trend", "first_seen_days",

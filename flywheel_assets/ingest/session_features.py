@@ -18,11 +18,11 @@ def sessions(cut_events: ir.Table, mapping: EventMapping, offsets: Sequence[tupl
     features = list(mapping.features.items())
     rows = cut_events.mutate(
         _second=(cut_events[START] // SECOND).cast("int64"),
-        **{f"_of_{i}": _measured(cut_events, mapping, one) for i, (_, one) in enumerate(features)},
+        **{f"_of_{i}": measured(cut_events, mapping, one) for i, (_, one) in enumerate(features)},
     )
     made = rows.group_by(USER, "_second").aggregate(
-        **{f"_feature_{i}": _aggregate(rows, f"_of_{i}", one) for i, (_, one) in enumerate(features)},
-        **{f"_carried_{i}": _end(rows, mapping, name) for i, name in enumerate(mapping.carried)},
+        **{f"_feature_{i}": aggregated(rows, f"_of_{i}", one) for i, (_, one) in enumerate(features)},
+        **{f"_carried_{i}": end_value(rows, mapping, name) for i, name in enumerate(mapping.carried)},
         _events=rows.count(),
         _last=rows[TIME].max(),
         _cut=rows[CUT].max(),
@@ -40,16 +40,16 @@ def sessions(cut_events: ir.Table, mapping: EventMapping, offsets: Sequence[tupl
         },
         events=made["_events"],
         # DuckDB sums to 128 bits, which parquet has not; Ibis takes that for 64 and would leave out a cast to them.
-        copies=made["_copied"].cast("int32").cast("int64") if mapping.deduplicate else _int64(0),
+        copies=made["_copied"].cast("int32").cast("int64") if mapping.deduplicate else int64(0),
         session_end=(made["_last"] // SECOND).cast("int64").as_timestamp("s").cast("timestamp('UTC')"),
         likely_bot=made["_cut"],
-        source_sessions=made["_native"].cast("int64") if mapping.session else _int64(1),
+        source_sessions=made["_native"].cast("int64") if mapping.session else int64(1),
         **{name: made[f"_carried_{i}"].cast("string") for i, name in enumerate(mapping.carried)},
         timestamp_unix=second,
     )
 
 
-def _int64(number: int) -> ir.IntegerScalar:
+def int64(number: int) -> ir.IntegerScalar:
     """A number that engines take for 64 bits, too."""
     return ibis.literal(number, "int8").cast("int64")
 
@@ -61,7 +61,7 @@ def matched_by(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.B
     return ibis.and_(*tests) if tests else None
 
 
-def _measured(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.Value:
+def measured(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.Value:
     """What an event adds to a feature, so that no more than that is carried on."""
     matched = matched_by(events, mapping, one)
     if one.measure in ("duration", "start_hour"):
@@ -72,7 +72,7 @@ def _measured(events: ir.Table, mapping: EventMapping, one: Definition) -> ir.Va
     return value if matched is None else ibis.ifelse(matched, value, ibis.null(value.type()))
 
 
-def _aggregate(rows: ir.Table, column: str, one: Definition) -> ir.Scalar:
+def aggregated(rows: ir.Table, column: str, one: Definition) -> ir.Scalar:
     value = rows[column]
     if one.measure == "duration":
         return (rows[TIME].max() - rows[TIME].min()).cast("float64") / DURATION_UNITS[one.of]
@@ -84,7 +84,7 @@ def _aggregate(rows: ir.Table, column: str, one: Definition) -> ir.Scalar:
     return found.coalesce(0).round(6) if one.measure == "sum" else found.coalesce(0)
 
 
-def _end(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Scalar:
+def end_value(rows: ir.Table, mapping: EventMapping, name: str) -> ir.Scalar:
     """The value of the first or the last event of a session that has one; of several in one moment the least."""
     one = mapping.carried[name]
     value = rows[value_column(mapping, one.value)]

@@ -4,20 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from flywheel_assets.errors import IntentError
+from flywheel_assets.ingest.mapping import OUTCOMES
 from flywheel_assets.intent.rules import CLAMP
-
-OUTCOMES = (
-    "purchases",
-    "purchase",
-    "orders",
-    "conversions",
-    "subscriptions",
-    "payments",
-    "leads",
-    "signups",
-    "bookings",
-)
-"""Kinds that are taken for the outcome, the likeliest first."""
 
 
 @dataclass(frozen=True)

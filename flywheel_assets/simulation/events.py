@@ -30,7 +30,8 @@ def with_events(
     world: World, intent: IntentWorld, samples: Iterable[Sample], seed: int
 ) -> Iterator[tuple[Sample, pa.Table]]:
     """Each sample, oldest first, with its events. Its ``user_truth`` gets ``intent`` and ``conversion_probability``,
-    the chance to purchase in the next interval, both float64.
+    the chance to purchase in the next interval, both float64; its ``session_truth`` gets ``lead_probability``, float64,
+    the chance that a session of its quality has a lead.
 
     Events, in order of time, copies none: ``event_id`` int64, ``event_time`` timestamp[us, UTC], ``user_id`` string,
     ``session`` string (null for those outside of any), ``event_name`` string, ``path`` string, ``impressions`` int64,
@@ -45,15 +46,21 @@ def with_events(
             shares = [share for _, share in intent.countries]
             countries = rng.choice(len(names), 2 * len(states) + 1, p=shares)
         before = signals(intent, states, before, rng)
-        events = _events(sample, before, rng)
+        events = _events(sample, before, rng, np.random.default_rng([seed, position, 2]))
         user = pc.utf8_slice_codeunits(events["user_id"], 1).cast(pa.int64()).to_numpy() - 1
         truth = sample.user_truth.append_column("intent", pa.array(before.intents))
         truth = truth.append_column("conversion_probability", pa.array(before.chances))
         events = events.append_column("country", names.take(pa.array(countries[user])))
-        yield replace(sample, user_truth=truth), events
+        yield replace(sample, session_truth=_with_lead_chances(world, sample), user_truth=truth), events
 
 
-def _events(sample: Sample, shown: Signals, rng: np.random.Generator) -> pa.Table:
+def _with_lead_chances(world: World, sample: Sample) -> pa.Table:
+    qualities = pc.index_in(sample.session_truth["session_quality_label"], pa.array(world.session_labels))
+    chances = pa.array(world.lead_chances()).take(qualities)
+    return sample.session_truth.append_column("lead_probability", chances)
+
+
+def _events(sample: Sample, shown: Signals, rng: np.random.Generator, pages_rng: np.random.Generator) -> pa.Table:
     rows, start_us, end_us = sample.sessions, sample.interval.start_unix * SECOND, sample.interval.end_unix * SECOND
     counts = {name: rows[name].to_numpy().astype(np.int64) for name in FEATURES}
     users = pc.utf8_slice_codeunits(rows["user_id"], 1).cast(pa.int64()).to_numpy() - 1
@@ -62,7 +69,7 @@ def _events(sample: Sample, shown: Signals, rng: np.random.Generator) -> pa.Tabl
     gaps = np.minimum(rng.uniform(_LEAST_GAP, _MOST_GAP, len(rows)), _LONGEST / pages)
     lengths = np.minimum(gaps * pages * SECOND, end_us - 1 - starts)
 
-    views = _views(counts, users, shown.counts["pricing_visit"], rng)
+    views = _views(counts, users, shown.counts["pricing_visit"], rng, pages_rng)
     session = [views.pop("session")]
     names = [np.full(len(session[0]), "page_view", object)]
     times = [starts[session[0]] + (views.pop("place") / pages[session[0]] * lengths[session[0]]).astype(np.int64)]
@@ -93,14 +100,20 @@ def _events(sample: Sample, shown: Signals, rng: np.random.Generator) -> pa.Tabl
 
 
 def _views(
-    counts: dict[str, IntArray], users: IntArray, pricing_visits: IntArray, rng: np.random.Generator
+    counts: dict[str, IntArray],
+    users: IntArray,
+    pricing_visits: IntArray,
+    rng: np.random.Generator,
+    pages_rng: np.random.Generator,
 ) -> dict[str, pa.Array]:
-    """A page view per page of each session: ``session`` and ``place`` in it as arrays, and columns of events. Of the
-    pages that show no item, as many are of prices as the user is to see, where there are so many."""
+    """A page view per page of each session: ``session`` and ``place`` in it as arrays, and columns of events. Pages
+    that show an item stand anywhere among the others, and impressions are spread over all: so the first pages say
+    something of a session's quality, as they do on a real site, and no page says what is to come. Of the pages that
+    show no item, as many are of prices as the user is to see, where there are so many."""
     pages, details = counts["pageviews"], counts["detail_pageviews"]
     session = np.repeat(np.arange(len(pages)), pages)
     place = np.arange(len(session)) - np.repeat(np.cumsum(pages) - pages, pages)
-    detail = place - (pages - details)[session]
+    detail = _rank(session, pages_rng) - (pages - details)[session]
     shows_item = detail >= 0
     item = np.minimum(detail, counts["distinct_items"][session] - 1)
     category = np.minimum(item, counts["distinct_categories"][session] - 1)
@@ -110,6 +123,7 @@ def _views(
     plain = np.flatnonzero(~shows_item & (users[session] < len(pricing_visits)))
     rank = _rank(users[session[plain]], rng)
     path[plain[rank < pricing_visits[users[session[plain]]]]] = PRICING_PATH
+    each, rest = counts["impressions"] // pages, counts["impressions"] % pages
     item_ids = pc.binary_join_element_wise("i", pa.array(first_item + item).cast(pa.string()), "")
     category_ids = pc.binary_join_element_wise("c", pa.array(category).cast(pa.string()), "")
     shown = pa.array(shows_item)
@@ -117,14 +131,14 @@ def _views(
         "session": session,
         "place": place,
         "path": pc.if_else(shown, pc.binary_join_element_wise("/items/", item_ids, ""), pa.array(path, pa.string())),
-        "impressions": pa.array(np.where(place == 0, counts["impressions"][session], 0)),
+        "impressions": pa.array(each[session] + (place < rest[session])),
         "item_id": pc.if_else(shown, item_ids, None),
         "category_id": pc.if_else(shown, category_ids, None),
     }
 
 
 def _rank(of: IntArray, rng: np.random.Generator) -> IntArray:
-    """A random order among the entries of each user, from 0."""
+    """A random order among the entries of each user or session, from 0."""
     order = np.lexsort((rng.random(len(of)), of))
     ranks = np.empty(len(of), np.int64)
     ordered = of[order]

@@ -115,6 +115,11 @@ class World:
         sessions = (self.stationary() * self.session_means) @ self.mixes
         return np.asarray(sessions / sessions.sum(), dtype=float)
 
+    def lead_chances(self) -> FloatArray:
+        """The chance that a session has a lead, per quality: counts are Poisson given the frailty, a gamma."""
+        means = np.array([quality.leads for quality in self.qualities])
+        return np.asarray(1 - (1 + means / self.frailty_shape) ** -self.frailty_shape, dtype=float)
+
 
 WORLD = World(
     states=(

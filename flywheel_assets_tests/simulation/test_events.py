@@ -4,6 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -65,6 +66,24 @@ def test_users_purchase_as_often_as_their_intent_of_the_interval_before_says(dra
     assert purchased == pytest.approx(expected, abs=4 * expected**0.5)
     first = drawn[0][1]["event_name"].to_pylist()
     assert "purchase" not in first
+
+
+def test_leads_come_as_often_as_the_quality_of_sessions_says_and_first_pages_show_it(drawn: Drawn) -> None:
+    expected = leads = 0.0
+    items, chances = [], []
+    for sample, events in drawn:
+        truth = sample.session_truth.to_pandas().set_index("session_id")["lead_probability"]
+        rows = events.select(["session", "event_name", "item_id"]).to_pandas()
+        expected += truth.sum()
+        leads += (
+            rows.loc[rows["event_name"] == "lead", "session"].isin(truth.index).groupby(rows["session"]).any().sum()
+        )
+        first = rows[rows["event_name"] == "page_view"].groupby("session").head(3).groupby("session")
+        shows_items = first["item_id"].count()[first.size() == 3]
+        items.append(shows_items)
+        chances.append(truth.reindex(shows_items.index))
+    assert leads == pytest.approx(expected, abs=4 * expected**0.5)
+    assert pd.concat(items).corr(pd.concat(chances)) > 0.2
 
 
 def test_the_more_a_user_intends_the_more_prices_the_user_sees(drawn: Drawn) -> None:

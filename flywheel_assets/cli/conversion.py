@@ -1,0 +1,93 @@
+"""`flywheel conversion`: what a conversion is, and which sessions that gives. Imports stand inside, as in `main`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.intervals import Interval
+
+
+@click.group()
+def conversion() -> None:
+    """Predict early in a session whether it will convert: what a conversion is, and how many sessions do."""
+
+
+@conversion.command()
+@click.option("--outcome", metavar="NAME", default="", help="What is a conversion  [default: guessed by its name]")
+def init(outcome: str) -> None:
+    """Write a first conversion.toml: for events that events.toml counts, or for a feature of landed sessions."""
+    from flywheel_assets.conversion.conversion_text import text_for_events, text_for_sessions
+    from flywheel_assets.conversion.definition import in_sessions
+    from flywheel_assets.errors import ConversionError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.warehouse.files import write_whole
+
+    settings = Settings.read()
+    if settings.conversion_file.exists():
+        raise ConversionError(
+            f"{settings.conversion_file} is there already, and stays as it is; delete it to begin anew"
+        )
+    with Flywheel.open(settings, to_write=False) as flywheel:
+        if flywheel.has_events:
+            mapping = flywheel.events.mapping
+            text = text_for_events(in_sessions(mapping), mapping.carried, outcome)
+        else:
+            text = text_for_sessions(flywheel.feature_names, outcome)
+    write_whole(settings.conversion_file, text.encode())
+    click.echo(f"wrote {settings.conversion_file}: a definition to read and to change")
+    click.echo("next: flywheel conversion check")
+
+
+@conversion.command()
+@click.option("--interval", "key", metavar="KEY", help="The interval's first day  [default: the last one with data]")
+def check(key: str | None) -> None:
+    """Show which sessions of an interval conversion.toml gives, and how many of them convert. Writes nothing."""
+    from flywheel_assets.cli.console import table, terminal
+    from flywheel_assets.errors import ConversionError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.tables.verdict import share
+
+    settings = Settings.read()
+    if not settings.conversion_file.is_file():
+        raise ConversionError(f"{settings.conversion_file} is missing; to write it: flywheel conversion init")
+    with Flywheel.open(settings, to_write=False) as flywheel:
+        definition = flywheel.conversion.definition
+        interval = flywheel.interval(key) if key else _latest(flywheel)
+        row = _figures(flywheel, interval)
+    rows = row["sessions"] - row["too_short"] - row["converted_before"]
+    later = row["conversions_later"]
+    lines = [
+        ("sessions", row["sessions"]),
+        ("ended before the horizon", row["too_short"]),
+        ("converted by then", row["converted_before"]),
+        ("in the data set", rows),
+        ("of these convert", later),
+        ("rate", f"{share(later, rows):.2%}"),
+    ]
+    title = f"{interval.dates}: {definition.conversion}, predicted {definition.horizon}"
+    console = terminal()
+    console.print(table(("", "sessions"), lines, title))
+    if not later or later == rows:
+        console.print("nothing can be learnt from one outcome alone: choose another conversion or horizon")
+    console.print("next: flywheel run", highlight=False)
+
+
+def _latest(flywheel: "Flywheel") -> "Interval":
+    from flywheel_assets.errors import ConversionError
+
+    closed = [i for i in flywheel.extent.to_run(flywheel.now()) if i.key in flywheel.extent.sessions]
+    if not closed:
+        raise ConversionError("no closed interval has data yet: there is nothing to check")
+    return closed[-1]
+
+
+def _figures(flywheel: "Flywheel", interval: "Interval") -> dict[str, int]:
+    from flywheel_assets.conversion import session_horizons
+
+    rows = flywheel.conversion.horizons(interval)
+    aggregates = session_horizons.figures(rows, interval)
+    return {name: int(value) for name, value in flywheel.figures(rows, aggregates).items()}
