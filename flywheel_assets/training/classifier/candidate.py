@@ -52,8 +52,8 @@ JUMP_ROWS = 20_000
 
 @dataclass(frozen=True)
 class ClassifierCandidate:
-    """A bundle in its folder, with the comparison that it comes from, the chosen one first, its evaluation and what a reader has
-    to know."""
+    """A bundle in its folder, with the comparison that it comes from, the chosen one first, its evaluation and what a
+    reader has to know."""
 
     bundle: ModelBundle
     comparison: Sequence[Mapping[str, Any]]
