@@ -63,7 +63,7 @@ SYSTEMS = {
     "conversion",
     "engagement",
 }
-"""Those have an ``assets.py`` and modules that work on a whole flywheel. Their modules of assets may use orchestration."""
+"""Those have an ``assets.py`` and modules that work on a whole flywheel. What holds assets may use orchestration."""
 
 OUTERMOST = {"__init__", "cli", "definitions"}
 

@@ -53,7 +53,7 @@ FEATURES = (
     Column("group_affinity_min", "float32", "The lowest."),
     Column("group_affinity_weighted", "float32", "Their mean weighted by the number of interactions."),
     Column("decade_count", "int32", "Earlier interactions of the user with items of the same decade."),
-    Column("decade_affinity", "float32", "By how much these exceeded what was expected."),
+    Column("decade_affinity", "float32", "By how much these exceeded what was expected; null without a year."),
     Column("year", "int32", "The item's year; null where unknown."),
     Column("item_age_years", "int32", "The interaction's year less the item's."),
     Column("hour", "int32", "Hour of the day in the interval timezone, 0 to 23."),
@@ -93,7 +93,7 @@ def interaction_features(
         "user_id",
         "item_id",
         timestamp_unix=rows.second,
-        strength=rows.strength,
+        strength=rows.strength.cast("float64"),
         engaged=rows.engaged == 1,
         from_last=rows.from_last,
         **{
