@@ -14,7 +14,10 @@ import flywheel_assets
 
 PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow", "xgboost")
+HEAVY = (
+    *("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow", "xgboost"),
+    *("lightgbm", "imblearn", "skl2onnx", "onnxmltools", "shap"),
+)
 
 BASE = {"errors", "features", "intervals", "settings", "tables", "toml_reader", "warehouse"}
 

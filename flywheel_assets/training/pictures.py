@@ -25,7 +25,7 @@ def confusion_picture(title: str, evaluation: Evaluation) -> bytes:
     axes.set_yticks(places, evaluation.labels)
     axes.set_xlabel("predicted")
     axes.set_ylabel("true, share of the row")
-    return _png(figure)
+    return png(figure)
 
 
 def reliability_picture(
@@ -45,20 +45,25 @@ def reliability_picture(
     axes.set_xlabel("probability, mean of a tenth of the rows")
     axes.set_ylabel("share of them that has the label")
     axes.legend()
-    return _png(figure)
+    return png(figure)
+
+
+def figure_of(rows: int, columns: int, inches: tuple[float, float]) -> tuple[Any, Any]:
+    """A new figure with its axes, independent of any display and of the process's other figures."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=inches, layout="constrained")
+    return figure, figure.subplots(rows, columns)
 
 
 def _axes(title: str) -> tuple[Any, Any]:
-    """A new figure, independent of any display and of the process's other figures."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=INCHES, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = figure_of(1, 1, INCHES)
     axes.set_title(title)
     return figure, axes
 
 
-def _png(figure: Any) -> bytes:
+def png(figure: Any) -> bytes:
+    """The figure as a file."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110)
     return content.getvalue()

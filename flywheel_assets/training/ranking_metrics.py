@@ -1,7 +1,7 @@
 """How well a score tells who converts: AUC, average precision and lift of its ranking, and of probabilities Brier skill
 and calibration error. Each comes with the same bootstrap draws of users, so that differences have intervals too."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,21 +55,12 @@ def measure(
     users give the same draws, whatever the score. At least one row has converted and one has not; a draw that lacks
     either counts as chance."""
     users, draws = int(user.max()) + 1, draws_for(len(user))
-    level = np.unique(-score, return_inverse=True)[1]
-    count = int(level.max()) + 1
-
-    def ranked(weight: FloatArray) -> tuple[float, float, float]:
-        hits = np.bincount(level, weight * converted, count).astype(float)
-        return ranking_figures(hits, np.bincount(level, weight, count).astype(float) - hits)
-
-    drawn = [ranked(times[user]) for some in times_drawn(users, draws, SEED) for times in some.astype(np.float64)]
-    every = zip(ranked(np.ones(len(user))), np.array(drawn).T, strict=True)
-    found = {name: Measured(value, column) for name, (value, column) in zip(OF_RANKING, every, strict=True)}
+    found = dict(zip(OF_RANKING, measured_ranking(converted, score, user), strict=True))
     if is_probability:
-        sums = sums_by_user(user, users, _probability_sums(converted, score))
+        sums = sums_by_user(user, users, probability_sums(converted, score))
         values, columns = (
-            _probability_figures(sums.sum(axis=0, keepdims=True)),
-            _probability_figures(resampled(sums, draws, SEED)),
+            probability_figures(sums.sum(axis=0, keepdims=True)),
+            probability_figures(resampled(sums, draws, SEED)),
         )
         found |= {
             name: Measured(float(value[0]), column)
@@ -78,28 +69,44 @@ def measure(
     return found
 
 
+def measured_ranking(
+    converted: BoolArray, score: FloatArray, user: IntArray, shares: Sequence[float] = (TOP_SHARE,)
+) -> list[Measured]:
+    """What :func:`ranking_figures` gives, in its order, on all rows and on each draw of users."""
+    level = np.unique(-score, return_inverse=True)[1]
+    count = int(level.max()) + 1
+
+    def ranked(weight: FloatArray) -> tuple[float, ...]:
+        hits = np.bincount(level, weight * converted, count).astype(float)
+        return ranking_figures(hits, np.bincount(level, weight, count).astype(float) - hits, shares)
+
+    every = times_drawn(int(user.max()) + 1, draws_for(len(user)), SEED)
+    drawn = np.array([ranked(times[user]) for some in every for times in some.astype(np.float64)])
+    return [Measured(value, column) for value, column in zip(ranked(np.ones(len(user))), drawn.T, strict=True)]
+
+
 def draws_for(rows: int) -> int:
     """How many draws are made of that many rows."""
     return max(100, min(RESAMPLES, MOST_CELLS // max(rows, 1)))
 
 
-def ranking_figures(hits: FloatArray, misses: FloatArray) -> tuple[float, float, float]:
-    """AUC, average precision and lift at 10 % from the weights of those who converted and of those who did not, by
-    level of the score, the highest first. Of users with one score any may come first: AUC counts such a pair as half,
-    lift counts a share of the level that the cut goes through."""
+def ranking_figures(hits: FloatArray, misses: FloatArray, shares: Sequence[float] = (TOP_SHARE,)) -> tuple[float, ...]:
+    """AUC, average precision and the lift at each of ``shares`` from the weights of those who converted and of those
+    who did not, by level of the score, the highest first. Of users with one score any may come first: AUC counts such a
+    pair as half, lift counts a share of the level that the cut goes through."""
     positive, negative = hits.sum(), misses.sum()
     if not positive or not negative:
-        return 0.5, float(positive > 0), 1.0
+        return 0.5, float(positive > 0), *(1.0 for _ in shares)
     true, false = hits.cumsum(), misses.cumsum()
     auc = float((misses * (true - hits / 2)).sum() / (positive * negative))
     seen = true + false
     precision = np.divide(true, seen, out=np.zeros_like(true), where=seen > 0)
-    cut = TOP_SHARE * seen[-1]
-    top = float(np.interp(cut, np.concatenate(([0.0], seen)), np.concatenate(([0.0], true))))
-    return auc, float((hits * precision).sum() / positive), top / (TOP_SHARE * positive)
+    cuts = np.asarray(shares)
+    top = np.interp(cuts * seen[-1], np.concatenate(([0.0], seen)), np.concatenate(([0.0], true)))
+    return auc, float((hits * precision).sum() / positive), *(top / (cuts * positive)).tolist()
 
 
-def _probability_sums(converted: BoolArray, probability: FloatArray) -> FloatArray:
+def probability_sums(converted: BoolArray, probability: FloatArray) -> FloatArray:
     """[n, 3 + bins]: one, the outcome, the squared error, and in the column of the row's bin how far the probability is
     above the outcome."""
     rows = len(converted)
@@ -112,7 +119,7 @@ def _probability_sums(converted: BoolArray, probability: FloatArray) -> FloatArr
     return sums
 
 
-def _probability_figures(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
+def probability_figures(sums: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Brier skill (1 - BS / BS of the base rate) and expected calibration error, of sums [r, 3 + bins], each [r]."""
     rows, converted, squared = sums[:, 0], sums[:, 1], sums[:, 2]
     reference = converted * (1 - converted / rows)

@@ -1,0 +1,110 @@
+"""Why a classifier gives the probabilities that it gives: permutation importance, and Shapley values of inputs, for any
+model alike, because both only ask the scorer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from flywheel_assets.registry.calibration_map import log_odds
+from flywheel_assets.registry.classifier import ClassifierScorer
+from flywheel_assets.registry.classifier_inputs import InputEncoding
+from flywheel_assets.training.classifier.leakage import auc_of
+
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+Matrix = npt.NDArray[np.float32]
+
+REPEATS = 5
+MOST_ROWS = 20_000
+"""Of more rows so many are drawn for permutation importance."""
+
+BACKGROUND, EXPLAINED = 50, 200
+"""Rows that a value is explained against, and rows that are explained for a summary."""
+
+
+def permutation_importance(
+    scorer: ClassifierScorer, encoded: Matrix, target: BoolArray, seed: int
+) -> dict[str, FloatArray]:
+    """Per input how far ROC-AUC falls when its values are shuffled among rows [REPEATS] (Breiman 2001). A category's
+    numbers are shuffled together."""
+    draw = np.random.default_rng(seed)
+    if len(target) > MOST_ROWS:
+        at = np.sort(draw.choice(len(target), MOST_ROWS, replace=False))
+        encoded, target = encoded[at], target[at]
+    whole = auc_of(target, scorer.of_encoded(encoded))
+    falls = {}
+    for name, place in scorer.info.encoding.slices():
+        found = []
+        for _ in range(REPEATS):
+            shuffled = encoded.copy()
+            shuffled[:, place] = encoded[draw.permutation(len(encoded)), place]
+            found.append(whole - auc_of(target, scorer.of_encoded(shuffled)))
+        falls[name] = np.array(found)
+    return falls
+
+
+@dataclass(frozen=True)
+class ShapleyValues:
+    """``values`` [n, inputs]: how far each input moves a row's log-odds from ``base``, those of the background's mean;
+    ``base`` and the values sum to the row's log-odds."""
+
+    names: tuple[str, ...]
+    values: FloatArray
+    base: float
+
+    def reasons(self, row: int, most: int = 3) -> list[tuple[str, float]]:
+        """The inputs that move a row furthest, and by how much, the furthest first."""
+        order = np.argsort(-np.abs(self.values[row]), kind="stable")[:most]
+        return [(self.names[i], float(self.values[row, i])) for i in order if self.values[row, i]]
+
+
+def shapley_values(scorer: ClassifierScorer, encoded: Matrix, background: Matrix, seed: int) -> ShapleyValues:
+    """Of the calibrated log-odds of each row (Lundberg and Lee 2017, by permutations and their reverse), against up to
+    BACKGROUND rows of ``background``. An input that is a category counts as one."""
+    import shap
+
+    encoding = scorer.info.encoding
+    draw = np.random.default_rng(seed)
+    against = background[np.sort(draw.choice(len(background), min(BACKGROUND, len(background)), replace=False))]
+    rows = np.concatenate([against, encoded])
+    compact, opened = _compacted(rows, encoding)
+    explainer = shap.PermutationExplainer(
+        lambda some: log_odds(scorer.of_encoded(opened(some))),
+        shap.maskers.Independent(compact[: len(against)], max_samples=BACKGROUND),
+        seed=seed,
+    )
+    # Rounds of permutations: each asks the scorer twice per input and row of the background.
+    found = explainer(compact[len(against) :], max_evals=10 * (2 * len(encoding.columns) + 1), silent=True)
+    return ShapleyValues(encoding.names, np.asarray(found.values, float), float(np.mean(found.base_values)))
+
+
+def _compacted(encoded: Matrix, encoding: InputEncoding):  # type: ignore[no-untyped-def]
+    """The rows with one number per input, the position of its value for a category, and the way back."""
+    places = [place for _, place in encoding.slices()]
+    compact = np.empty((len(encoded), len(places)))
+    for number, (column, place) in enumerate(zip(encoding.columns, places, strict=True)):
+        compact[:, number] = encoded[:, place.start] if column.values is None else encoded[:, place].argmax(axis=1)
+
+    def opened(some: FloatArray) -> Matrix:
+        made = np.zeros((len(some), encoded.shape[1]), np.float32)
+        for number, (column, place) in enumerate(zip(encoding.columns, places, strict=True)):
+            if column.values is None:
+                made[:, place.start] = some[:, number]
+            else:
+                made[np.arange(len(some)), place.start + some[:, number].astype(np.int64)] = 1
+        return made
+
+    return compact, opened
+
+
+def importance(falls: Mapping[str, FloatArray], values: ShapleyValues) -> list[dict[str, float | str]]:
+    """Per input: its permutation importance with standard deviation, and the mean size of its Shapley values; the most
+    important first."""
+    sizes = dict(zip(values.names, np.abs(values.values).mean(axis=0).tolist(), strict=True))
+    rows: list[dict[str, float | str]] = [
+        {"input": name, "auc_fall": float(fall.mean()), "auc_fall_sd": float(fall.std()), "mean_shap": sizes[name]}
+        for name, fall in falls.items()
+    ]
+    return sorted(rows, key=lambda row: (-float(row["auc_fall"]), str(row["input"])))
