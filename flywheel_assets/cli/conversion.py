@@ -1,8 +1,10 @@
 """`flywheel conversion`: what a conversion is, and which sessions that gives. Imports stand inside, as in `main`."""
 
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING
 
 import click
+from click import Path
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
@@ -74,6 +76,51 @@ def check(key: str | None) -> None:
     if not later or later == rows:
         console.print("nothing can be learnt from one outcome alone: choose another conversion or horizon")
     console.print("next: flywheel run", highlight=False)
+
+
+@conversion.command()
+@click.option("--table", "file", type=Path(path_type=FilePath), help="A labelled table of your own, parquet or CSV")
+@click.option("--target", metavar="COLUMN", default="", help="Its column with the outcome")
+@click.option("--columns", type=Path(path_type=FilePath), help="A TOML file with the roles of its columns")
+@click.option("--horizon", metavar="TEXT", default="", help="When its columns are known, in words, for the card")
+@click.option("--threshold", metavar="RULE", default="f1", help="f1, cost:5 or capacity:2000  [default: f1]")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Learn without this column; may be repeated")
+@click.option("--allow", multiple=True, metavar="COLUMN", help="Accept a column that seems to know the outcome")
+def train(
+    file: FilePath | None,
+    target: str,
+    columns: FilePath | None,
+    horizon: str,
+    threshold: str,
+    drop: tuple[str, ...],
+    allow: tuple[str, ...],
+) -> None:
+    """Train a model of conversion, on conversion_dataset or on a labelled table of your own. Every model and treatment
+    of imbalance is compared; the best becomes a candidate in conversion/candidates in the models folder."""
+    import shlex
+    import sys
+    from dataclasses import replace
+
+    from flywheel_assets.cli.classifier import train_and_show
+    from flywheel_assets.conversion.training_task import HORIZON_OF_TABLE, conversion_task, dataset_examples
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.classifier.table_file import Roles, examples_of_file, read_roles
+    from flywheel_assets.training.classifier.threshold import ThresholdRule
+
+    if not file and (target or columns or horizon):
+        raise click.UsageError("--target, --columns and --horizon say something of a table: add --table FILE")
+    settings, rule = Settings.read(), ThresholdRule.parse(threshold)
+    command = shlex.join(["flywheel", *sys.argv[1:]])
+    with Flywheel.open(settings, to_write=False) as flywheel:
+        if file:
+            roles = read_roles(columns) if columns else Roles()
+            examples = examples_of_file(file, replace(roles, target=target or roles.target), drop)
+            task = conversion_task(settings, horizon or HORIZON_OF_TABLE, rule)
+        else:
+            task = conversion_task(settings, flywheel.conversion.definition.horizon, rule)
+            examples = dataset_examples(flywheel).without(drop)
+        train_and_show(task, examples, command, flywheel.now(), settings.threads, allow)
 
 
 def _latest(flywheel: "Flywheel") -> "Interval":

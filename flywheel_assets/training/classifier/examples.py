@@ -59,6 +59,16 @@ class Examples:
             interval=None if self.interval is None else self.interval[at],
         )
 
+    def without(self, names: Sequence[str]) -> "Examples":
+        """The examples without these inputs. Raises TrainingError for one that is none, and where none is left."""
+        unknown = [name for name in names if name not in self.names]
+        if unknown or set(self.names) <= set(names):
+            what = f"{unknown[0]} is no input{nearest(unknown[0], self.names)}" if unknown else "no input is left"
+            raise TrainingError(f"{what}; the inputs are: {', '.join(self.names)}")
+        kept = [name for name in self.names if name not in names]
+        left = tuple(name for name in self.categories if name in kept)
+        return replace(self, inputs=self.inputs.select(kept), categories=left)
+
     def encoding(self, rows: BoolArray) -> InputEncoding:
         """The inputs as numbers, with the values of categories that are frequent among ``rows``."""
         columns = []

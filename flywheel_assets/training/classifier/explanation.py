@@ -20,8 +20,9 @@ REPEATS = 5
 MOST_ROWS = 20_000
 """Of more rows so many are drawn for permutation importance."""
 
-BACKGROUND, EXPLAINED = 50, 200
-"""Rows that a value is explained against, and rows that are explained for a summary."""
+BACKGROUND, EXPLAINED, ROUNDS = 40, 150, 3
+"""Rows that a value is explained against, rows that are explained for a summary, and permutations of the inputs for
+each, with their reverse."""
 
 
 def permutation_importance(
@@ -75,8 +76,7 @@ def shapley_values(scorer: ClassifierScorer, encoded: Matrix, background: Matrix
         shap.maskers.Independent(compact[: len(against)], max_samples=BACKGROUND),
         seed=seed,
     )
-    # Rounds of permutations: each asks the scorer twice per input and row of the background.
-    found = explainer(compact[len(against) :], max_evals=10 * (2 * len(encoding.columns) + 1), silent=True)
+    found = explainer(compact[len(against) :], max_evals=ROUNDS * (2 * len(encoding.columns) + 1), silent=True)
     return ShapleyValues(encoding.names, np.asarray(found.values, float), float(np.mean(found.base_values)))
 
 

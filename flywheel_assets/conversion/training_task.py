@@ -1,0 +1,36 @@
+"""The training of a model of conversion: what it is for, and the examples that it learns from."""
+
+from flywheel_assets.conversion.learning_rows import INTERVAL, learning_examples
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.settings import Settings
+from flywheel_assets.training.classifier.examples import Examples, examples_of
+from flywheel_assets.training.classifier.task import ClassifierTask
+from flywheel_assets.training.classifier.threshold import ThresholdRule
+
+CONVERSION_MODEL = "conversion"
+COMMANDS = "flywheel conversion"
+EXPERIMENT = "Conversion_Prediction_Classification"
+
+TARGET, HORIZON_OF_TABLE = "a conversion", "as the table has it"
+
+
+def conversion_task(settings: Settings, horizon: str, rule: ThresholdRule) -> ClassifierTask:
+    """``horizon``: what is known of a session when it is predicted, completing "known ..."."""
+    models_dir = settings.conversion_models_dir
+    return ClassifierTask(CONVERSION_MODEL, TARGET, "sessions", horizon, COMMANDS, EXPERIMENT, models_dir, rule)
+
+
+def dataset_examples(flywheel: Flywheel) -> Examples:
+    """Those of conversion_dataset, of every closed interval. Raises TrainingError without rows."""
+    conversion = flywheel.conversion
+    return examples_of(
+        learning_examples(flywheel),
+        "converted",
+        conversion.inputs,
+        conversion.definition.categories,
+        user="user_id",
+        row_id="session_id",
+        time="timestamp_unix",
+        interval=INTERVAL,
+        source="conversion_dataset",
+    )
