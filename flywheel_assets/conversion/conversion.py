@@ -10,7 +10,13 @@ import ibis.expr.types as ir
 
 from flywheel_assets.conversion import conversion_dataset, session_horizons
 from flywheel_assets.conversion.conversion_file import read_definition
-from flywheel_assets.conversion.definition import ConversionDefinition, Measures, in_sessions
+from flywheel_assets.conversion.definition import (
+    COMMANDS,
+    CONVERSION_MODEL,
+    ConversionDefinition,
+    Measures,
+    in_sessions,
+)
 from flywheel_assets.errors import ArtefactError, ConversionError
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import landed_sessions
@@ -21,13 +27,9 @@ from flywheel_assets.registry.shelves import bundle_with
 from flywheel_assets.tables.columns import SESSION_ID, UNIX, USER_ID
 from flywheel_assets.tables.contract import expand
 from flywheel_assets.tables.drift import FeatureBaseline
-from flywheel_assets.training.classifier.task import ClassifierTask
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
-
-CONVERSION_MODEL = "conversion"
-"""Its name in its bundle."""
 
 NO_INPUTS = (SESSION_ID.name, USER_ID.name, UNIX.name, session_horizons.HORIZON_SECONDS.name, "converted")
 """Columns of the data set that a model does not learn from."""
@@ -106,30 +108,18 @@ class Conversion:
         return _why_not(lambda: self.definition) if self._settings.conversion_file.is_file() else ""
 
     @cached_property
-    def task(self) -> ClassifierTask:
-        """What a model of conversion is for."""
-        return ClassifierTask(
-            CONVERSION_MODEL,
-            self.definition.conversion,
-            "sessions",
-            self.definition.horizon,
-            "flywheel conversion",
-            "Conversion_Prediction_Classification",
-            self._settings.conversion_models_dir,
-        )
-
-    @cached_property
     def model(self) -> ClassifierInfo:
         """The model of conversion in use. Raises ArtefactError where there is none, for a broken one, and for one of
         another conversion, another horizon, or inputs that the data set does not have."""
-        bundle, train = ModelBundle.open(self._settings.conversion_models_dir), f"{self.task.commands} train"
+        bundle, train = ModelBundle.open(self._settings.conversion_models_dir), f"{COMMANDS} train"
         if CONVERSION_MODEL not in bundle.classifiers:
             raise ArtefactError(f"{bundle.directory} holds no model of conversion; train one: {train}")
         info = bundle.classifiers[CONVERSION_MODEL]
-        if (info.target, info.horizon) != (self.task.target, self.task.horizon):
+        wanted = (self.definition.conversion, self.definition.horizon)
+        if (info.target, info.horizon) != wanted:
             raise ArtefactError(
                 f"the model of conversion {info.version} predicts {info.target} {info.horizon}; "
-                f"{self._settings.conversion_file} says {self.task.target} {self.task.horizon}. Train again: {train}"
+                f"{self._settings.conversion_file} says {' '.join(wanted)}. Train again: {train}"
             )
         missing = [name for name in info.encoding.names if name not in self.inputs]
         if missing:

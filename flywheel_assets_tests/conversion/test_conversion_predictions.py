@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from flywheel_assets.conversion import conversion_ledger, conversion_predictions, conversion_reliability
-from flywheel_assets.conversion.conversion import CONVERSION_MODEL
-from flywheel_assets.conversion.learning_rows import INTERVAL, learning_examples
+from flywheel_assets.conversion.definition import CONVERSION_MODEL
+from flywheel_assets.conversion.training_task import conversion_task, dataset_examples
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierScorer
@@ -17,7 +17,7 @@ from flywheel_assets.registry.promotion import promote
 from flywheel_assets.simulation.world import FEATURES
 from flywheel_assets.training.classifier.candidate import train_classifier
 from flywheel_assets.training.classifier.estimators import GRIDS, PLAIN, XGBOOST, Kind
-from flywheel_assets.training.classifier.examples import examples_of
+from flywheel_assets.training.classifier.threshold import ThresholdRule
 from flywheel_assets_tests.conversion.projects import conversion_project, made
 from flywheel_assets_tests.ingest.projects import land_events
 from flywheel_assets_tests.projects import Project, checks
@@ -55,18 +55,10 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
         patch.setitem(GRIDS, XGBOOST, {"n_estimators": (150,)})
         made(project, *KEYS, tables=("event_sessions", "session_horizons", "conversion_dataset"))
         with project.flywheel() as flywheel:
-            rows = learning_examples(flywheel)
-            assert sorted(set(rows[INTERVAL].to_pylist())) == list(KEYS[:3])
-            examples = examples_of(
-                rows,
-                "converted",
-                flywheel.conversion.inputs,
-                user="user_id",
-                row_id="session_id",
-                time="timestamp_unix",
-                interval=INTERVAL,
-            )
-            task = flywheel.conversion.task
+            examples, definition = dataset_examples(flywheel), flywheel.conversion.definition
+            assert examples.interval is not None
+            assert sorted(set(examples.interval)) == list(KEYS[:3])
+            task = conversion_task(flywheel.settings, definition.horizon, ThresholdRule(), definition.conversion)
             kinds = [Kind(XGBOOST, PLAIN)]
             candidate = train_classifier(task, examples, "train", NOW, lambda _: None, tried=kinds)
             promote(task.models_dir, candidate.bundle.version, NOW, None)
