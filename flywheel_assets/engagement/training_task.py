@@ -77,7 +77,11 @@ def dataset_examples(flywheel: Flywheel, seed: int = 2024) -> Examples:
     first = definition_of(flywheel).protocol
     splits = {protocol: _parts(rows, protocol) for protocol in sorted(PROTOCOLS, key=lambda one: one != first)}
     earlier = rows["user_count"].to_numpy()
-    activity = np.where(earlier < NEW, "new users", np.where(earlier < HEAVY, "light users", "heavy users"))
+    activity = {
+        f"new users, under {NEW} earlier": earlier < NEW,
+        "light users": (earlier >= NEW) & (earlier < HEAVY),
+        f"heavy users, {HEAVY} and more": earlier >= HEAVY,
+    }
     return replace(examples, splits=splits, groups=activity, notes=(*examples.notes, *note))
 
 

@@ -145,7 +145,7 @@ def train_classifier(
         f"{ONE_RULE}: {rule.text}": Scored(rule.probability(holds), holds),
         MAJORITY: Scored(rate, rate >= 0.5),
     }
-    groups = None if examples.groups is None else examples.groups[parts.test]
+    groups = {name: mask[parts.test] for name, mask in examples.groups.items()}
     evaluation = evaluate(test.target, test.user, ways, groups)
     others = {}
     for name, other in list(examples.splits.items())[1:]:

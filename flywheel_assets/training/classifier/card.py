@@ -6,7 +6,20 @@ from typing import Any
 from flywheel_assets.registry.bootstrap import Estimate
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierInfo
-from flywheel_assets.training.classifier.evaluation import BRIER, METRICS, Evaluation
+from flywheel_assets.training.classifier.evaluation import (
+    ACCURACY,
+    BRIER,
+    BRIER_SKILL,
+    ECE,
+    METRICS,
+    PR_AUC,
+    RMSE,
+    ROC_AUC,
+    Evaluation,
+)
+
+TOLD = (ROC_AUC, PR_AUC, BRIER, RMSE, BRIER_SKILL, ECE, ACCURACY)
+"""Of groups and of other splits."""
 
 
 def estimate_text(estimate: Estimate) -> str:
@@ -27,7 +40,7 @@ def calibration_text(info: ClassifierInfo, evaluation: Evaluation) -> str:
 
 
 def _table(title: str, columns: Mapping[str, tuple[Evaluation, str]]) -> list[str]:
-    """A table of the metrics of some evaluations, each by one way to score; no lines without any."""
+    """A table of the metrics TOLD of some evaluations, each by one way to score; no lines without any."""
     if not columns:
         return []
     return [
@@ -39,7 +52,7 @@ def _table(title: str, columns: Mapping[str, tuple[Evaluation, str]]) -> list[st
         f"| users | {' | '.join(f'{of.users:,}' for of, _ in columns.values())} |",
         *(
             f"| {metric} | {' | '.join(estimate_text(of.figures[way][metric]) for of, way in columns.values())} |"
-            for metric in METRICS
+            for metric in TOLD
         ),
         "",
     ]

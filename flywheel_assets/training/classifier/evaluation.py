@@ -154,16 +154,15 @@ class Evaluation:
 
 
 def evaluate(
-    target: BoolArray, user: IntArray, ways: Mapping[str, Scored], group: npt.NDArray[np.str_] | None = None
+    target: BoolArray, user: IntArray, ways: Mapping[str, Scored], groups: Mapping[str, BoolArray] | None = None
 ) -> Evaluation:
     """``ways`` by name, the model first. ``user`` numbers the users; both classes are among ``target``. Of each
-    ``group`` [n] with LEAST_OF_GROUP rows of either class the same, in the order of their names."""
-    groups = {}
-    for name in sorted(set(group.tolist())) if group is not None else ():
-        mask = np.asarray(group == name)
+    of the ``groups``, rows [n] by name, that has LEAST_OF_GROUP rows of either class the same."""
+    apart = {}
+    for name, mask in (groups or {}).items():
         if min(int(target[mask].sum()), int((~target[mask]).sum())) >= LEAST_OF_GROUP:
             of = {way: Scored(one.probability[mask], one.decision[mask]) for way, one in ways.items()}
-            groups[name] = evaluate(target[mask], user[mask], of)
+            apart[name] = evaluate(target[mask], user[mask], of)
     user = np.unique(user, return_inverse=True)[1]
     measured = {name: measure(target, scored, user) for name, scored in ways.items()}
     first, *others = measured
@@ -179,7 +178,7 @@ def evaluate(
             (int((target & ~chosen).sum()), int((target & chosen).sum())),
         ),
         curves(target, model),
-        groups,
+        apart,
     )
 
 

@@ -29,7 +29,7 @@ class Examples:
     numbers the users from 0; ``ids`` [n] tell rows apart. ``time`` [n] puts rows in order, None where nothing does.
     ``interval`` [n] are keys of intervals, None where rows have none. ``notes`` say what was left out, and why.
     ``splits``: those that are given, by name; the first makes the model, the others judge one made in the same way.
-    ``groups`` [n]: of which rows figures are given apart too, None for none."""
+    ``groups``: rows [n], by a name, that figures are given of apart too."""
 
     inputs: pa.Table
     categories: tuple[str, ...]
@@ -40,7 +40,7 @@ class Examples:
     interval: npt.NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
     splits: "Mapping[str, Parts]" = field(default_factory=dict)
-    groups: npt.NDArray[np.str_] | None = None
+    groups: Mapping[str, BoolArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -66,7 +66,7 @@ class Examples:
             time=None if self.time is None else self.time[at],
             interval=None if self.interval is None else self.interval[at],
             splits={},
-            groups=None if self.groups is None else self.groups[at],
+            groups={name: mask[at] for name, mask in self.groups.items()},
         )
 
     def without(self, names: Sequence[str]) -> "Examples":
