@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class TrainingAssets:
     evaluation: str
     importance: str
     source: str
-    prepare: Callable[[Flywheel], tuple[ClassifierTask, Examples]]
+    prepare: Callable[[Flywheel, ThresholdRule], tuple[ClassifierTask, Examples]]
     used: Callable[[Settings], bool]
     command: str
 
@@ -102,8 +102,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
         # Not with the definitions, which every process of Dagster's imports, and few train.
         from flywheel_assets.training.classifier.candidate import train_classifier
 
-        task, examples = names.prepare(flywheel)
-        task = replace(task, rule=ThresholdRule.parse(config.threshold))
+        task, examples = names.prepare(flywheel, ThresholdRule.parse(config.threshold))
         for note in examples.notes:
             context.log.info(note)
         trained = train_classifier(
