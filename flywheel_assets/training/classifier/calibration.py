@@ -45,17 +45,30 @@ def out_of_fold(method: Method, probability: FloatArray, target: BoolArray, fold
 
 
 def choose(probability: FloatArray, target: BoolArray, fold: IntArray) -> tuple[CalibrationMap, FloatArray]:
-    """The map of the method with the lowest log loss out of fold, and those probabilities [n]. Isotonic steps are tried
-    from LEAST_POSITIVES rows of either class on."""
+    """The map of a method, and its probabilities out of fold [n]: the first of METHODS whose log loss out of fold is no
+    worse than the lowest one beyond noise, because steps tie rows and so cost ranking. Isotonic steps are tried from
+    LEAST_POSITIVES rows of either class on."""
     enough = min(int(target.sum()), int((~target).sum())) >= LEAST_POSITIVES
     tried = {
         method: out_of_fold(method, probability, target, fold) for method in METHODS if enough or method != "isotonic"
     }
-    best = min(tried, key=lambda method: log_loss(target, tried[method]))
+    losses = {method: row_losses(target, one) for method, one in tried.items()}
+    lowest = min(losses.values(), key=lambda one: float(one.mean()))
+    best = next(method for method, one in losses.items() if not _worse(one - lowest))
     return fit_map(best, probability, target), tried[best]
+
+
+def _worse(more: FloatArray) -> bool:
+    """Whether losses are larger by more than two standard errors of their mean."""
+    return bool(more.mean() > 2 * more.std() / np.sqrt(len(more)))
 
 
 def log_loss(target: BoolArray, probability: FloatArray) -> float:
     """The mean log loss, in nats."""
+    return float(row_losses(target, probability).mean())
+
+
+def row_losses(target: BoolArray, probability: FloatArray) -> FloatArray:
+    """The log loss of each row [n], in nats."""
     clipped = np.clip(probability, LEAST, 1 - LEAST)
-    return float(-np.where(target, np.log(clipped), np.log(1 - clipped)).mean())
+    return np.asarray(-np.where(target, np.log(clipped), np.log(1 - clipped)))

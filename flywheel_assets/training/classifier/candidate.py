@@ -52,8 +52,8 @@ JUMP_ROWS = 20_000
 
 @dataclass(frozen=True)
 class ClassifierCandidate:
-    """A bundle in its folder, with the comparison that it comes from, best first, its evaluation and what a reader has
-    to know."""
+    """A bundle in its folder, with the comparison that it comes from, the chosen one first, its evaluation and what a
+    reader has to know."""
 
     bundle: ModelBundle
     comparison: Sequence[Mapping[str, Any]]
@@ -128,7 +128,7 @@ def train_classifier(
         MAJORITY: Scored(rate, rate >= 0.5),
     }
     evaluation = evaluate(test.target, test.user, ways)
-    log(f"judging {best.name} on {len(test.target):,} {task.rows} done; explaining it")
+    log(f"{best.name} is chosen and judged on {len(test.target):,} {task.rows}; explaining it")
     falls = permutation_importance(scorer, test.encoded, test.target, seed)
     draw = np.random.default_rng(seed)
     explained = np.sort(draw.choice(len(test.target), min(EXPLAINED, len(test.target)), replace=False))

@@ -16,7 +16,7 @@ from flywheel_assets.training.classifier.estimators import Kind, Matrix, estimat
 from flywheel_assets.training.classifier.leakage import auc_of
 from flywheel_assets.training.classifier.split import LEAST_OF_CLASS, folds
 from flywheel_assets.training.metrics import calibration_error
-from flywheel_assets.training.ranking_metrics import ranking_figures
+from flywheel_assets.training.ranking_metrics import measured_ranking, ranking_figures
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -89,7 +89,8 @@ def _plain(value: Any) -> str:
 
 
 def compare(fit: Learnt, validation: Learnt, kinds: Sequence[Kind], seed: int, threads: int, log: Log) -> list[Tried]:
-    """Every kind and the blend, the best first."""
+    """Every kind and the blend, by PR-AUC, but the chosen one first: of those whose PR-AUC is not below the highest
+    beyond noise the one with the lowest log loss after calibration. Few positives make PR-AUC a noisy judge alone."""
     fold = folds(validation.target, validation.user, seed)
 
     def tried(kind: Kind) -> Tried:
@@ -101,7 +102,16 @@ def compare(fit: Learnt, validation: Learnt, kinds: Sequence[Kind], seed: int, t
         return made
 
     made = side_by_side(threads, tried, kinds)
-    return sorted([*made, *_blend(sorted(made, key=_rank), validation, fold)], key=_rank)
+    ranked = sorted([*made, *_blend(sorted(made, key=_rank), validation, fold)], key=_rank)
+    chosen = min(_not_worse(ranked, validation), key=lambda one: one.figures["log_loss_calibrated"])
+    return [chosen, *(one for one in ranked if one is not chosen)]
+
+
+def _not_worse(ranked: Sequence[Tried], validation: Learnt) -> list[Tried]:
+    """Those whose PR-AUC is not below that of the first beyond noise, by a bootstrap of users."""
+    user = np.unique(validation.user, return_inverse=True)[1]
+    measured = [measured_ranking(validation.target, one.probability, user)[1] for one in ranked]
+    return [one for one, of in zip(ranked, measured, strict=True) if of is measured[0] or measured[0].less(of).low <= 0]
 
 
 def side_by_side(threads: int, function: Callable[[T], R], items: Sequence[T]) -> list[R]:

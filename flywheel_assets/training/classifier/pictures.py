@@ -14,7 +14,7 @@ MOST_INPUTS = 12
 
 
 def comparison_picture(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """PR-AUC and calibrated log loss of every candidate, the best on top."""
+    """PR-AUC and log loss of every candidate, the chosen one on top."""
     figure, (left, right) = figure_of(1, 2, (11, 0.32 * len(rows) + 1.6))
     names, places = [row["candidate"] for row in rows], range(len(rows))[::-1]
     left.barh(list(places), [row["pr_auc"] for row in rows], color="#2f6f9f")

@@ -80,7 +80,11 @@ def _in_order(examples: Examples) -> Parts:
         return Parts(apart[0], apart[1], masks[2], f"{how}; no user is in two of them", known)
     both = (_of_users(examples, masks[0] | masks[1]) & masks[2]).sum() / max(1, masks[2].sum())
     return Parts(
-        masks[0], masks[1], masks[2], f"{how}; {both:.0%} of the last are of users who are in the first", known
+        masks[0],
+        masks[1],
+        masks[2],
+        f"{how}; {100 * both:.0f} % of the last are of users who are in an earlier part",
+        known,
     )
 
 
