@@ -94,7 +94,7 @@ def test_categories_unseen_and_null_are_scored(trained: ClassifierCandidate) -> 
 def test_an_input_that_knows_the_outcome_fails_the_run_and_leaves_nothing(tmp_path: Path) -> None:
     of = examples()
     leaking = replace(of, inputs=of.inputs.append_column("thanks", pa.array(of.target)))
-    with pytest.raises(TrainingError, match="thanks: alone it reaches an AUC of 1.000"):
+    with pytest.raises(TrainingError, match="thanks: alone it reaches"):
         train(tmp_path, leaking)
 
     assert list((tmp_path / "candidates").iterdir()) == []
@@ -125,7 +125,7 @@ def test_a_file_that_onnx_runtime_cannot_open_or_that_takes_other_numbers_is_tol
 ) -> None:
     scorer = opened(trained.bundle.directory)
     broken = ClassifierScorer(scorer.info, (b"no model",))
-    with pytest.raises(ArtefactError, match="cannot be opened by ONNX Runtime .* train again: flywheel conversion t"):
+    with pytest.raises(ArtefactError, match=r"cannot be opened by ONNX Runtime .* train again: flywheel conversion t"):
         _ = broken.sessions
     fewer = replace(scorer.info, encoding=type(scorer.info.encoding)(scorer.info.encoding.columns[:2]))
     with pytest.raises(ArtefactError, match="takes 7 numbers, the manifest has 5"):

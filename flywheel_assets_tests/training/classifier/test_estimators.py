@@ -3,7 +3,7 @@ import pytest
 
 from flywheel_assets.registry.classifier import blended, open_session, raw_probability
 from flywheel_assets.training.classifier.candidate import TOLERANCE
-from flywheel_assets.training.classifier.comparison import compare, halving, out_of_fold
+from flywheel_assets.training.classifier.comparison import _not_worse, compare, halving, out_of_fold
 from flywheel_assets.training.classifier.estimators import (
     LIGHTGBM,
     LOGISTIC,
@@ -62,9 +62,22 @@ def test_weights_and_smote_raise_probabilities_which_calibration_brings_back() -
     assert weighted.probability.mean() > plain.probability.mean() + 0.1
     assert weighted.figures["brier"] > plain.figures["brier"]
     assert weighted.figures["brier_calibrated"] < weighted.figures["brier"]
-    assert [one.figures["pr_auc"] for one in compared] == sorted(
-        (one.figures["pr_auc"] for one in compared), reverse=True
-    )
+
+
+def test_of_candidates_that_noise_cannot_tell_apart_the_one_with_the_best_probabilities_comes_first() -> None:
+    chosen, *others = compare(FIT, HELD_OUT, kinds((LOGISTIC, LIGHTGBM)), 1, 1, lambda line: None)
+    highest = max(others, key=lambda one: one.figures["pr_auc"])
+
+    assert [one.figures["pr_auc"] for one in others] == sorted((o.figures["pr_auc"] for o in others), reverse=True)
+    assert chosen.figures["log_loss_calibrated"] <= highest.figures["log_loss_calibrated"]
+    assert chosen.figures["pr_auc"] > highest.figures["pr_auc"] - 0.05
+
+
+def test_a_candidate_that_ranks_worse_beyond_noise_is_not_chosen() -> None:
+    noise = type(FIT)(np.random.default_rng(1).normal(size=FIT.encoded.shape).astype(np.float32), FIT.target, FIT.user)
+    good, bad = (compare(one, HELD_OUT, (Kind(LOGISTIC, PLAIN),), 1, 1, lambda line: None)[0] for one in (FIT, noise))
+
+    assert _not_worse([good, bad], HELD_OUT) == [good]
 
 
 def test_a_blend_is_the_mean_of_the_log_odds_of_the_best_of_each_model() -> None:

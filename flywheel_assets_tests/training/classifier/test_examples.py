@@ -76,7 +76,7 @@ def test_an_infinite_number_names_its_column() -> None:
 
 
 def test_a_column_that_is_missing_is_named_with_the_nearest() -> None:
-    with pytest.raises(TrainingError, match="sessions.csv has no column 'att', did you mean 'at'|'att'"):
+    with pytest.raises(TrainingError, match=r"sessions.csv has no column 'att' \(nearest: 'at'\); found: "):
         examples_of(rows(10), "converted", time="att", source="sessions.csv")
 
 
