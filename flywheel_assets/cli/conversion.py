@@ -118,7 +118,8 @@ def train(
             examples = examples_of_file(file, replace(roles, target=target or roles.target), drop)
             task = conversion_task(settings, horizon or HORIZON_OF_TABLE, rule)
         else:
-            task = conversion_task(settings, flywheel.conversion.definition.horizon, rule)
+            definition = flywheel.conversion.definition
+            task = conversion_task(settings, definition.horizon, rule, definition.conversion)
             examples = dataset_examples(flywheel).without(drop)
         train_and_show(task, examples, command, flywheel.now(), settings.threads, allow)
 

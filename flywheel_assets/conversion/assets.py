@@ -1,9 +1,15 @@
-"""Conversion of sessions as assets: session_horizons and conversion_dataset."""
+"""Conversion of sessions as assets: session_horizons, conversion_dataset, conversion_predictions, and what became of
+them: conversion_ledger, conversion_reliability."""
+
+from typing import Any
 
 import dagster as dg
 import ibis
 
 from flywheel_assets.conversion import conversion_dataset as dataset
+from flywheel_assets.conversion import conversion_ledger as ledgers
+from flywheel_assets.conversion import conversion_predictions as predicted
+from flywheel_assets.conversion import conversion_reliability as reliabilities
 from flywheel_assets.conversion import session_horizons as horizons
 from flywheel_assets.errors import ConversionError
 from flywheel_assets.flywheel import Flywheel
@@ -11,11 +17,15 @@ from flywheel_assets.ingest import event_sessions
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.orchestration.jobs import CONVERSION_JOB
+from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import System
 from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.registry.classifier import ClassifierScorer
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
+from flywheel_assets.training.classifier import ledger
+from flywheel_assets.training.classifier.ledger import Judged
 
 SYSTEM = System("conversion")
 
@@ -74,6 +84,52 @@ def conversion_dataset(step: Step) -> Made:
         offsets,
     )
     return Made(step.write(rows), {"intervals": len(parts)}, {"horizon": flywheel.conversion.definition.horizon})
+
+
+def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
+    table = flywheel.warehouse.read(predicted.TABLE.name, interval)
+    row = flywheel.figures(table, predicted.figures(table))
+    return [predicted.contract(row, table.schema(), flywheel.columns(predicted.TABLE))]
+
+
+@SYSTEM.table(predicted.TABLE, _prediction_verdicts, kinds={"onnx"})
+def conversion_predictions(step: Step) -> Made:
+    flywheel, info = step.flywheel, step.flywheel.conversion.model
+    rows = step.read(dataset.TABLE)
+    if info.learnt_to >= step.interval.key:  # it would predict what it has seen
+        rows = rows.filter(False)
+    scorer = ClassifierScorer.open(flywheel.settings.conversion_models_dir, info)
+    needed = rows.select("session_id", "user_id", "timestamp_unix", *info.encoding.names)
+    made = step.write_mapped(needed, lambda b: predicted.predicted(b, scorer), lambda _: predicted.TABLE.schema)
+    return Made(made, {"sessions": made.rows}, {"conversion model": info.version})
+
+
+def _judged(step: Step) -> Judged | None:
+    """The predictions of the interval with their outcomes; None until it has closed, and where there are none."""
+    flywheel = step.flywheel
+    if not flywheel.closed(step.interval) or not flywheel.warehouse.rows(predicted.TABLE.name, step.interval):
+        return None
+    outcomes = step.read(dataset.TABLE).select("session_id", "converted")
+    joined = step.read(predicted.TABLE).inner_join(outcomes, "session_id").order_by("session_id")
+    rows = flywheel.engine.collect(joined)
+    user = rows["user_id"].combine_chunks().dictionary_encode().indices.to_numpy()
+    probability, decision, converted = (rows[n].to_numpy() for n in ("probability", "decision", "converted"))
+    return Judged(probability, decision, converted, user)
+
+
+@SYSTEM.table(ledgers.TABLE, lambda flywheel, i: ledger.verdicts(flywheel.rows(ledgers.TABLE, i)))
+def conversion_ledger(step: Step) -> Made:
+    judged, rows = _judged(step), list[dict[str, Any]]()
+    if judged:
+        version = step.flywheel.engine.collect(step.read(predicted.TABLE).model_version.max().as_table())[0][0].as_py()
+        rows = [ledger.ledger_row(judged, version, step.flywheel.conversion.baseline(version))]
+    return Made(step.keep(rows), {}, records("ledger", [{k: str(v) for k, v in row.items()} for row in rows]))
+
+
+@SYSTEM.table(reliabilities.TABLE, lambda flywheel, interval: [])
+def conversion_reliability(step: Step) -> Made:
+    judged = _judged(step)
+    return Made(step.keep(ledger.reliability_rows(judged) if judged else []))
 
 
 TABLES: tuple[Table, ...] = tuple(one.table for one in SYSTEM.tables.values())

@@ -2,7 +2,7 @@
 made."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,23 @@ import ibis.expr.types as ir
 
 from flywheel_assets.conversion import conversion_dataset, session_horizons
 from flywheel_assets.conversion.conversion_file import read_definition
-from flywheel_assets.conversion.definition import ConversionDefinition, Measures, in_sessions
-from flywheel_assets.errors import ConversionError
+from flywheel_assets.conversion.definition import (
+    COMMANDS,
+    CONVERSION_MODEL,
+    ConversionDefinition,
+    Measures,
+    in_sessions,
+)
+from flywheel_assets.errors import ArtefactError, ConversionError
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing import landed_sessions
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.classifier import ClassifierInfo
+from flywheel_assets.registry.files import has_artefacts
+from flywheel_assets.registry.shelves import bundle_with
 from flywheel_assets.tables.columns import SESSION_ID, UNIX, USER_ID
 from flywheel_assets.tables.contract import expand
+from flywheel_assets.tables.drift import FeatureBaseline
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
@@ -94,14 +105,52 @@ class Conversion:
     @cached_property
     def wait(self) -> str:
         """Of the definition."""
-        if not self._settings.conversion_file.is_file():
-            return ""
+        return _why_not(lambda: self.definition) if self._settings.conversion_file.is_file() else ""
+
+    @cached_property
+    def model(self) -> ClassifierInfo:
+        """The model of conversion in use. Raises ArtefactError where there is none, for a broken one, and for one of
+        another conversion, another horizon, or inputs that the data set does not have."""
+        bundle, train = ModelBundle.open(self._settings.conversion_models_dir), f"{COMMANDS} train"
+        if CONVERSION_MODEL not in bundle.classifiers:
+            raise ArtefactError(f"{bundle.directory} holds no model of conversion; train one: {train}")
+        info = bundle.classifiers[CONVERSION_MODEL]
+        wanted = (self.definition.conversion, self.definition.horizon)
+        if (info.target, info.horizon) != wanted:
+            raise ArtefactError(
+                f"the model of conversion {info.version} predicts {info.target} {info.horizon}; "
+                f"{self._settings.conversion_file} says {' '.join(wanted)}. Train again: {train}"
+            )
+        missing = [name for name in info.encoding.names if name not in self.inputs]
+        if missing:
+            raise ArtefactError(
+                f"the model of conversion {info.version} needs {', '.join(missing)}, which the data set does not have "
+                f"any more. Train again: {train}"
+            )
+        return info
+
+    def baseline(self, version: str) -> FeatureBaseline | None:
+        """The probabilities of a model that is or was in use on the rows that judged it; None where it is gone."""
         try:
-            self.definition  # noqa: B018
-        except ConversionError as error:
-            return str(error)
-        return ""
+            bundle = bundle_with(self._settings.conversion_models_dir, {CONVERSION_MODEL: version})
+        except ArtefactError:
+            return None
+        return bundle.classifiers[CONVERSION_MODEL].baseline
+
+    @cached_property
+    def model_wait(self) -> str:
+        """Of the model, and of the definition beside it."""
+        is_there = has_artefacts(self._settings.conversion_models_dir)
+        return self.wait or (_why_not(lambda: self.model) if is_there else "")
 
     def problems(self) -> list[str]:
         """Whatever cannot be used, each once."""
-        return list(filter(None, [self.wait]))
+        return [self.model_wait] if self._settings.conversion_file.is_file() and self.model_wait else []
+
+
+def _why_not(read: Callable[[], object]) -> str:
+    try:
+        read()
+    except (ConversionError, ArtefactError) as error:
+        return str(error)
+    return ""

@@ -7,6 +7,11 @@ from functools import cached_property
 from flywheel_assets.ingest.mapping import Definition, EventMapping
 from flywheel_assets.tables.generation import digest
 
+CONVERSION_MODEL = "conversion"
+"""The name of the model in its bundle."""
+
+COMMANDS = "flywheel conversion"
+
 TIMES = ("duration", "start_hour")
 """Measures of when a session is. At the horizon others say that: seconds_so_far and hour."""
 

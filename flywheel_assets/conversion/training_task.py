@@ -1,5 +1,6 @@
 """The training of a model of conversion: what it is for, and the examples that it learns from."""
 
+from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
 from flywheel_assets.conversion.learning_rows import INTERVAL, learning_examples
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.settings import Settings
@@ -7,17 +8,16 @@ from flywheel_assets.training.classifier.examples import Examples, examples_of
 from flywheel_assets.training.classifier.task import ClassifierTask
 from flywheel_assets.training.classifier.threshold import ThresholdRule
 
-CONVERSION_MODEL = "conversion"
-COMMANDS = "flywheel conversion"
 EXPERIMENT = "Conversion_Prediction_Classification"
 
 TARGET, HORIZON_OF_TABLE = "a conversion", "as the table has it"
 
 
-def conversion_task(settings: Settings, horizon: str, rule: ThresholdRule) -> ClassifierTask:
-    """``horizon``: what is known of a session when it is predicted, completing "known ..."."""
+def conversion_task(settings: Settings, horizon: str, rule: ThresholdRule, target: str = TARGET) -> ClassifierTask:
+    """``horizon``: what is known of a session when it is predicted, completing "known ..."; ``target`` completes "the
+    probability of ...". A model in use has those of `conversion.toml`."""
     models_dir = settings.conversion_models_dir
-    return ClassifierTask(CONVERSION_MODEL, TARGET, "sessions", horizon, COMMANDS, EXPERIMENT, models_dir, rule)
+    return ClassifierTask(CONVERSION_MODEL, target, "sessions", horizon, COMMANDS, EXPERIMENT, models_dir, rule)
 
 
 def dataset_examples(flywheel: Flywheel) -> Examples:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from flywheel_assets.conversion import conversion_dataset
 from flywheel_assets.errors import EngineError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
@@ -47,8 +48,11 @@ from flywheel_assets.warehouse.engine import (
 )
 from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
+from flywheel_assets_tests.conversion.projects import conversion_project
+from flywheel_assets_tests.conversion.test_conversion_dataset import EVENTS as CONVERSION_EVENTS
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 from flywheel_assets_tests.ingest import ga4
+from flywheel_assets_tests.ingest.projects import land_events
 from flywheel_assets_tests.ingest.proposed import cut
 from flywheel_assets_tests.intent.experiment_projects import KEYS, project_in, run
 from flywheel_assets_tests.projects import MODELS, Project
@@ -674,6 +678,30 @@ def test_on_what_users_did_and_who_is_in_an_experiment(
     assert (found, spark_figures) == (exact, figures)
     for one, other in zip(means, spark_means, strict=True):
         assert other == pytest.approx(one)
+
+
+def test_on_what_is_known_of_sessions_at_a_horizon_and_of_their_users(
+    agree: Agree, engine: DuckDBEngine, tmp_path: Path
+) -> None:
+    project = conversion_project(tmp_path)
+    land_events(project, "2024.parquet", *CONVERSION_EVENTS)
+    first = project.settings.calendar.number(1)
+
+    def seen(one: Engine) -> ir.Table:
+        return Flywheel(project.settings, one).conversion.horizons(first)
+
+    assert len(agree(seen)) == 4
+    flywheel = Flywheel(project.settings, engine)
+    path = tmp_path / "horizons.parquet"
+    pq.write_table(engine.collect(seen(engine)), path)
+    columns = [column.name for column in flywheel.columns(conversion_dataset.TABLE)]
+    past, offsets = flywheel.conversion.placeholders["<past feature>"], [(0, 3600)]
+
+    def made(one: Engine) -> ir.Table:
+        rows = one.read([path])
+        return conversion_dataset.conversion_dataset(rows, rows, columns, past, 90, offsets)
+
+    assert any(row["repeat_session"] for row in agree(made))
 
 
 @pytest.mark.parametrize("wrapped", [False, True], ids=["lists", "list.element"])
