@@ -101,6 +101,8 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None]]:
         # Not with the definitions, which every process of Dagster's imports, and few train.
         from flywheel_assets.training.classifier.candidate import train_classifier
+        from flywheel_assets.training.classifier.record import record_of
+        from flywheel_assets.training.tracking import track
 
         task, examples = names.prepare(flywheel, ThresholdRule.parse(config.threshold))
         for note in examples.notes:
@@ -114,6 +116,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
             threads=flywheel.settings.threads,
             allowed=config.allow,
         )
+        run = track(record_of(task, trained), task.records, context.log.info)
         directory, info = trained.bundle.directory, trained.bundle.classifiers[task.name]
         version, folder = dg.DataVersion(trained.bundle.version), flywheel.warehouse.folder / names.group
 
@@ -146,6 +149,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
                     else {}
                 ),
                 "path": dg.MetadataValue.path(str(directory)),
+                "mlflow_run": run or "not tracked",
                 "promote": f"{task.commands} promote {trained.bundle.version}",
             },
         )
