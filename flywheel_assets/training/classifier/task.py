@@ -25,3 +25,8 @@ class ClassifierTask:
     rule: ThresholdRule = field(default_factory=ThresholdRule)
     kinds: tuple[Kind, ...] = ()
     reference: Kind | None = None
+
+    @property
+    def records(self) -> Path:
+        """The folder of the local record of trainings: that of the models folder, of which this is one of several."""
+        return self.models_dir.parent.parent
