@@ -42,7 +42,10 @@ NOW = datetime(2024, 2, 20, tzinfo=UTC)
 
 SHELL = ("console", "sh")
 PROGRAMS = ("flywheel", "make", "python", "gcloud", "pip", "rm", "export")
-LEARNING = tuple(f"intent {command}" for command in ("suggest", "train", "compare", "promote", "rollback"))
+LEARNING = (
+    *(f"intent {command}" for command in ("suggest", "train", "compare", "promote", "rollback")),
+    "engagement",
+)
 ONLY_PARSED = ("ui", "start", "models train", "models adopt", "models verify", "models compile", *LEARNING)
 """Commands that import TensorFlow, do not end, or need outcomes of several intervals; tests of their own run them."""
 

@@ -19,6 +19,8 @@ from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.task import ClassifierTask
 from flywheel_assets.training.classifier.threshold import ThresholdRule
 
+__all__ = ["SYSTEM"]
+
 
 @SYSTEM.range_table(table.TABLE)
 def interactions(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
@@ -40,8 +42,8 @@ def engagement_dataset(
     return materialized(make_dataset(flywheel), dataset.TABLE.columns, {})
 
 
-def _prepared(flywheel: Flywheel) -> tuple[ClassifierTask, Examples]:
-    return engagement_task(flywheel.settings, ThresholdRule()), dataset_examples(flywheel)
+def _prepared(flywheel: Flywheel, rule: ThresholdRule) -> tuple[ClassifierTask, Examples]:
+    return engagement_task(flywheel.settings, rule), dataset_examples(flywheel)
 
 
 SYSTEM.assets.append(
