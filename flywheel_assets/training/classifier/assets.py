@@ -100,13 +100,11 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: TrainingConfig, flywheel: dg.ResourceParam[Flywheel]
     ) -> Iterator[dg.MaterializeResult[None]]:
         # Not with the definitions, which every process of Dagster's imports, and few train.
-        from flywheel_assets.training.classifier.candidate import train_classifier
+        from flywheel_assets.training.classifier.record import train_and_track
 
         task, examples = names.prepare(flywheel)
         task = replace(task, rule=ThresholdRule.parse(config.threshold))
-        for note in examples.notes:
-            context.log.info(note)
-        trained = train_classifier(
+        trained = train_and_track(
             task,
             examples.without(config.drop),
             names.command,
