@@ -121,7 +121,7 @@ def train_and_show(
     """Trains a candidate and says what came of it."""
     from flywheel_assets.training.classifier.record import train_and_track
 
-    made = train_and_track(task, examples, command, now, click.echo, threads, allow)
+    made, _ = train_and_track(task, examples, command, now, click.echo, threads, allow)
     _show_comparison(made.bundle)
     show_evaluation(task, made.bundle, made.evaluation)
     click.echo(f"next: {task.commands} promote {made.bundle.version}")

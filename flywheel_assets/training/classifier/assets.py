@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class TrainingAssets:
     evaluation: str
     importance: str
     source: str
-    prepare: Callable[[Flywheel], tuple[ClassifierTask, Examples]]
+    prepare: Callable[[Flywheel, ThresholdRule], tuple[ClassifierTask, Examples]]
     used: Callable[[Settings], bool]
     command: str
 
@@ -102,9 +102,8 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
         # Not with the definitions, which every process of Dagster's imports, and few train.
         from flywheel_assets.training.classifier.record import train_and_track
 
-        task, examples = names.prepare(flywheel)
-        task = replace(task, rule=ThresholdRule.parse(config.threshold))
-        trained = train_and_track(
+        task, examples = names.prepare(flywheel, ThresholdRule.parse(config.threshold))
+        trained, run = train_and_track(
             task,
             examples.without(config.drop),
             names.command,
@@ -145,6 +144,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
                     else {}
                 ),
                 "path": dg.MetadataValue.path(str(directory)),
+                "mlflow_run": run or "not tracked",
                 "promote": f"{task.commands} promote {trained.bundle.version}",
             },
         )

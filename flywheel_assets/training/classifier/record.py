@@ -23,13 +23,13 @@ def train_and_track(
     log: Log,
     threads: int,
     allowed: Sequence[str] = (),
-) -> ClassifierCandidate:
-    """:func:`train_classifier`, recorded in MLflow; ``log`` gets what was left out of the examples, too."""
+) -> tuple[ClassifierCandidate, str | None]:
+    """:func:`train_classifier`, and the MLflow run that records it, if it is tracked; ``log`` gets what was left out of
+    the examples, too."""
     for note in examples.notes:
         log(note)
     candidate = train_classifier(task, examples, command, now, log, threads=threads, allowed=allowed)
-    track(record_of(task, candidate), task.records, log)
-    return candidate
+    return candidate, track(record_of(task, candidate), task.records, log)
 
 
 def record_of(task: ClassifierTask, candidate: ClassifierCandidate) -> Record:
