@@ -9,7 +9,7 @@ from flywheel_assets.engagement import interactions as table
 from flywheel_assets.engagement.engagement_files import EngagementFiles
 from flywheel_assets.engagement.interaction_sources import definition_of
 from flywheel_assets.engagement.interaction_tables import make_dataset, make_interactions
-from flywheel_assets.engagement.system import SYSTEM
+from flywheel_assets.engagement.system import SYSTEM as SYSTEM
 from flywheel_assets.engagement.training_task import COMMANDS, dataset_examples, engagement_task
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.metadata import materialized
@@ -18,8 +18,6 @@ from flywheel_assets.training.classifier.assets import TrainingAssets
 from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.task import ClassifierTask
 from flywheel_assets.training.classifier.threshold import ThresholdRule
-
-__all__ = ["SYSTEM"]
 
 
 @SYSTEM.range_table(table.TABLE)
@@ -48,14 +46,14 @@ def _prepared(flywheel: Flywheel, rule: ThresholdRule) -> tuple[ClassifierTask, 
 
 SYSTEM.assets.append(
     TrainingAssets(
-        SYSTEM.name,
-        "engagement_comparison",
-        "engagement_model",
-        "engagement_evaluation",
-        "engagement_explanations",
-        dataset.TABLE.name,
-        _prepared,
-        dataset.TABLE.used,
-        f"{COMMANDS} train",
+        group="engagement_training",
+        comparison="engagement_comparison",
+        model="engagement_model",
+        evaluation="engagement_evaluation",
+        importance="engagement_explanations",
+        source=dataset.TABLE.name,
+        prepare=_prepared,
+        used=dataset.TABLE.used,
+        command=f"{COMMANDS} train",
     )
 )
