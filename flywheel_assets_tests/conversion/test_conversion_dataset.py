@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from flywheel_assets.conversion import conversion_dataset as dataset
 from flywheel_assets.conversion import session_horizons as horizons
 from flywheel_assets.conversion.definition import ConversionDefinition
+from flywheel_assets.conversion.training_task import session_rows
 from flywheel_assets.ingest.cutting import CUT, START
 from flywheel_assets.ingest.events import NAME, TIME, USER
 from flywheel_assets.ingest.mapping import Carried, Definition, EventMapping
@@ -299,3 +300,14 @@ def test_a_users_past_is_what_a_loop_over_sessions_counts(
 def test_the_look_back_holds_that_of_the_first_session_of_an_interval(project: Project) -> None:
     assert dataset.TABLE.look_back is not None
     assert dataset.TABLE.look_back(project.settings) == 90 + CALENDAR.days
+
+
+def test_a_session_is_explained_beside_others_of_its_interval(once: Project) -> None:
+    ids = [row["session_id"] for row in by_start(once, FIRST).values()]
+    with once.flywheel() as flywheel:
+        found = session_rows(flywheel, ids[0])
+        assert found is not None
+        row, others = found
+        assert row["session_id"].to_pylist() == ids[:1]
+        assert sorted(others["session_id"].to_pylist()) == sorted(ids)
+        assert session_rows(flywheel, "nobody") is None
