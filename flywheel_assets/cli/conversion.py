@@ -76,9 +76,9 @@ def check(key: str | None) -> None:
         ("of these convert", later),
         ("rate", f"{share(later, rows):.2%}"),
     ]
-    title = f"{interval.dates}: {definition.conversion}, predicted {definition.horizon}"
     console = terminal()
-    console.print(table(("", "sessions"), lines, title))
+    console.print(f"{interval.dates}: {definition.conversion}, predicted {definition.horizon}", highlight=False)
+    console.print(table(("", "sessions"), lines))
     if not later or later == rows:
         console.print("nothing can be learnt from one outcome alone: choose another conversion or horizon")
     console.print("next: flywheel run", highlight=False)

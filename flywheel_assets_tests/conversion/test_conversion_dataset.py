@@ -174,6 +174,17 @@ def test_an_interval_without_events_has_tables_of_the_same_form(once: Project) -
         assert once.table(table, "2024-01-29").schema.equals(once.table(table, FIRST).schema)
 
 
+def test_a_late_session_makes_later_data_sets_stale_whose_users_it_may_be_of(once: Project, tmp_path: Path) -> None:
+    project = once.copied_to(tmp_path)
+    land_events(project, "late.parquet", ("anna", "2024-01-03 12:00", "view", "x"))
+    made(project, FIRST, tables=("event_sessions", "session_horizons"))
+    with project.flywheel() as flywheel:
+        (later,) = project.intervals(NEXT)
+        assert "earlier session_horizons" in flywheel.lineage.stale_because(dataset.TABLE, later)
+    made(project, NEXT, tables=("conversion_dataset",))
+    assert by_start(project, NEXT)["anna", "01-16 09:00"]["earlier_sessions"] == 3
+
+
 def test_the_checks_show_how_many_convert_and_when(once: Project) -> None:
     result = once.materialize(FIRST, "conversion_dataset", job="run")
     found = checks(result, "conversion_dataset")

@@ -6,17 +6,22 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from flywheel_assets.conversion import conversion_ledger, conversion_predictions, conversion_reliability
-from flywheel_assets.conversion.definition import CONVERSION_MODEL
-from flywheel_assets.conversion.training_task import conversion_task, dataset_examples
+from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
+from flywheel_assets.conversion.training_task import dataset_training
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.classifier import ClassifierScorer
-from flywheel_assets.registry.promotion import promote
+from flywheel_assets.registry.bundle import ModelBundle, write_manifest
+from flywheel_assets.registry.calibration_map import CalibrationMap
+from flywheel_assets.registry.classifier import ClassifierInfo, ClassifierScorer
+from flywheel_assets.registry.classifier_inputs import InputColumn, InputEncoding
+from flywheel_assets.registry.files import CLASSIFIER_SUFFIX, digest
 from flywheel_assets.simulation.world import FEATURES
-from flywheel_assets.training.classifier.candidate import train_classifier
-from flywheel_assets.training.classifier.estimators import GRIDS, PLAIN, XGBOOST, Kind
+from flywheel_assets.tables.drift import FeatureBaseline, bin_counts, bin_edges
+from flywheel_assets.training.classifier.estimators import to_onnx
+from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.threshold import ThresholdRule
 from flywheel_assets_tests.conversion.projects import conversion_project, made
 from flywheel_assets_tests.ingest.projects import land_events
@@ -43,25 +48,51 @@ def events() -> list[tuple[str, str, str, str]]:
     return rows
 
 
+def put_in_use(flywheel: Flywheel, examples: Examples) -> None:
+    """A logistic regression of two inputs, which has seen all but the last closed interval."""
+    assert examples.interval is not None
+    assert sorted(set(examples.interval)) == list(KEYS[:3])
+    known = examples.interval < KEYS[2]
+    encoding = InputEncoding((InputColumn("carts_so_far"), InputColumn("last_item", ("cart/1",))))
+    encoded = encoding.encode(examples.inputs)
+    fitted = Pipeline([("model", LogisticRegression())]).fit(encoded[known], examples.target[known])
+    judged = fitted.predict_proba(encoded[~known])[:, 1]
+    edges = bin_edges(judged)
+    content, name = to_onnx(fitted, encoded.shape[1]), f"{CONVERSION_MODEL}{CLASSIFIER_SUFFIX}"
+    definition, folder = flywheel.conversion.definition, flywheel.settings.conversion_models_dir
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(content)
+    info = ClassifierInfo(
+        CONVERSION_MODEL,
+        "v1",
+        "logistic regression",
+        {name: digest(content)},
+        encoding,
+        CalibrationMap(),
+        0.4,
+        "F1",
+        definition.conversion,
+        "sessions",
+        definition.horizon,
+        KEYS[1],
+        FeatureBaseline(edges, bin_counts(judged, edges)),
+        COMMANDS,
+    )
+    write_manifest(folder, (), libraries={}, classifiers=[info])
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose model learnt from its first two intervals and was judged on the third; the last is open."""
+    """A project whose model learnt from its first two intervals; the third is closed, the last is open."""
     project = conversion_project(tmp_path_factory.mktemp("predicted"), FLYWHEEL_MODELS_DIR="models")
     stated = "".join(f'[features.{name}]\nkind = "count"\n' for name in FEATURES)
     project.settings.features_file.write_text(stated)
     land_events(project, "2024.parquet", *events())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Flywheel, "now", lambda _: NOW)
-        patch.setitem(GRIDS, XGBOOST, {"n_estimators": (150,)})
         made(project, *KEYS, tables=("event_sessions", "session_horizons", "conversion_dataset"))
         with project.flywheel() as flywheel:
-            examples, definition = dataset_examples(flywheel), flywheel.conversion.definition
-            assert examples.interval is not None
-            assert sorted(set(examples.interval)) == list(KEYS[:3])
-            task = conversion_task(flywheel.settings, definition.horizon, ThresholdRule(), definition.conversion)
-            kinds = [Kind(XGBOOST, PLAIN)]
-            candidate = train_classifier(task, examples, "train", NOW, lambda _: None, tried=kinds)
-            promote(task.models_dir, candidate.bundle.version, NOW, None)
+            put_in_use(flywheel, dataset_training(flywheel, ThresholdRule())[1])
         fresh = Project(project.folder, **project.environment)
         made(fresh, *KEYS[1:], tables=PREDICTED)
     return fresh
@@ -91,6 +122,7 @@ def test_predictions_are_judged_once_their_interval_has_closed(done: Project) ->
     assert row["brier"] == pytest.approx(np.mean(errors))
     assert row["brier_skill"] > 0.2
     assert row["drift"] == "stable"
+    assert row["horizon"] == "after the first 2 events"
     assert sum(one["predictions"] for one in done.rows("conversion_reliability", KEYS[2])) == 120
 
 
