@@ -9,7 +9,9 @@ outcome: the mean value of the pages of a session counts those of its own order.
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -17,9 +19,9 @@ import numpy as np
 from benchmarks.targets import machine
 from flywheel_assets.cli.console import table, terminal
 from flywheel_assets.registry.classifier import blended
-from flywheel_assets.training.classifier.calibration import choose, log_loss
+from flywheel_assets.training.classifier.calibration import FloatArray, choose, log_loss
 from flywheel_assets.training.classifier.comparison import Learnt, Tried, compare, fit_members, out_of_fold
-from flywheel_assets.training.classifier.estimators import MODELS, PLAIN, STRATEGIES, kinds, probability
+from flywheel_assets.training.classifier.estimators import MODELS, PLAIN, STRATEGIES, Kind, kinds, probability
 from flywheel_assets.training.classifier.evaluation import Scored, measure
 from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.split import folds
@@ -32,6 +34,8 @@ SHOWN = ("ROC-AUC", "PR-AUC", "F1", "precision", "recall", "Brier", "ECE")
 WITH = {"ROC-AUC": 0.935, "PR-AUC": 0.755, "F1": 0.67, "precision": 0.6, "recall": 0.6}
 WITHOUT = {"ROC-AUC": 0.766, "F1": 0.41}
 CHOSEN, BLEND = "chosen by the comparison", "blend"
+
+Member = tuple[Kind, dict[str, Any]]
 
 
 @click.command()
@@ -85,24 +89,32 @@ def judged(
     ways: dict[str, Tried] = {CHOSEN: compared[0], BLEND: blend}
     for model in MODELS:
         ways[f"best {model}"] = next(one for one in compared if [k.model for k, _ in one.members] == [model])
-    made: dict[str, dict[str, float]] = {}
-    for way, one in ways.items():
-        same = next((w for w in made if ways[w].name == one.name), None)
-        made[way] = made[same] if same else _figures(one, learnt, every.take(test), seed, threads)
+    members = {repr(member): member for one in ways.values() for member in one.members}
+    scores = {name: _scores(member, learnt, every.take(test), seed, threads) for name, member in members.items()}
+    made = {
+        way: _figures([scores[repr(member)] for member in one.members], learnt, every.take(test), seed)
+        for way, one in ways.items()
+    }
     shown = ", ".join(f"{way} {of['ROC-AUC']:.4f} {of['PR-AUC']:.4f} {of['F1']:.3f}" for way, of in made.items())
     seconds = time.perf_counter() - began
     click.echo(f"repeat {repeat}, fold {fold}: {compared[0].name}; ROC-AUC, PR-AUC, F1: {shown}; {seconds:.0f} s")
     return made
 
 
-def _figures(one: Tried, known: Learnt, test: Learnt, seed: int, threads: int) -> dict[str, float]:
-    raw, fold = out_of_fold(one.members, known, seed, threads), folds(known.target, known.user, seed)
+def _scores(member: Member, known: Learnt, test: Learnt, seed: int, threads: int) -> tuple[FloatArray, FloatArray]:
+    """The probabilities of one model, out of fold of what it learns from, and on the test part."""
+    (fitted,) = fit_members((member,), known, seed, threads)
+    return out_of_fold((member,), known, seed, threads), probability(fitted, test.encoded)
+
+
+def _figures(
+    scores: Sequence[tuple[FloatArray, FloatArray]], known: Learnt, test: Learnt, seed: int
+) -> dict[str, float]:
+    raw, fold = blended([one for one, _ in scores]), folds(known.target, known.user, seed)
     calibration, calibrated = choose(raw, known.target, fold)
     threshold = choose_threshold(ThresholdRule(), calibrated, known.target, fold, len(fold))
-    fitted = fit_members(one.members, known, seed, threads)
-    scored = calibration(blended([probability(model, test.encoded) for model in fitted]))
-    user = np.arange(len(test.target))
-    figures = measure(test.target, Scored(scored, scored >= threshold), user)
+    scored = calibration(blended([one for _, one in scores]))
+    figures = measure(test.target, Scored(scored, scored >= threshold), np.arange(len(test.target)))
     return {name: figures[name].value for name in SHOWN} | {"log loss": log_loss(test.target, scored)}
 
 
