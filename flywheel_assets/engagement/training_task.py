@@ -54,6 +54,7 @@ def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
         rule,
         KINDS,
         REFERENCE,
+        above=2,
     )
 
 
