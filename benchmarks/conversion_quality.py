@@ -2,10 +2,11 @@
 
     python -m benchmarks.conversion_quality FILE --repeats 3
 
-FILE is `online_shoppers_intention.csv` (UCI 468). The folds are scikit-learn's StratifiedKFold, seeds from 0 on. A fifth
-of each training part chooses among models and treatments of imbalance; the winner is fitted on all of it, calibrated, and
-its threshold chosen out of fold; the test fold only judges. Beside it the blend of the best models, and the same without
-PageValues, which holds the outcome: the mean value of the pages of a session counts those of its own order."""
+FILE is `online_shoppers_intention.csv` (UCI 468). The folds are scikit-learn's StratifiedKFold, seeds from 0 on. A
+fifth of each training part chooses among models and treatments of imbalance; the winner is fitted on all of it,
+calibrated, and its threshold chosen out of fold; the test fold only judges. Beside it the blend of the best models, and
+the same without PageValues, which holds the outcome: the mean value of a session's pages counts those of its own
+order."""
 
 import sys
 import time
