@@ -21,7 +21,7 @@ from flywheel_assets_tests.projects import HISTORY, TABLES
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 
 MODELS = {"conversion_model", "engagement_model", "trained_candidate"}
-WITHOUT_COLUMNS = {*MODELS, "csv_copies", "interval_report", "intent_page"}
+WITHOUT_COLUMNS = {*MODELS, "conversion_page", "engagement_page", "csv_copies", "interval_report", "intent_page"}
 """Assets that are files of several tables."""
 
 

@@ -57,7 +57,7 @@ def add_commands(group: click.Group, task_of: "Callable[[Settings], ClassifierTa
         bundle = _bundle(task, version)
         with Flywheel.open(settings, to_write=False) as flywheel:
             row, others = rows_of(flywheel, row_id) or holdout_row(task, bundle, row_id)
-        found = explained(scorer_of(task, bundle), row, others)
+        (found,) = explained(scorer_of(task, bundle), row, others)
         console = terminal()
         console.print(table(("input", "value", "log-odds", ""), found.lines, f"{row_id}: {found.sentence}"))
         console.print(found.sum_sentence, highlight=False)

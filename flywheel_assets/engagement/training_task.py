@@ -57,7 +57,7 @@ def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
         rule,
         KINDS,
         REFERENCE,
-        below=2,
+        above=2,
     )
 
 

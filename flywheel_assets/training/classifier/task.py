@@ -12,8 +12,9 @@ class ClassifierTask:
     """``name`` is the classifier's in its bundle. ``target`` completes "the probability of ...", ``rows`` is the noun
     of its rows in the plural, ``horizon`` completes "known ..." and says what is known of a row when it is predicted.
     ``commands`` is what the commands that train and promote it begin with, ``experiment`` the one of MLflow.
-    ``models_dir`` is its folder with champion, candidates and archive, so many folders ``below`` the models folder.
-    ``kinds``: what is compared, by default all; ``reference``: one of them that the model is judged beside."""
+    ``models_dir`` is its folder with champion, candidates and archive. ``kinds``: what is compared, by default all;
+    ``reference``: one of them that the model is judged beside. ``above``: how many folders its models folder is below
+    the one of all models."""
 
     name: str
     target: str
@@ -25,9 +26,9 @@ class ClassifierTask:
     rule: ThresholdRule = field(default_factory=ThresholdRule)
     kinds: tuple[Kind, ...] = ()
     reference: Kind | None = None
-    below: int = 1
+    above: int = 1
 
     @property
     def records(self) -> Path:
         """The folder of the local record of trainings: that of the models folder, of which this is one of several."""
-        return self.models_dir.parents[self.below]
+        return self.models_dir.parents[self.above]
