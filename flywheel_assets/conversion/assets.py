@@ -1,6 +1,7 @@
 """Conversion of sessions as assets: session_horizons, conversion_dataset, conversion_predictions, and what became of
 them: conversion_ledger, conversion_reliability."""
 
+import shlex
 from typing import Any
 
 import dagster as dg
@@ -11,6 +12,7 @@ from flywheel_assets.conversion import conversion_ledger as ledgers
 from flywheel_assets.conversion import conversion_predictions as predicted
 from flywheel_assets.conversion import conversion_reliability as reliabilities
 from flywheel_assets.conversion import session_horizons as horizons
+from flywheel_assets.conversion.page_file import SHOWN, write_page
 from flywheel_assets.errors import ConversionError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.ingest import event_sessions
@@ -19,9 +21,10 @@ from flywheel_assets.landing import landed_sessions
 from flywheel_assets.orchestration.jobs import CONVERSION_JOB
 from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
-from flywheel_assets.orchestration.system import System
+from flywheel_assets.orchestration.system import Partitions, System
 from flywheel_assets.orchestration.table_sensors import table_sensor
 from flywheel_assets.registry.classifier import ClassifierScorer
+from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.training.classifier import ledger
@@ -143,3 +146,34 @@ SYSTEM.job(
 SYSTEM.sensors.append(
     lambda settings: table_sensor(settings, "conversion_sensor", CONVERSION_JOB, TABLES, "conversion")
 )
+
+
+def conversion_page(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition | None:
+    """The page's asset, partitioned like the tables that it shows; None without a definition of a conversion."""
+    if not dataset.TABLE.used(settings):
+        return None
+
+    @dg.asset(
+        group_name="reports",
+        kinds={"html"},
+        partitions_def=partitions,
+        deps=[table.name for table in SHOWN if table.used(settings)],
+        description="A page for growth: which sessions are about to convert and why, how good the predictions are and "
+        "what came of them. One file that makes no network requests, linked from index.html beside it.",
+        metadata={"grain": "one page per interval"},
+    )
+    def conversion_page(
+        context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
+    ) -> dg.MaterializeResult[None]:
+        path, made_from = write_page(flywheel, flywheel.calendar.key(context.partition_key))
+        metadata: dict[str, dg.RawMetadataValue] = {
+            "path": dg.MetadataValue.path(str(path)),
+            "open_with": f"xdg-open {shlex.quote(str(path))}",
+            "bytes": path.stat().st_size,
+        }
+        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(made_from))
+
+    return conversion_page
+
+
+SYSTEM.assets.append(conversion_page)

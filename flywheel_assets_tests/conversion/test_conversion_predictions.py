@@ -1,70 +1,17 @@
 """Predictions of a model in use, and how they turned out."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from flywheel_assets.conversion import conversion_ledger, conversion_predictions, conversion_reliability
+from flywheel_assets.conversion import conversion_ledger
 from flywheel_assets.conversion.definition import CONVERSION_MODEL
-from flywheel_assets.conversion.training_task import conversion_task, dataset_examples
-from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierScorer
-from flywheel_assets.registry.promotion import promote
-from flywheel_assets.simulation.world import FEATURES
-from flywheel_assets.training.classifier.candidate import train_classifier
-from flywheel_assets.training.classifier.estimators import GRIDS, PLAIN, XGBOOST, Kind
-from flywheel_assets.training.classifier.threshold import ThresholdRule
-from flywheel_assets_tests.conversion.projects import conversion_project, made
-from flywheel_assets_tests.ingest.projects import land_events
+from flywheel_assets_tests.conversion.projects import KEYS
 from flywheel_assets_tests.projects import Project, checks
-
-KEYS = ("2024-01-01", "2024-01-15", "2024-01-29", "2024-02-12")
-NOW = datetime(2024, 2, 20, tzinfo=UTC)
-"""Within the last of these intervals."""
-
-PREDICTED = tuple(one.TABLE.name for one in (conversion_predictions, conversion_ledger, conversion_reliability))
-
-
-def events() -> list[tuple[str, str, str, str]]:
-    """Sessions of two views, of whose users those that see a cart mostly buy."""
-    random, rows = np.random.default_rng(3), []
-    for key in KEYS:
-        for n in range(120):
-            start = datetime.fromisoformat(key).replace(tzinfo=UTC).timestamp() + 86_400 * (n % 8) + 900 * (n // 8 + 1)
-            user, cart = f"u{n}", random.random() < 0.4
-            names = ["view", "view", *(["buy"] if random.random() < (0.8 if cart else 0.1) else [])]
-            for place, name in enumerate(names):
-                at = datetime.fromtimestamp(start + 60 * place, UTC)
-                rows.append((user, f"{at:%Y-%m-%d %H:%M:%S}", name, "cart/1" if cart and place == 1 else "a"))
-    return rows
-
-
-@pytest.fixture(scope="module")
-def done(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project whose model learnt from its first two intervals and was judged on the third; the last is open."""
-    project = conversion_project(tmp_path_factory.mktemp("predicted"), FLYWHEEL_MODELS_DIR="models")
-    stated = "".join(f'[features.{name}]\nkind = "count"\n' for name in FEATURES)
-    project.settings.features_file.write_text(stated)
-    land_events(project, "2024.parquet", *events())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Flywheel, "now", lambda _: NOW)
-        patch.setitem(GRIDS, XGBOOST, {"n_estimators": (150,)})
-        made(project, *KEYS, tables=("event_sessions", "session_horizons", "conversion_dataset"))
-        with project.flywheel() as flywheel:
-            examples, definition = dataset_examples(flywheel), flywheel.conversion.definition
-            assert examples.interval is not None
-            assert sorted(set(examples.interval)) == list(KEYS[:3])
-            task = conversion_task(flywheel.settings, definition.horizon, ThresholdRule(), definition.conversion)
-            kinds = [Kind(XGBOOST, PLAIN)]
-            candidate = train_classifier(task, examples, "train", NOW, lambda _: None, tried=kinds)
-            promote(task.models_dir, candidate.bundle.version, NOW, None)
-        fresh = Project(project.folder, **project.environment)
-        made(fresh, *KEYS[1:], tables=PREDICTED)
-    return fresh
 
 
 def test_what_the_model_has_seen_is_not_predicted_and_the_rest_is(done: Project) -> None:

@@ -1,0 +1,56 @@
+"""The page of a classifier in an interval, of whichever system owns it: what it predicts and how good that is, what
+came of it, which rows have the highest probability and why, and the model itself."""
+
+from collections.abc import Sequence
+
+from flywheel_assets.report import numbers as n
+from flywheel_assets.report import page as shell
+from flywheel_assets.report.blocks import Section, Text
+from flywheel_assets.training.classifier.page_content import ClassifierPage
+from flywheel_assets.training.classifier.page_ledger import ledger
+from flywheel_assets.training.classifier.page_model import comparison, figures, how_trained, inputs
+from flywheel_assets.training.classifier.page_ranking import ranking
+from flywheel_assets.training.classifier.page_verdict import headlines, next_step, verdict
+
+
+def classifier_page(page: ClassifierPage, name: str, links: Sequence[tuple[str, str]], generation: str) -> str:
+    """The page, which needs no other file. ``name`` is the system's: Conversion."""
+    heading = f"{name}, {n.days(page.interval)}"
+    warning = "" if page.closed else "This interval is still open: its numbers will change."
+    return shell.html(
+        shell.Page(
+            title=heading,
+            kicker=f"Flywheel · {name.lower()} · interval {page.interval.number}",
+            heading=heading,
+            standfirst=verdict(page),
+            links=links,
+            warning=" ".join(filter(None, (warning, next_step(page)))),
+            headlines=headlines(page),
+            note="Figures of the model are of its test part, with 95% intervals." if page.model else "",
+            sections=sections(page),
+            footer=f"Made from the tables of {name.lower()} and the model's manifest. This page makes no network "
+            "requests.",
+            generation=generation,
+        )
+    )
+
+
+def sections(page: ClassifierPage) -> list[Section]:
+    """What came of predictions and who has the highest probability; then the model."""
+    words, model = page.words, page.model
+    if model is None:
+        return [Section("model", "Model", "How to begin", [Text(next_step(page), "missing")])]
+    highest = f"Which {words.rows} have the highest probability, and why?"
+    return [
+        Section("ledger", "What came true", "Did the predictions come true?", ledger(page)),
+        Section("highest", "Highest probability", highest, ranking(page)),
+        Section("inputs", "Inputs", "What does the model rest on?", inputs(model)),
+        Section("figures", "How good", f"How good is it on {words.rows} that it had not seen?", figures(page, model)),
+        Section("comparison", "Comparison", "What was it chosen from?", comparison(model)),
+        Section("training", "Training", "How was it trained?", how_trained(page, model)),
+    ]
+
+
+def look(package: str | None) -> str:
+    """A digest of all code and templates behind a page of the system ``package``: one made with another is stale."""
+    return shell.look(str(__package__), str(package))

@@ -1,0 +1,108 @@
+"""What the page of a classifier is made from: a trained model, its ledger, and the rows of the highest probability, as
+plain data of whichever system owns it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from flywheel_assets.intervals import Interval
+from flywheel_assets.registry.bundle import ModelBundle
+from flywheel_assets.registry.classifier import ClassifierInfo
+from flywheel_assets.training.classifier.evaluation import Evaluation
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
+
+MOST_SHOWN = 20
+"""So many of the rows of the highest probability are on a page, each with its reasons."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a page calls things: one ``row``, what positive rows do (``happen``: convert; ``happened``: converted), and
+    what these are (``outcomes``: conversions). ``judged`` says when outcomes are known. ``named``: by input the words
+    of its values 0, 1, ..."""
+
+    row: str
+    happen: str
+    happened: str
+    outcomes: str
+    judged: str
+    named: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> str:
+        return f"{self.row}s"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """The model that a page shows: the one in use, else the newest candidate."""
+
+    bundle: ModelBundle
+    info: ClassifierInfo
+    in_use: bool
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """What the manifest says of how it was trained."""
+        return self.bundle.training
+
+    @cached_property
+    def evaluation(self) -> Evaluation:
+        return Evaluation.from_json(self.training["evaluation"])
+
+    @property
+    def promotion(self) -> str:
+        """The command that puts it to use."""
+        return f"{self.info.commands} promote {self.bundle.version}"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """An input with its value in words, and the factor by which it changes the odds."""
+
+    text: str
+    odds: float
+
+
+@dataclass(frozen=True)
+class HighRow:
+    """A row of a high probability. ``outcome``: None while it is not known; ``facts`` are its further columns."""
+
+    name: str
+    probability: float
+    decision: bool
+    outcome: bool | None
+    facts: Sequence[str] = ()
+    reasons: Sequence[Reason] = ()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A judged interval: its row of the ledger."""
+
+    interval: Interval
+    row: Row
+
+
+@dataclass(frozen=True)
+class ClassifierPage:
+    """``model`` is None where nothing was trained, and ``train`` the command that does. ``wait``: why the model in use
+    predicts nothing, empty where it does. ``predicted``: rows with a probability in this interval, None where the
+    predictions are not made. ``highest``: the first of them; ``facts``: the names of their further columns; ``against``
+    so many rows are their reasons. ``judgements``: newest first; ``reliability``: the rows of the newest."""
+
+    words: Words
+    interval: Interval
+    closed: bool
+    model: TrainedModel | None
+    train: str
+    wait: str = ""
+    predicted: int | None = None
+    highest: Sequence[HighRow] = ()
+    facts: Sequence[str] = ()
+    against: int = 0
+    judgements: Sequence[Judgement] = ()
+    reliability: Rows = ()

@@ -1,0 +1,60 @@
+"""The page's section on the rows of the highest probability, and why they have it."""
+
+from flywheel_assets.report import numbers as n
+from flywheel_assets.report.blocks import Blocks, Cell, Finder, Text, Track
+from flywheel_assets.training.classifier.page_content import ClassifierPage, Reason
+from flywheel_assets.training.classifier.page_verdict import next_step
+
+
+def ranking(page: ClassifierPage) -> Blocks:
+    """As a table that can be searched, with the reasons in words."""
+    words = page.words
+    if not page.highest:
+        return [Text(next_step(page) or f"No {words.row} of this interval was predicted.", "missing")]
+    first = page.highest[0]
+    known = page.highest[0].outcome is not None
+    columns = ["Rank", words.row.capitalize(), "Probability", "Why", *page.facts]
+    columns += [words.happened.capitalize()] if known else []
+    shown, of_all = n.count(len(page.highest)), n.plural(page.predicted or 0, words.row)
+    lead = f"The {words.row} {first.name} has the highest probability, {n.percent(first.probability)}."
+    if first.reasons:
+        lead += f" Its strongest reason is {reason_in_words(first.reasons[0])}."
+    if known:
+        came = sum(bool(one.outcome) for one in page.highest)
+        expected = sum(one.probability for one in page.highest)
+        lead += f" Of the {shown} below, {n.count(came)} {words.happened}; {expected:.1f} were expected."
+    rows = [
+        [
+            str(rank),
+            one.name,
+            Cell(n.percent(one.probability), track=Track(0, one.probability)),
+            Cell("", lines=[reason_in_words(reason) for reason in one.reasons]) if one.reasons else n.NOTHING,
+            *one.facts,
+            *([("yes" if one.outcome else "no")] if known else []),
+        ]
+        for rank, one in enumerate(page.highest, start=1)
+    ]
+    return [
+        Text(lead),
+        Finder(
+            f"{shown} of {of_all} with a probability, the highest first",
+            f"Search by {words.row} id",
+            words.rows,
+            columns,
+            rows,
+            [],
+        ),
+        Text(
+            f"Reasons are Shapley values: how far an input moves the odds, against {n.count(page.against)} "
+            f"{words.rows} of this interval. Odds × 2 doubles the odds; while a probability is low, that "
+            "nearly doubles the probability too.",
+            "note",
+        )
+        if page.against
+        else None,
+    ]
+
+
+def reason_in_words(reason: Reason) -> str:
+    """``Earlier shares: 3, odds × 1.4``."""
+    return f"{reason.text}, odds × {reason.odds:.{1 if reason.odds >= 1 else 2}f}"
