@@ -16,7 +16,7 @@ PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = (
     *("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow", "xgboost"),
-    *("lightgbm", "imblearn", "skl2onnx", "onnxmltools", "shap"),
+    *("lightgbm", "imblearn", "skl2onnx", "onnxmltools"),
 )
 
 BASE = {"errors", "features", "intervals", "settings", "tables", "toml_reader", "warehouse"}

@@ -20,7 +20,9 @@ from flywheel_assets_tests.projects import HISTORY, TABLES
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 
-WITHOUT_COLUMNS = {"csv_copies", "interval_report", "intent_page", "conversion_page", "trained_candidate"}
+WITHOUT_COLUMNS = {
+    *("conversion_model", "conversion_page", "csv_copies", "intent_page", "interval_report", "trained_candidate")
+}
 """Assets that are files of several tables."""
 
 

@@ -21,10 +21,13 @@ def train_and_show(
     from flywheel_assets.training.classifier.candidate import train_classifier
     from flywheel_assets.training.classifier.card import estimate_text
     from flywheel_assets.training.classifier.evaluation import METRICS
+    from flywheel_assets.training.classifier.record import record_of
+    from flywheel_assets.training.tracking import track
 
     for note in examples.notes:
         click.echo(note)
     made = train_classifier(task, examples, command, now, click.echo, threads=threads, allowed=allow)
+    track(record_of(task, made), task.records, click.echo)
     evaluation, info = made.evaluation, made.bundle.classifiers[task.name]
     lines = [
         (

@@ -102,7 +102,7 @@ def train(
     from dataclasses import replace
 
     from flywheel_assets.cli.classifier import train_and_show
-    from flywheel_assets.conversion.training_task import HORIZON_OF_TABLE, conversion_task, dataset_examples
+    from flywheel_assets.conversion.training_task import HORIZON_OF_TABLE, conversion_task, dataset_training
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
     from flywheel_assets.training.classifier.table_file import Roles, examples_of_file, read_roles
@@ -118,9 +118,8 @@ def train(
             examples = examples_of_file(file, replace(roles, target=target or roles.target), drop)
             task = conversion_task(settings, horizon or HORIZON_OF_TABLE, rule)
         else:
-            definition = flywheel.conversion.definition
-            task = conversion_task(settings, definition.horizon, rule, definition.conversion)
-            examples = dataset_examples(flywheel).without(drop)
+            task, examples = dataset_training(flywheel, rule)
+            examples = examples.without(drop)
         train_and_show(task, examples, command, flywheel.now(), settings.threads, allow)
 
 

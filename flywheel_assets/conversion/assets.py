@@ -1,5 +1,6 @@
 """Conversion of sessions as assets: session_horizons, conversion_dataset, conversion_predictions, and what became of
-them: conversion_ledger, conversion_reliability."""
+them: conversion_ledger, conversion_reliability; the training: conversion_comparison, conversion_model,
+conversion_evaluation, feature_importance."""
 
 import shlex
 from typing import Any
@@ -12,13 +13,15 @@ from flywheel_assets.conversion import conversion_ledger as ledgers
 from flywheel_assets.conversion import conversion_predictions as predicted
 from flywheel_assets.conversion import conversion_reliability as reliabilities
 from flywheel_assets.conversion import session_horizons as horizons
+from flywheel_assets.conversion.definition import COMMANDS
 from flywheel_assets.conversion.page_file import SHOWN, write_page
+from flywheel_assets.conversion.training_task import dataset_training
 from flywheel_assets.errors import ConversionError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.ingest import event_sessions
 from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.landing import landed_sessions
-from flywheel_assets.orchestration.jobs import CONVERSION_JOB
+from flywheel_assets.orchestration.jobs import CONVERSION_JOB, CONVERSION_TRAINING_JOB
 from flywheel_assets.orchestration.metadata import records
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import Partitions, System
@@ -28,6 +31,7 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.training.classifier import ledger
+from flywheel_assets.training.classifier.assets import TrainingAssets
 from flywheel_assets.training.classifier.ledger import Judged
 
 SYSTEM = System("conversion")
@@ -142,6 +146,24 @@ SYSTEM.job(
     dg.AssetSelection.groups(SYSTEM.name),
     "What is known of sessions early, and whether they convert. For conversion_sensor.",
     -1,
+)
+TRAINING = TrainingAssets(
+    group="conversion_training",
+    comparison="conversion_comparison",
+    model="conversion_model",
+    evaluation="conversion_evaluation",
+    importance="feature_importance",
+    source=dataset.TABLE.name,
+    prepare=dataset_training,
+    used=dataset.TABLE.used,
+    command=f"{COMMANDS} train",
+)
+SYSTEM.assets.append(TRAINING)
+SYSTEM.job(
+    CONVERSION_TRAINING_JOB,
+    dg.AssetSelection.groups(TRAINING.group),
+    "A model of conversion, trained on every closed interval of conversion_dataset, as a candidate. The model in use "
+    "stays as it is.",
 )
 SYSTEM.sensors.append(
     lambda settings: table_sensor(settings, "conversion_sensor", CONVERSION_JOB, TABLES, "conversion")

@@ -20,17 +20,19 @@ def conversion_task(settings: Settings, horizon: str, rule: ThresholdRule, targe
     return ClassifierTask(CONVERSION_MODEL, target, "sessions", horizon, COMMANDS, EXPERIMENT, models_dir, rule)
 
 
-def dataset_examples(flywheel: Flywheel) -> Examples:
-    """Those of conversion_dataset, of every closed interval. Raises TrainingError without rows."""
-    conversion = flywheel.conversion
-    return examples_of(
+def dataset_training(flywheel: Flywheel, rule: ThresholdRule) -> tuple[ClassifierTask, Examples]:
+    """Task and examples of a training on conversion_dataset, of every closed interval. Raises TrainingError without
+    rows."""
+    conversion, definition = flywheel.conversion, flywheel.conversion.definition
+    examples = examples_of(
         learning_examples(flywheel),
         "converted",
         conversion.inputs,
-        conversion.definition.categories,
+        definition.categories,
         user="user_id",
         row_id="session_id",
         time="timestamp_unix",
         interval=INTERVAL,
         source="conversion_dataset",
     )
+    return conversion_task(flywheel.settings, definition.horizon, rule, definition.conversion), examples

@@ -6,7 +6,7 @@ SEGMENTS_JOB, CLUSTERS_JOB = "segments", "clusters"
 HISTORY_JOB, REPORTS_JOB = "history", "reports"
 TRAINING_JOB = "training"
 INTENT_JOB = "intent"
-CONVERSION_JOB = "conversion"
+CONVERSION_JOB, CONVERSION_TRAINING_JOB = "conversion", "conversion_training"
 
 SPINE_JOBS = (INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB)
 """Those whose failure leaves an interval without its labels or transitions."""

@@ -122,6 +122,7 @@ def open_session(content: bytes) -> onnxruntime.InferenceSession:
     """An ONNX classifier of one input [n, F] float32. Raises an exception of ONNX Runtime's for a broken one."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # LightGBM's converter declares one row, and each batch of more would warn
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # waiting threads leave cores to others
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

@@ -83,10 +83,10 @@ def trained_candidate(
     context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
 ) -> dg.MaterializeResult[None]:
     # Not with the definitions, which every process of Dagster's imports, and few train.
+    from flywheel_assets.training.candidate_record import metrics
     from flywheel_assets.training.card import worth
     from flywheel_assets.training.network import without_epochs
     from flywheel_assets.training.sources import DEFAULT_SEED, range_source, train_and_track
-    from flywheel_assets.training.tracking import metrics
 
     keys = TrainingFiles(flywheel.warehouse).read("session_labels")[0]["interval_start"]
     source = range_source(flywheel, keys.min(), keys.max(), context.log.warning)

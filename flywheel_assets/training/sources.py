@@ -11,6 +11,7 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.promotion import install
 from flywheel_assets.sessions.session_model import SESSION_MODEL
+from flywheel_assets.training.candidate_record import record_of
 from flywheel_assets.training.candidates import Candidate, Sections, train_candidate
 from flywheel_assets.training.card import features_section
 from flywheel_assets.training.labels import Labels, Warn, log_warning
@@ -62,7 +63,7 @@ def train_and_track(
     command, now = f"{source.command}{' --quick' if quick else ''} --seed {seed}", datetime.now(UTC)
     grid = QUICK_GRID if quick else GRID
     candidate = train_candidate(models_dir, source.data, command, seed, log, grid, source.sections, now)
-    return candidate, track(candidate, models_dir, log)
+    return candidate, track(record_of(candidate), models_dir.parent, log)
 
 
 def train_models_folder(directory: Path, source: Source, seed: int, log: Log) -> ModelBundle:

@@ -1,32 +1,44 @@
 """The record of trainings in MLflow: a SQLite store and a folder of artefacts beside the models folder, or the server
-that MLFLOW_TRACKING_URI names. A candidate never depends on it: failures are reported, and the candidate stays."""
+that MLFLOW_TRACKING_URI names; where that cannot be used, the local store. A candidate never depends on it: failures
+are reported, and the candidate stays. Not here: what is recorded (`candidate_record`, `classifier.record`)."""
 
 import logging
 import os
 import re
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from flywheel_assets.tables.labels import snake_case
-from flywheel_assets.training.candidate_models import Measured
-from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.network import Log
-from flywheel_assets.training.network_grid import layers
 from flywheel_assets.warehouse.files import locked
 
-EXPERIMENT = "flywheel"
 STORE = "mlflow"
 """The folder beside the models folder."""
 
 
-def track(candidate: Candidate, models_dir: Path, log: Log) -> str | None:
-    """Records a training as a run of the experiment `flywheel`: parameters, metrics, the data's intervals and
-    fingerprint, the git commit of the working folder, and the candidate's files but for the holdout, which holds users.
+@dataclass(frozen=True)
+class Record:
+    """One training as a run of ``experiment``; ``children`` are runs below it. ``model`` is the name that it is
+    registered by, as a new version; empty where it is not. Names of metrics have letters, digits and ``_.-`` only."""
 
-    The run's id; None where MLflow is not installed or its store cannot be reached; ``log`` then gets the reason."""
+    experiment: str
+    name: str
+    parameters: Mapping[str, Any]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str] = field(default_factory=dict)
+    files: Sequence[Path] = ()
+    children: Sequence["Record"] = ()
+    model: str = ""
+
+
+def track(record: Record, folder: Path, log: Log) -> str | None:
+    """Records a training, with the git commit of the working folder, on the server that is set, else in ``folder``.
+
+    The run's id; None where MLflow is not installed or no store can be used; ``log`` gets the reason."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")  # with the password, where there is one
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
@@ -38,19 +50,21 @@ def track(candidate: Candidate, models_dir: Path, log: Log) -> str | None:
         return None
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    store = models_dir.parent / STORE
-    server = os.environ.get("MLFLOW_TRACKING_URI")
-    try:
-        with nullcontext() if server else locked(store / ".lock"):  # two at once would both make its tables
-            uri = server or f"sqlite:///{store / 'mlflow.db'}"
-            run = _logged(MlflowClient(tracking_uri=uri), candidate, None if server else store / "artefacts")
-    except Exception as error:  # of SQLAlchemy, requests, MLflow or the operating system
-        said = str(error).splitlines() or [""]
-        why = f"{server or store} cannot be used ({type(error).__name__}: {said[0]})"
-        log(f"this training is not tracked: {_without_passwords(why)}")
-        return None
-    log(f"tracked in MLflow as run {run}, in {_without_passwords(str(server or store))}")
-    return run
+    store, server = folder / STORE, os.environ.get("MLFLOW_TRACKING_URI")
+    for place in filter(None, (server, store)):
+        try:
+            with locked(store / ".lock") if place is store else nullcontext():  # two at once would both make its tables
+                uri = f"sqlite:///{store / 'mlflow.db'}" if place is store else str(place)
+                client = MlflowClient(tracking_uri=uri)
+                run = _logged(client, record, store / "artefacts" if place is store else None)
+        except Exception as error:  # of SQLAlchemy, requests, MLflow or the operating system
+            what = "not tracked" if place is store else "tracked locally"
+            why = f"{place} cannot be used ({type(error).__name__}: {(str(error).splitlines() or [''])[0]})"
+            log(f"this training is {what}: {_without_passwords(why)}")
+        else:
+            log(f"tracked in MLflow as run {run}, in {_without_passwords(str(place))}")
+            return run
+    return None
 
 
 def _without_passwords(text: str) -> str:
@@ -59,97 +73,38 @@ def _without_passwords(text: str) -> str:
     return re.sub(r"(?i)([?&][^=&\s]*(?:password|passwd|pwd|token|secret|key)[^=&\s]*=)[^&\s'\")]*", r"\1***", text)
 
 
-def _logged(client: Any, candidate: Candidate, artefacts: Path | None) -> str:
+def _logged(client: Any, record: Record, artefacts: Path | None) -> str:
+    experiment = client.get_experiment_by_name(record.experiment)
+    location = artefacts.as_uri() if artefacts else None
+    identifier = experiment.experiment_id if experiment else client.create_experiment(record.experiment, location)
+    commit = _git_commit()
+    run = _run(client, identifier, record, {"mlflow.source.git.commit": commit} if commit else {})
+    if record.model:
+        with suppress(Exception):  # it is there: that error has no class of its own
+            client.create_registered_model(record.model)
+        source = client.get_run(run).info.artifact_uri
+        client.create_model_version(record.model, source, run, tags={"version": record.name})
+    return run
+
+
+def _run(client: Any, experiment: str, record: Record, tags: Mapping[str, str]) -> str:
     from mlflow.entities import Metric, Param
 
-    experiment = client.get_experiment_by_name(EXPERIMENT)
-    location = artefacts.as_uri() if artefacts else None
-    identifier = experiment.experiment_id if experiment else client.create_experiment(EXPERIMENT, location)
-    version = candidate.bundle.version
-    run = client.create_run(identifier, run_name=version, tags=_tags(candidate)).info.run_id
+    run = str(client.create_run(experiment, run_name=record.name, tags={**record.tags, **tags}).info.run_id)
     now = round(time.time() * 1000)
-    params = [Param(name, str(value)[:5000]) for name, value in _parameters(candidate).items()]
-    holdouts = [info.spec.holdout for info in candidate.bundle.models.values()]
+    params = [Param(name, str(value)[:5000]) for name, value in record.parameters.items()]
     try:
-        client.log_batch(run, [Metric(name, value, now, 0) for name, value in metrics(candidate).items()], params)
-        for path in sorted(candidate.bundle.directory.iterdir()):
-            if path.is_file() and path.name not in holdouts:
-                client.log_artifact(run, str(path))
+        client.log_batch(run, [Metric(name, value, now, 0) for name, value in record.metrics.items()], params)
+        for path in record.files:
+            client.log_artifact(run, str(path))
+        for child in record.children:
+            _run(client, experiment, child, {"mlflow.parentRunId": run})
     except Exception:
         with suppress(Exception):  # what failed may be all of the store
             client.set_terminated(run, "FAILED")
         raise
     client.set_terminated(run)
-    return str(run)
-
-
-def _tags(candidate: Candidate) -> dict[str, str]:
-    tags = {"version": candidate.bundle.version, "command": candidate.training["command"]}
-    commit = _git_commit()
-    return tags | ({"mlflow.source.git.commit": commit} if commit else {})
-
-
-def _parameters(candidate: Candidate) -> dict[str, Any]:
-    training = candidate.training
-    found = {
-        "seed": training["seed"],
-        "data.source": training["source"],
-        "data.first_interval": training["intervals"][0],
-        "data.last_interval": training["intervals"][-1],
-        "data.validation_intervals": ", ".join(training["validation_intervals"]),
-        "data.fingerprint": training["fingerprint"],
-        **{f"rows.{name.replace(' ', '_')}": count for name, count in training["rows"].items()},
-    }
-    for name, figures in candidate.figures.items():
-        found |= {
-            f"{name}.hidden_layers": layers(figures.chosen.hidden_units),
-            f"{name}.parameters": figures.chosen.parameters,
-            f"{name}.class_weights": {label: round(weight, 4) for label, weight in figures.class_weights.items()},
-            f"{name}.outcome_features": ", ".join(figures.outcome_features) or "none",
-        }
-    return found
-
-
-def metrics(candidate: Candidate) -> dict[str, float]:
-    """Of each model, by dotted name: `session.network.log_loss`; of the networks also by label, which is
-    `session.label.high_quality.precision`, `recall`, `f1` and `ece`, its calibration error against the rest."""
-    found: dict[str, float] = {}
-    for name, figures in candidate.figures.items():
-        for one in figures.classifiers:
-            found |= _of_classifier(f"{name}.{one.name.replace(' ', '_')}", one)
-        found |= _by_label(f"{name}.label", figures.network)
-        if figures.without_outcome:
-            found |= _of_classifier(f"{name}.network_without_outcome", figures.without_outcome)
-        if figures.unseen_users:
-            found[f"{name}.unseen_users.accuracy"] = figures.unseen_users.accuracy
-            found[f"{name}.unseen_users.macro_f1"] = figures.unseen_users.macro_f1
-            found[f"{name}.unseen_users.log_loss"] = figures.unseen_users.log_loss
-        for point in figures.grid:
-            found[f"{name}.grid.{layers(point.hidden_units).replace(' > ', '-')}.log_loss"] = point.log_loss
-    return found
-
-
-def _of_classifier(prefix: str, one: Measured) -> dict[str, float]:
-    errors = one.label_calibration_errors
-    return {
-        f"{prefix}.accuracy": one.evaluation.accuracy,
-        f"{prefix}.macro_f1": one.evaluation.macro_f1,
-        f"{prefix}.log_loss": one.evaluation.log_loss,
-        f"{prefix}.mean_calibration_error": sum(errors) / len(errors),
-        f"{prefix}.temperature": one.temperature,
-        f"{prefix}.size_bytes": float(one.size_bytes),
-        f"{prefix}.microseconds_a_row": one.microseconds_a_row,
-    }
-
-
-def _by_label(prefix: str, one: Measured) -> dict[str, float]:
-    of = one.evaluation
-    columns = {"precision": of.precision, "recall": of.recall, "f1": of.f1, "ece": one.label_calibration_errors}
-    return {
-        f"{prefix}.{snake_case(label)}.{figure}": value
-        for figure, values in columns.items()
-        for label, value in zip(of.labels, values, strict=True)
-    }
+    return run
 
 
 def _git_commit() -> str | None:

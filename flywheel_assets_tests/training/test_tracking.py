@@ -7,6 +7,7 @@ import pytest
 
 from flywheel_assets.sessions.session_model import SESSION_MODEL
 from flywheel_assets.training import tracking
+from flywheel_assets.training.candidate_record import record_of
 from flywheel_assets.training.candidates import Candidate
 from flywheel_assets.training.tracking import track
 from flywheel_assets.users.user_model import USER_MODEL
@@ -36,7 +37,7 @@ def test_a_training_is_a_run_in_a_local_store_with_figures_data_files_and_commit
     ):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     said: list[str] = []
-    identifier = track(candidate, tmp_path / "models", said.append)
+    identifier = track(record_of(candidate), tmp_path, said.append)
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow/mlflow.db")
     run = client.get_run(str(identifier))
 
@@ -77,7 +78,7 @@ def test_without_mlflow_a_training_says_that_it_is_not_tracked(
     monkeypatch.setitem(sys.modules, "mlflow", None)
     said: list[str] = []
 
-    assert track(candidate, tmp_path / "models", said.append) is None
+    assert track(record_of(candidate), tmp_path, said.append) is None
     assert said[0].startswith("this training is not tracked: MLflow is not installed; type: pip install")
     assert not (tmp_path / "mlflow").exists()
 
@@ -86,7 +87,7 @@ def test_a_store_that_cannot_be_used_is_told_and_no_error(candidate: Candidate, 
     (tmp_path / "mlflow").write_text("a file")
     said: list[str] = []
 
-    assert track(candidate, tmp_path / "models", said.append) is None
+    assert track(record_of(candidate), tmp_path, said.append) is None
     assert said[0].startswith(f"this training is not tracked: {tmp_path}/mlflow cannot be used (FileExistsError")
 
 
@@ -101,22 +102,24 @@ def test_a_run_that_could_not_be_recorded_whole_has_failed_and_does_not_go_on_fo
     monkeypatch.setattr(MlflowClient, "log_artifact", full)
     said: list[str] = []
 
-    assert track(candidate, tmp_path / "models", said.append) is None
+    assert track(record_of(candidate), tmp_path, said.append) is None
     assert said == [f"this training is not tracked: {tmp_path}/mlflow cannot be used (OSError: no space left)"]
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow/mlflow.db")
     experiment = client.get_experiment_by_name("flywheel")
     assert [run.info.status for run in client.search_runs([experiment.experiment_id])] == ["FAILED"]
 
 
-def test_a_server_that_does_not_answer_is_told_and_no_error(
+def test_a_server_that_does_not_answer_is_told_and_the_training_is_tracked_locally(
     candidate: Candidate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     said: list[str] = []
+    run = track(record_of(candidate), tmp_path, said.append)
 
-    assert track(candidate, tmp_path / "models", said.append) is None
-    assert said[0].startswith("this training is not tracked: http://127.0.0.1:9 cannot be used (MlflowException")
+    assert said[0].startswith("this training is tracked locally: http://127.0.0.1:9 cannot be used (MlflowException")
+    assert said[1:] == [f"tracked in MLflow as run {run}, in {tmp_path}/mlflow"]
+    assert (tmp_path / "mlflow" / "artefacts").is_dir()
 
 
 SECRETS = (
@@ -137,16 +140,18 @@ def test_no_password_of_the_server_is_shown_whether_it_answers_or_not(
     monkeypatch.setattr("mlflow.MlflowClient", lambda tracking_uri: tracking_uri)
     said: list[str] = []
     monkeypatch.setattr(tracking, "_logged", lambda *_: "run1")
-    track(candidate, tmp_path / "models", said.append)
+    track(record_of(candidate), tmp_path, said.append)
 
     def refused(*_: object) -> str:
         raise OSError(f"cannot connect to '{server}' as it is")
 
     monkeypatch.setattr(tracking, "_logged", refused)
-    track(candidate, tmp_path / "models", said.append)
+    track(record_of(candidate), tmp_path, said.append)
 
+    why = f"cannot be used (OSError: cannot connect to '{shown}' as it is)"
     assert said == [
         f"tracked in MLflow as run run1, in {shown}",
-        f"this training is not tracked: {shown} cannot be used (OSError: cannot connect to '{shown}' as it is)",
+        f"this training is tracked locally: {shown} {why}",
+        f"this training is not tracked: {tmp_path}/mlflow {why}",
     ]
     assert os.environ["MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT"] == "true", "MLflow would print it at the end of a run"

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class TrainingAssets:
     evaluation: str
     importance: str
     source: str
-    prepare: Callable[[Flywheel], tuple[ClassifierTask, Examples]]
+    prepare: Callable[[Flywheel, ThresholdRule], tuple[ClassifierTask, Examples]]
     used: Callable[[Settings], bool]
     command: str
 
@@ -101,9 +101,10 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None]]:
         # Not with the definitions, which every process of Dagster's imports, and few train.
         from flywheel_assets.training.classifier.candidate import train_classifier
+        from flywheel_assets.training.classifier.record import record_of
+        from flywheel_assets.training.tracking import track
 
-        task, examples = names.prepare(flywheel)
-        task = replace(task, rule=ThresholdRule.parse(config.threshold))
+        task, examples = names.prepare(flywheel, ThresholdRule.parse(config.threshold))
         for note in examples.notes:
             context.log.info(note)
         trained = train_classifier(
@@ -115,6 +116,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
             threads=flywheel.settings.threads,
             allowed=config.allow,
         )
+        run = track(record_of(task, trained), task.records, context.log.info)
         directory, info = trained.bundle.directory, trained.bundle.classifiers[task.name]
         version, folder = dg.DataVersion(trained.bundle.version), flywheel.warehouse.folder / names.group
 
@@ -147,6 +149,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
                     else {}
                 ),
                 "path": dg.MetadataValue.path(str(directory)),
+                "mlflow_run": run or "not tracked",
                 "promote": f"{task.commands} promote {trained.bundle.version}",
             },
         )

@@ -14,7 +14,7 @@ from flywheel_assets.registry.classifier import blended
 from flywheel_assets.training.classifier.calibration import choose, log_loss
 from flywheel_assets.training.classifier.estimators import Kind, Matrix, estimator, grid, probability
 from flywheel_assets.training.classifier.leakage import auc_of
-from flywheel_assets.training.classifier.split import folds
+from flywheel_assets.training.classifier.split import LEAST_OF_CLASS, folds
 from flywheel_assets.training.metrics import calibration_error
 from flywheel_assets.training.ranking_metrics import measured_ranking, ranking_figures
 
@@ -123,18 +123,20 @@ def side_by_side(threads: int, function: Callable[[T], R], items: Sequence[T]) -
 
 def halving(kind: Kind, fit: Learnt, validation: Learnt, seed: int) -> dict[str, Any]:
     """The parameters with the highest PR-AUC on the validation part: successive halving (Jamieson and Talwalkar 2016)
-    over samples of the rows that are fitted on."""
+    over samples of the rows that are fitted on, in which rare positives are enough to learn from."""
     from sklearn.model_selection import ParameterGrid
 
     points = list(ParameterGrid(grid(kind, fit.positive_share)))
-    order = np.random.default_rng(seed).permutation(len(fit.target))
-    for rows in RUNGS:
-        some = fit.take(np.sort(order[:rows]))
+    shuffled = np.argsort(folds(fit.target, fit.user, seed, len(fit.target)), kind="stable")
+    least = int(LEAST_OF_CLASS / min(fit.positive_share, 1 - fit.positive_share)) + 1
+    for rung in RUNGS:
+        rows = max(rung, least)
+        some = fit.take(np.sort(shuffled[:rows]))
         scores = [
             pr_auc(validation.target, probability(some.fitted(kind, point, seed), validation.encoded))
             for point in points
         ]
-        last = rows == RUNGS[-1] or rows >= len(order)
+        last = rung == RUNGS[-1] or rows >= len(shuffled)
         kept = np.argsort(-np.array(scores), kind="stable")[: 1 if last else max(1, len(points) // FACTOR)]
         points = [points[i] for i in kept]
         if len(points) == 1:

@@ -143,7 +143,7 @@ def examples_of(
 
 
 def _target(column: pa.ChunkedArray, name: str, positive: str, source: str) -> BoolArray:
-    values = sorted(str(value) for value in pc.unique(column).to_pylist())
+    values = sorted(pc.unique(texts(column)).to_pylist())
     shown = ", ".join(values[:5]) + (f" and {len(values) - 5} more" if len(values) > 5 else "")
     if len(values) == 1:
         raise TrainingError(f"{source}: all {len(column):,} rows have {name} {shown}; expected rows of two classes")
@@ -153,7 +153,7 @@ def _target(column: pa.ChunkedArray, name: str, positive: str, source: str) -> B
         return np.asarray(pc.equal(texts(column), positive).to_numpy(zero_copy_only=False), bool)
     if pa.types.is_boolean(column.type):
         return np.asarray(column.to_numpy(zero_copy_only=False), bool)
-    if set(values) <= {"0", "1", "0.0", "1.0"} and not _is_text(column.type):
+    if set(values) <= {"0", "1"} and not _is_text(column.type):
         return np.asarray(column.to_numpy() == 1)
     raise TrainingError(
         f"{source}: {name} holds {shown or 'no rows'}; expected true and false, or 0 and 1. Of another column, say "

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from flywheel_assets.registry.calibration_map import log_odds
 from flywheel_assets.registry.classifier import ClassifierScorer
-from flywheel_assets.registry.classifier_inputs import InputEncoding
 from flywheel_assets.training.classifier.leakage import auc_of
 
 FloatArray = npt.NDArray[np.float64]
@@ -61,42 +60,31 @@ class ShapleyValues:
         return [(self.names[i], float(self.values[row, i])) for i in order if self.values[row, i]]
 
 
-def shapley_values(scorer: ClassifierScorer, encoded: Matrix, background: Matrix, seed: int) -> ShapleyValues:
-    """Of the calibrated log-odds of each row (Lundberg and Lee 2017, by permutations and their reverse), against up to
-    BACKGROUND rows of ``background``. An input that is a category counts as one."""
-    import shap
-
-    encoding = scorer.info.encoding
+def shapley_values(
+    scorer: ClassifierScorer, encoded: Matrix, background: Matrix, seed: int, most: int = BACKGROUND
+) -> ShapleyValues:
+    """Of the calibrated log-odds of each row (SHAP: Lundberg and Lee 2017), against up to ``most`` rows of
+    ``background``: per row of these the inputs take the row's values one after the other, in a random order and in its
+    reverse (Strumbelj and Kononenko 2014). An input that is a category counts as one."""
+    places = [place for _, place in scorer.info.encoding.slices()]
     draw = np.random.default_rng(seed)
-    against = background[np.sort(draw.choice(len(background), min(BACKGROUND, len(background)), replace=False))]
-    rows = np.concatenate([against, encoded])
-    compact, opened = _compacted(rows, encoding)
-    explainer = shap.PermutationExplainer(
-        lambda some: log_odds(scorer.of_encoded(opened(some))),
-        shap.maskers.Independent(compact[: len(against)], max_samples=BACKGROUND),
-        seed=seed,
-    )
-    found = explainer(compact[len(against) :], max_evals=ROUNDS * (2 * len(encoding.columns) + 1), silent=True)
-    return ShapleyValues(encoding.names, np.asarray(found.values, float), float(np.mean(found.base_values)))
+    against = background[np.sort(draw.choice(len(background), min(most, len(background)), replace=False))]
 
+    def odds(rows: Matrix) -> FloatArray:
+        return log_odds(scorer.of_encoded(rows))
 
-def _compacted(encoded: Matrix, encoding: InputEncoding):  # type: ignore[no-untyped-def]
-    """The rows with one number per input, the position of its value for a category, and the way back."""
-    places = [place for _, place in encoding.slices()]
-    compact = np.empty((len(encoded), len(places)))
-    for number, (column, place) in enumerate(zip(encoding.columns, places, strict=True)):
-        compact[:, number] = encoded[:, place.start] if column.values is None else encoded[:, place].argmax(axis=1)
-
-    def opened(some: FloatArray) -> Matrix:
-        made = np.zeros((len(some), encoded.shape[1]), np.float32)
-        for number, (column, place) in enumerate(zip(encoding.columns, places, strict=True)):
-            if column.values is None:
-                made[:, place.start] = some[:, number]
-            else:
-                made[np.arange(len(some)), place.start + some[:, number].astype(np.int64)] = 1
-        return made
-
-    return compact, opened
+    base, own = odds(against), odds(encoded)
+    values = np.zeros((len(encoded), len(places)))
+    for start, before in zip(against, base, strict=True):
+        order = draw.permutation(len(places))
+        for steps in (order, order[::-1]):
+            mixed = np.repeat(start[None, None], len(encoded), axis=1).repeat(len(steps) - 1, axis=0)
+            for number, step in enumerate(steps[:-1]):
+                mixed[number:, :, places[step]] = encoded[:, places[step]]
+            between = odds(mixed.reshape(-1, encoded.shape[1])).reshape(len(steps) - 1, len(encoded))
+            path = np.concatenate([np.full((1, len(encoded)), before), between, own[None]])
+            values[:, steps] += np.diff(path, axis=0).T
+    return ShapleyValues(scorer.info.encoding.names, values / (2 * len(against)), float(base.mean()))
 
 
 def importance(falls: Mapping[str, FloatArray], values: ShapleyValues) -> list[dict[str, float | str]]:

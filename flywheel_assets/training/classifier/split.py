@@ -93,33 +93,28 @@ def _of_users(examples: Examples, rows: BoolArray) -> BoolArray:
 
 
 def _at_random(examples: Examples, seed: int) -> Parts:
-    """Whole users, stratified by whether one of their rows is positive."""
-    users = int(examples.user.max()) + 1
-    positive = np.zeros(users, bool)
-    positive[examples.user[examples.target]] = True
-    place = np.empty(users)
-    draw = np.random.default_rng(seed)
-    for kind in (True, False):
-        at = np.flatnonzero(positive == kind)
-        place[at] = (draw.permutation(len(at)) + 0.5) / max(1, len(at))
-    of_row = place[examples.user]
-    known = FIT + VALIDATION
+    place, known = _places(examples.target, examples.user, seed), FIT + VALIDATION
     return Parts(
-        of_row < FIT,
-        (of_row >= FIT) & (of_row < known),
-        of_row >= known,
+        place < FIT,
+        (place >= FIT) & (place < known),
+        place >= known,
         "at random, because nothing gives the rows an order in time: 60 %, 20 % and 20 %",
     )
 
 
-def folds(target: BoolArray, user: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.int64]:
+def folds(target: BoolArray, user: npt.NDArray[np.int64], seed: int, count: int = FOLDS) -> npt.NDArray[np.int64]:
     """Of each row [n] its fold, from 0: whole users, stratified by the target, at random."""
-    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+    return (_places(target, user, seed) * count).astype(np.int64)
 
-    grouped = int(user.max()) + 1 < len(user)
-    kind = StratifiedGroupKFold if grouped else StratifiedKFold
-    fold = np.empty(len(target), np.int64)
-    splitter = kind(FOLDS, shuffle=True, random_state=seed)
-    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(target)), target, user if grouped else None)):
-        fold[held_out] = number
-    return fold
+
+def _places(target: BoolArray, user: npt.NDArray[np.int64], seed: int) -> npt.NDArray[np.float64]:
+    """Of each row [n] its user's place in a random order, from 0 to below 1. Users with a positive row, and those
+    without, are spread evenly."""
+    users, number = np.unique(user, return_inverse=True)
+    positive = np.zeros(len(users), bool)
+    positive[number[target]] = True
+    place, draw = np.empty(len(users)), np.random.default_rng(seed)
+    for kind in (True, False):
+        at = np.flatnonzero(positive == kind)
+        place[at] = draw.permutation(len(at)) / max(1, len(at))
+    return np.asarray(place[number])

@@ -21,3 +21,8 @@ class ClassifierTask:
     experiment: str
     models_dir: Path
     rule: ThresholdRule = field(default_factory=ThresholdRule)
+
+    @property
+    def records(self) -> Path:
+        """The folder of the local record of trainings: that of the models folder, of which this is one of several."""
+        return self.models_dir.parent.parent
