@@ -5,6 +5,7 @@ import warnings
 import dagster as dg
 
 from flywheel_assets.conversion.assets import SYSTEM as CONVERSION
+from flywheel_assets.engagement.assets import SYSTEM as ENGAGEMENT
 from flywheel_assets.history.assets import SYSTEM as HISTORY
 from flywheel_assets.ingest.assets import SYSTEM as INGEST
 from flywheel_assets.intent.assets import SYSTEM as INTENT
@@ -18,7 +19,7 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.training.assets import SYSTEM as TRAINING
 from flywheel_assets.users.assets import SYSTEM as USERS
 
-SYSTEMS = (INGEST, LANDING, SESSIONS, USERS, SEGMENTS, INTENT, CONVERSION, HISTORY, TRAINING)
+SYSTEMS = (INGEST, LANDING, SESSIONS, USERS, SEGMENTS, INTENT, CONVERSION, ENGAGEMENT, HISTORY, TRAINING)
 
 
 def definitions(settings: Settings) -> dg.Definitions:

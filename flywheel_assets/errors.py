@@ -61,6 +61,10 @@ class ConversionError(FlywheelError):
     """What a conversion is, or the data set of sessions, cannot be used."""
 
 
+class EngagementError(FlywheelError):
+    """What engagement is, or the interactions that it is learnt from, cannot be used."""
+
+
 class ReportError(FlywheelError):
     """The page of a report cannot be written or shown."""
 

@@ -26,6 +26,11 @@ SETTINGS = {
     "FLYWHEEL_INTENT_FILE": ("intent_rules.toml", "the file with the rules of the intent score, if there is one"),
     "FLYWHEEL_EXPERIMENTS_FILE": ("experiments.toml", "the file that defines experiments, if there is one"),
     "FLYWHEEL_CONVERSION_FILE": ("conversion.toml", "the file that says which sessions convert, if there is one"),
+    "FLYWHEEL_ENGAGEMENT_FILE": (
+        "engagement.toml",
+        "the file that says what engagement is, if there is one",
+    ),
+    "FLYWHEEL_INTERACTIONS_DIR": ("data/interactions", "imported interactions of users with items, and the items"),
     "FLYWHEEL_RANKED_USERS": ("200", "so many users with the highest intent score are ranked"),
     "FLYWHEEL_WAREHOUSE_DIR": ("data/warehouse", "where every table, export and quarantined row goes"),
     "FLYWHEEL_MODELS_DIR": ("models", "the model artefacts, their manifest and the compiled scorers"),
@@ -83,6 +88,8 @@ class Settings:
     intent_file: Path
     experiments_file: Path
     conversion_file: Path
+    engagement_file: Path
+    interactions_dir: Path
     ranked_users: int
     warehouse_dir: Path
     models_dir: Path
@@ -113,6 +120,11 @@ class Settings:
     def conversion_models_dir(self) -> Path:
         """That of the model of conversion."""
         return self.models_dir / "conversion"
+
+    @property
+    def engagement_models_dir(self) -> Path:
+        """That of the model of engagement by interactions."""
+        return self.models_dir / "engagement" / "interactions"
 
     @classmethod
     def read(cls, folder: Path | None = None, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -155,6 +167,8 @@ class Settings:
             intent_file=_path(folder, get["FLYWHEEL_INTENT_FILE"]),
             experiments_file=_path(folder, get["FLYWHEEL_EXPERIMENTS_FILE"]),
             conversion_file=_path(folder, get["FLYWHEEL_CONVERSION_FILE"]),
+            engagement_file=_path(folder, get["FLYWHEEL_ENGAGEMENT_FILE"]),
+            interactions_dir=_path(folder, get["FLYWHEEL_INTERACTIONS_DIR"]),
             ranked_users=_whole_number("FLYWHEEL_RANKED_USERS", get["FLYWHEEL_RANKED_USERS"], 1_000_000),
             warehouse_dir=_path(folder, get["FLYWHEEL_WAREHOUSE_DIR"]),
             models_dir=_path(folder, get["FLYWHEEL_MODELS_DIR"]),

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 import click
 from click import Path
 
+from flywheel_assets.cli.classifier import add_commands, train_and_show
+
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.intervals import Interval
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.classifier.task import ClassifierTask
 
 
 @click.group()
@@ -70,9 +76,9 @@ def check(key: str | None) -> None:
         ("of these convert", later),
         ("rate", f"{share(later, rows):.2%}"),
     ]
-    title = f"{interval.dates}: {definition.conversion}, predicted {definition.horizon}"
     console = terminal()
-    console.print(table(("", "sessions"), lines, title))
+    console.print(f"{interval.dates}: {definition.conversion}, predicted {definition.horizon}", highlight=False)
+    console.print(table(("", "sessions"), lines))
     if not later or later == rows:
         console.print("nothing can be learnt from one outcome alone: choose another conversion or horizon")
     console.print("next: flywheel run", highlight=False)
@@ -101,7 +107,6 @@ def train(
     import sys
     from dataclasses import replace
 
-    from flywheel_assets.cli.classifier import train_and_show
     from flywheel_assets.conversion.training_task import HORIZON_OF_TABLE, conversion_task, dataset_training
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.settings import Settings
@@ -121,6 +126,22 @@ def train(
             task, examples = dataset_training(flywheel, rule)
             examples = examples.without(drop)
         train_and_show(task, examples, command, flywheel.now(), settings.threads, allow)
+
+
+def _task(settings: "Settings") -> "ClassifierTask":
+    from flywheel_assets.conversion.training_task import conversion_task
+    from flywheel_assets.training.classifier.threshold import ThresholdRule
+
+    return conversion_task(settings, "", ThresholdRule())
+
+
+def _rows(flywheel: "Flywheel", session_id: str) -> "tuple[pa.Table, pa.Table] | None":
+    from flywheel_assets.conversion.training_task import session_rows
+
+    return session_rows(flywheel, session_id)
+
+
+add_commands(conversion, _task, _rows)
 
 
 def _latest(flywheel: "Flywheel") -> "Interval":

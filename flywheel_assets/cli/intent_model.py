@@ -110,7 +110,6 @@ def suggest(write: bool) -> None:
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.flywheel import Flywheel
     from flywheel_assets.intent.learning_rows import outcome_rows
-    from flywheel_assets.intent.model_comparison import difference_text
     from flywheel_assets.intent.ranking import scored_interval, tier_moves
     from flywheel_assets.intent.suggested_points import suggest as suggestion_of
     from flywheel_assets.intent.suggested_points import with_points
@@ -135,7 +134,7 @@ def suggest(write: bool) -> None:
     terminal().print(table(("rule", "points", "suggested", "why"), lines))
     click.echo(
         f"AUC on {found.users:,} users held out: {found.before.value:.3f} now, {found.after.value:.3f} as suggested, "
-        f"{difference_text(found.difference)}"
+        f"{found.difference.as_difference}"
     )
     if found.difference.low <= 0 <= found.difference.high:
         click.echo("which may be chance: no better and no worse, beyond noise")

@@ -12,6 +12,7 @@ import click
 
 from flywheel_assets.cli.check import check
 from flywheel_assets.cli.conversion import conversion
+from flywheel_assets.cli.engagement import engagement
 from flywheel_assets.cli.events import events
 from flywheel_assets.cli.experiment import experiment
 from flywheel_assets.cli.features import features
@@ -46,7 +47,7 @@ def main() -> None:
 
 for _command in (
     start, sample, run, check, status, explain, report, levers,
-    segments, labels, intent, conversion, experiment, events, features, models, forget, prune,
+    segments, labels, intent, conversion, engagement, experiment, events, features, models, forget, prune,
 ):  # fmt: skip
     main.add_command(_command)
 

@@ -129,7 +129,8 @@ def conversion_ledger(step: Step) -> Made:
     judged, rows = _judged(step), list[dict[str, Any]]()
     if judged:
         version = step.flywheel.engine.collect(step.read(predicted.TABLE).model_version.max().as_table())[0][0].as_py()
-        rows = [ledger.ledger_row(judged, version, step.flywheel.conversion.baseline(version))]
+        row = ledger.ledger_row(judged, version, step.flywheel.conversion.baseline(version))
+        rows = [{ledgers.HORIZON.name: step.flywheel.conversion.definition.horizon, **row}]
     return Made(step.keep(rows), {}, records("ledger", [{k: str(v) for k, v in row.items()} for row in rows]))
 
 

@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 from flywheel_assets.conversion import conversion_dataset, conversion_predictions
 from flywheel_assets.intervals import Interval
-from flywheel_assets.tables.contract import Table
+from flywheel_assets.tables.contract import Column, Table
 from flywheel_assets.training.classifier import ledger
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
+
+
+HORIZON = Column("horizon", "string", "When the sessions were predicted, which every figure rests on.")
 
 
 def matured(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
@@ -22,7 +25,7 @@ TABLE = Table(
     "The predictions of the interval against what came of them: calibration, ranking, decisions, and drift of the "
     "probabilities. Empty until the interval closes, and where nothing was predicted.",
     (conversion_dataset.TABLE, conversion_predictions.TABLE),
-    ledger.COLUMNS,
+    (HORIZON, *ledger.COLUMNS),
     used=conversion_predictions.TABLE.used,
     waits=conversion_predictions.TABLE.waits,
     checks=(ledger.DRIFT, ledger.CALIBRATED),

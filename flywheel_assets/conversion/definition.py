@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from flywheel_assets.ingest.mapping import Definition, EventMapping
-from flywheel_assets.tables.generation import digest
 
 CONVERSION_MODEL = "conversion"
 """The name of the model in its bundle."""
@@ -28,10 +27,6 @@ class ConversionDefinition:
     events: int = 0
     minutes: int = 0
     categories: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        return digest(repr((self.kinds, self.column, self.events, self.minutes, self.categories)))
 
     @property
     def horizon(self) -> str:

@@ -20,7 +20,6 @@ from flywheel_assets.report import numbers as n
 from flywheel_assets.report.page import GENERATION_META
 from flywheel_assets.report.pages import CONVERSION, INDEX, Pages
 from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
-from flywheel_assets.training.classifier.explanation import BACKGROUND
 from flywheel_assets.training.classifier.page import classifier_page, look
 from flywheel_assets.training.classifier.page_content import (
     MOST_SHOWN,
@@ -31,6 +30,7 @@ from flywheel_assets.training.classifier.page_content import (
     Words,
 )
 from flywheel_assets.training.classifier.page_source import reasons_by, shown_model
+from flywheel_assets.training.classifier.reasons import BESIDE
 
 NAME = "Conversion"
 
@@ -60,7 +60,6 @@ def content_of(flywheel: Flywheel, interval: Interval) -> ClassifierPage:
     predictions = conversion_predictions.TABLE.name
     made = flywheel.warehouse.exists(predictions, interval)
     predicted = flywheel.warehouse.rows(predictions, interval) if made else None
-    highest = _highest(flywheel, interval) if predicted else []
     return ClassifierPage(
         words=WORDS,
         interval=interval,
@@ -69,9 +68,8 @@ def content_of(flywheel: Flywheel, interval: Interval) -> ClassifierPage:
         train=f"{COMMANDS} train",
         wait=flywheel.conversion.model_wait,
         predicted=predicted,
-        highest=highest,
+        highest=_highest(flywheel, interval) if predicted else [],
         facts=("User", "Began"),
-        against=BACKGROUND if any(one.reasons for one in highest) else 0,
         judgements=judgements,
         reliability=_rows(flywheel, RELIABILITY, judgements[0].interval) if judgements else [],
     )
@@ -164,10 +162,10 @@ def _highest(flywheel: Flywheel, interval: Interval) -> list[HighRow]:
     ordered = joined.order_by(joined.probability.desc(), joined.session_id)
     top = flywheel.engine.collect(ordered.limit(MOST_SHOWN))
     drawn = rows.order_by(rows.timestamp_unix * SPREAD % PRIME, rows.session_id)
-    background = flywheel.engine.collect(drawn.limit(BACKGROUND))
+    others = flywheel.engine.collect(drawn.limit(BESIDE))
     version = top["model_version"][0].as_py()
     folder = flywheel.settings.conversion_models_dir
-    reasons = reasons_by(folder, CONVERSION_MODEL, version, top, background, WORDS)
+    reasons = reasons_by(folder, CONVERSION_MODEL, version, top, others, WORDS)
     closed, zone = flywheel.closed(interval), ZoneInfo(flywheel.calendar.timezone)
     return [
         HighRow(

@@ -47,7 +47,9 @@ def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
     definition = flywheel.conversion.definition
     return {
         "interval": f"{interval.start:%Y-%m-%dT%H:%MZ} to {interval.end:%Y-%m-%dT%H:%MZ}",
-        "conversion": definition.digest,
+        "conversion": definition.conversion,
+        "horizon": definition.horizon,
+        "categories": ", ".join(definition.categories) or "none",
         **({"kinds of events": flywheel.events.mapping.kinds_digest} if definition.kinds else {}),
     }
 

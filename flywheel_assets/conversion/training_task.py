@@ -1,5 +1,8 @@
 """The training of a model of conversion: what it is for, and the examples that it learns from."""
 
+import pyarrow as pa
+
+from flywheel_assets.conversion import conversion_dataset
 from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
 from flywheel_assets.conversion.learning_rows import INTERVAL, learning_examples
 from flywheel_assets.flywheel import Flywheel
@@ -9,6 +12,9 @@ from flywheel_assets.training.classifier.task import ClassifierTask
 from flywheel_assets.training.classifier.threshold import ThresholdRule
 
 EXPERIMENT = "Conversion_Prediction_Classification"
+
+MOST_OTHERS = 1_000
+"""Of an interval's rows so many are read to explain one beside them."""
 
 TARGET, HORIZON_OF_TABLE = "a conversion", "as the table has it"
 
@@ -36,3 +42,15 @@ def dataset_training(flywheel: Flywheel, rule: ThresholdRule) -> tuple[Classifie
         source="conversion_dataset",
     )
     return conversion_task(flywheel.settings, definition.horizon, rule, definition.conversion), examples
+
+
+def session_rows(flywheel: Flywheel, session_id: str) -> tuple[pa.Table, pa.Table] | None:
+    """The row of a session in conversion_dataset, and rows of its interval; None where no interval has it."""
+    table = conversion_dataset.TABLE.name
+    for key in reversed(flywheel.warehouse.keys(table)):
+        rows = flywheel.warehouse.read(table, flywheel.calendar.key(key))
+        row = flywheel.engine.collect(rows.filter(rows.session_id == session_id))
+        if row.num_rows:
+            others = rows.order_by(rows.session_id.hash(), rows.session_id).limit(MOST_OTHERS)
+            return row, flywheel.engine.collect(others)
+    return None

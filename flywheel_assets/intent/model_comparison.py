@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from flywheel_assets.errors import ArtefactError, PromotionError
+from flywheel_assets.errors import ArtefactError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intent.intent_predictions import feature_matrix
 from flywheel_assets.intent.learning_rows import INTERVAL, users_of
@@ -17,9 +17,8 @@ from flywheel_assets.intent.rules import INTENT_MODEL
 from flywheel_assets.registry.booster import BoosterScorer
 from flywheel_assets.registry.bootstrap import Estimate
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.promotion import promote
-from flywheel_assets.registry.promotions_record import Promotion, read_promotions, unfinished
-from flywheel_assets.registry.shelves import ARCHIVE, champion, promotable
+from flywheel_assets.registry.promotion import promote_judged
+from flywheel_assets.registry.promotions_record import Promotion
 from flywheel_assets.training.ranking_metrics import (
     AUC,
     CALIBRATION_ERROR,
@@ -117,14 +116,14 @@ def objections(comparison: IntentComparison) -> list[str]:
     against = list(comparison.problems)
     rules = comparison.differences[RULES]
     if rules[AUC].low <= 0:
-        against.append(f"its AUC is not better than that of the rules beyond noise: {difference_text(rules[AUC])}")
+        against.append(f"its AUC is not better than that of the rules beyond noise: {rules[AUC].as_difference}")
     in_use = comparison.differences.get(IN_USE)
     if in_use and in_use[AUC].high < 0:
-        against.append(f"its AUC is worse than that of the model in use: {difference_text(in_use[AUC])}")
+        against.append(f"its AUC is worse than that of the model in use: {in_use[AUC].as_difference}")
     for name, other in ((RULES, rules), (IN_USE, in_use or {})):
         if CALIBRATION_ERROR in other and other[CALIBRATION_ERROR].low > 0:
             against.append(
-                f"its calibration error is worse than of the {name}: {difference_text(other[CALIBRATION_ERROR])}"
+                f"its calibration error is worse than of the {name}: {other[CALIBRATION_ERROR].as_difference}"
             )
     return against
 
@@ -133,43 +132,25 @@ def remarks(comparison: IntentComparison) -> list[str]:
     """What a reader has to know beside objections: rankings that the model is not better than, beyond noise."""
     simpler = {name: comparison.differences[name][AUC] for name in (LOGISTIC, MOST_EVENTS)}
     return [
-        f"the model ranks no better than {name}, beyond noise: AUC {difference_text(difference)}"
+        f"the model ranks no better than {name}, beyond noise: AUC {difference.as_difference}"
         for name, difference in simpler.items()
         if difference.low <= 0
     ]
 
 
-def difference_text(estimate: Estimate) -> str:
-    """``+0.0490 (+0.0280 to +0.0680)``."""
-    return f"{estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})"
-
-
 def promote_model(flywheel: Flywheel, version: str, why: str, forced: bool) -> Promotion:
     """Makes the candidate, or an archived version, the model in use. Raises PromotionError when something speaks
     against it and it is not ``forced``, ArtefactError as :func:`flywheel_assets.registry.promotion.promote`."""
-    models_dir, now = flywheel.settings.intent_models_dir, flywheel.now()
-    begun = unfinished(read_promotions(models_dir))
-    if begun:
-        return promote(models_dir, version, now, begun.before)
-    bundle, present = promotable(models_dir, version, COMMANDS), champion(models_dir)
-    instead_of = present.version if present else None
-    if present and present.version == bundle.version:
-        return promote(models_dir, version, now, instead_of, why)
-    figures: dict[str, Any] = {}
-    try:
+
+    def judge(bundle: ModelBundle, present: ModelBundle | None) -> tuple[list[str], dict[str, Any]]:
         comparison = compare_bundle(bundle, present)
-        against, figures = objections(comparison), comparison.to_json()
-    except ArtefactError as error:
-        against = [str(error)]
-    if against and not forced:
-        place = "in the archive" if bundle.directory.parent.name == ARCHIVE else "a candidate"
-        order = f"the model {instead_of}" if instead_of else "the score"
-        raise PromotionError(
-            f"{version} stays {place}, users stay ranked by {order}:\n"
-            + "".join(f"  - {one}\n" for one in against)
-            + f'promote it anyway: {COMMANDS} promote {version} --force --why "..."'
-        )
-    return promote(models_dir, version, now, instead_of, why, against, figures)
+        return objections(comparison), comparison.to_json()
+
+    def stays(present: str | None) -> str:
+        return f"users stay ranked by {f'the model {present}' if present else 'the score'}"
+
+    models_dir = flywheel.settings.intent_models_dir
+    return promote_judged(models_dir, version, flywheel.now(), why, forced, COMMANDS, judge, stays)
 
 
 def comparison_rows(comparison: IntentComparison, metrics: Sequence[str]) -> list[tuple[str, ...]]:
@@ -178,7 +159,7 @@ def comparison_rows(comparison: IntentComparison, metrics: Sequence[str]) -> lis
     for name, figures in comparison.figures.items():
         ahead = comparison.differences.get(name)
         cells = [estimate_text(metric, figures[metric]) if metric in figures else "" for metric in metrics]
-        rows.append((name, *cells, difference_text(ahead[AUC]) if ahead else ""))
+        rows.append((name, *cells, ahead[AUC].as_difference if ahead else ""))
     return rows
 
 

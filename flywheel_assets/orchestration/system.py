@@ -67,11 +67,13 @@ class System:
     def range_table(
         self, table: Table, kinds: Collection[str] = ()
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Makes the asset of a table that is one file over a range of intervals, at a function of Dagster's form."""
+        """Makes the asset of a table that is one file, at a function of Dagster's form."""
 
         def decorate(body: Callable[..., Any]) -> Callable[..., Any]:
-            self.assets.append(
-                lambda settings, _: dg.asset(
+            def asset(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition | None:
+                if not table.used(settings):
+                    return None
+                return dg.asset(
                     name=table.name,
                     group_name=self.name,
                     kinds={"parquet", settings.engine, *kinds},
@@ -80,7 +82,8 @@ class System:
                     deps=_deps(table, settings),
                     code_version=_code_version(table),
                 )(body)
-            )
+
+            self.assets.append(asset)
             return body
 
         return decorate

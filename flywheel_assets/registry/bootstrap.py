@@ -25,6 +25,11 @@ class Estimate:
     low: float
     high: float
 
+    @property
+    def as_difference(self) -> str:
+        """``+0.0490 (+0.0280 to +0.0680)``."""
+        return f"{self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f})"
+
 
 def sums_by_user(user: npt.NDArray[np.int64], users: int, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """[users, k]: the sums of ``values`` [n, k] over the rows of each ``user`` [n], a number below ``users``."""

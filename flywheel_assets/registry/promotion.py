@@ -8,14 +8,14 @@ manifest, :meth:`ModelBundle.open` names the command to type again, which comple
 
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flywheel_assets.errors import ArtefactError
+from flywheel_assets.errors import ArtefactError, PromotionError
 from flywheel_assets.registry.bundle import MODELS_COMMANDS, ModelBundle
 from flywheel_assets.registry.comparison import ModelComparison
 from flywheel_assets.registry.files import BOOSTER_SUFFIX, CARD, CLASSIFIER_SUFFIX, MANIFEST
@@ -104,6 +104,47 @@ def promote(
             return replace(entry, complete=True)
         _archive(present)
         return _completed(models_dir, [*promotions, entry], source)
+
+
+Judge = Callable[[ModelBundle, ModelBundle | None], tuple[Sequence[str], Mapping[str, Any]]]
+
+
+def promote_judged(
+    models_dir: Path,
+    version: str,
+    now: datetime,
+    why: str,
+    forced: bool,
+    commands: str,
+    judge: Judge,
+    stays: Callable[[str | None], str],
+) -> Promotion:
+    """:func:`promote`, where nothing speaks against it, or it is ``forced``. ``judge`` is given the bundle and the
+    champion, if there is one, and gives objections and figures; its ArtefactError is an objection too. ``stays`` says
+    what a refusal leaves as it is, from the champion's version.
+
+    Raises PromotionError for objections, ArtefactError as :func:`promote`."""
+    begun = unfinished(read_promotions(models_dir))
+    if begun:
+        return promote(models_dir, version, now, begun.before)
+    bundle, present = promotable(models_dir, version, commands), champion(models_dir)
+    instead_of = present.version if present else None
+    if instead_of == bundle.version:
+        return promote(models_dir, version, now, instead_of, why)
+    against: Sequence[str] = ()
+    figures: Mapping[str, Any] = {}
+    try:
+        against, figures = judge(bundle, present)
+    except ArtefactError as error:
+        against = [str(error)]
+    if against and not forced:
+        place = "in the archive" if bundle.directory.parent.name == ARCHIVE else "a candidate"
+        raise PromotionError(
+            f"{version} stays {place}, {stays(instead_of)}:\n"
+            + "".join(f"  - {one}\n" for one in against)
+            + f'promote it anyway: {commands} promote {version} --force --why "..."'
+        )
+    return promote(models_dir, version, now, instead_of, why, against, figures)
 
 
 def rollback(models_dir: Path, now: datetime, why: str = "", or_none: bool = False) -> Promotion:

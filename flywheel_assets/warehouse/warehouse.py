@@ -26,7 +26,7 @@ EXPORTS = {"enriched_export": "sessions", "user_export": "users"}
 LOCKS = "_locks"
 CONVERTED_EVENTS = "_events"
 OTHERS = (
-    "exports", "reports", "csv", "segments", "quarantine", "_compiled", CONVERTED_EVENTS, STAGING,
+    "exports", "reports", "csv", "segments", "engagement", "quarantine", "_compiled", CONVERTED_EVENTS, STAGING,
     "landing_index.parquet", "events_index.parquet", "grid.json",
 )  # fmt: skip
 """What a warehouse holds beside tables of intervals, and locks."""

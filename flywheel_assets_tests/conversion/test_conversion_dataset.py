@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from flywheel_assets.conversion import conversion_dataset as dataset
 from flywheel_assets.conversion import session_horizons as horizons
 from flywheel_assets.conversion.definition import ConversionDefinition
+from flywheel_assets.conversion.training_task import session_rows
 from flywheel_assets.ingest.cutting import CUT, START
 from flywheel_assets.ingest.events import NAME, TIME, USER
 from flywheel_assets.ingest.mapping import Carried, Definition, EventMapping
@@ -173,6 +174,17 @@ def test_an_interval_without_events_has_tables_of_the_same_form(once: Project) -
         assert once.table(table, "2024-01-29").schema.equals(once.table(table, FIRST).schema)
 
 
+def test_a_late_session_makes_later_data_sets_stale_whose_users_it_may_be_of(once: Project, tmp_path: Path) -> None:
+    project = once.copied_to(tmp_path)
+    land_events(project, "late.parquet", ("anna", "2024-01-03 12:00", "view", "x"))
+    made(project, FIRST, tables=("event_sessions", "session_horizons"))
+    with project.flywheel() as flywheel:
+        (later,) = project.intervals(NEXT)
+        assert "earlier session_horizons" in flywheel.lineage.stale_because(dataset.TABLE, later)
+    made(project, NEXT, tables=("conversion_dataset",))
+    assert by_start(project, NEXT)["anna", "01-16 09:00"]["earlier_sessions"] == 3
+
+
 def test_the_checks_show_how_many_convert_and_when(once: Project) -> None:
     result = once.materialize(FIRST, "conversion_dataset", job="run")
     found = checks(result, "conversion_dataset")
@@ -288,3 +300,14 @@ def test_a_users_past_is_what_a_loop_over_sessions_counts(
 def test_the_look_back_holds_that_of_the_first_session_of_an_interval(project: Project) -> None:
     assert dataset.TABLE.look_back is not None
     assert dataset.TABLE.look_back(project.settings) == 90 + CALENDAR.days
+
+
+def test_a_session_is_explained_beside_others_of_its_interval(once: Project) -> None:
+    ids = [row["session_id"] for row in by_start(once, FIRST).values()]
+    with once.flywheel() as flywheel:
+        found = session_rows(flywheel, ids[0])
+        assert found is not None
+        row, others = found
+        assert row["session_id"].to_pylist() == ids[:1]
+        assert sorted(others["session_id"].to_pylist()) == sorted(ids)
+        assert session_rows(flywheel, "nobody") is None

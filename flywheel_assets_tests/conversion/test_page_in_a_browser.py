@@ -1,5 +1,5 @@
-"""The page of conversion in a real browser, built once: it is read by keyboard, on a phone and in the dark, it is silent,
-asks for nothing and runs nothing of the data."""
+"""The page of conversion in a real browser, built once: it is read by keyboard, on a phone and in the dark, it is
+silent, asks for nothing and runs nothing of the data."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +11,7 @@ import pytest
 from flywheel_assets.conversion.page_file import content_of
 from flywheel_assets.training.classifier.page import classifier_page
 from flywheel_assets_tests.browsers import new_page
-from flywheel_assets_tests.conversion.projects import KEYS
+from flywheel_assets_tests.conversion.test_conversion_predictions import KEYS
 from flywheel_assets_tests.projects import Project
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ NASTY = "<img src=x onerror=\"document.title='hit'\">"
 
 
 @pytest.fixture(scope="module")
-def path(done: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with done.flywheel() as flywheel:
-        content = content_of(flywheel, *done.intervals(KEYS[2]))
+def path(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with trained.flywheel() as flywheel:
+        content = content_of(flywheel, *trained.intervals(KEYS[2]))
     first = replace(content.highest[0], name=NASTY)
     path = tmp_path_factory.mktemp("page") / "conversion.html"
     path.write_text(classifier_page(replace(content, highest=[first, *content.highest[1:]]), "Conversion", [], "0123"))

@@ -50,6 +50,8 @@ from flywheel_assets.warehouse.spark import SparkEngine
 from flywheel_assets.warehouse.warehouse import Warehouse
 from flywheel_assets_tests.conversion.projects import conversion_project
 from flywheel_assets_tests.conversion.test_conversion_dataset import EVENTS as CONVERSION_EVENTS
+from flywheel_assets_tests.engagement.computed import by_expressions
+from flywheel_assets_tests.engagement.test_interaction_features import drawn
 from flywheel_assets_tests.frames import CALENDAR, SECOND
 from flywheel_assets_tests.ingest import ga4
 from flywheel_assets_tests.ingest.projects import land_events
@@ -712,3 +714,15 @@ def test_ga4s_nested_events_are_cut_alike(
     pq.write_table(ga4.table(ga4.EVENTS, wrapped), path)
     proposal = propose(engine, [path])
     assert cut(engine, path, proposal) == cut(spark, path, proposal)
+
+
+def test_features_of_interactions_agree(engine: DuckDBEngine, spark: SparkEngine, tmp_path: Path) -> None:
+    folders = [tmp_path / "duckdb", tmp_path / "spark"]
+    for folder in folders:
+        folder.mkdir()
+    of_duckdb, of_spark = (
+        by_expressions(one, drawn(2, 60), folder) for one, folder in zip((engine, spark), folders, strict=True)
+    )
+    assert of_spark.keys() == of_duckdb.keys()
+    for key, features in of_duckdb.items():
+        assert of_spark[key] == pytest.approx(features, abs=1e-6), key

@@ -100,14 +100,10 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, config: TrainingConfig, flywheel: dg.ResourceParam[Flywheel]
     ) -> Iterator[dg.MaterializeResult[None]]:
         # Not with the definitions, which every process of Dagster's imports, and few train.
-        from flywheel_assets.training.classifier.candidate import train_classifier
-        from flywheel_assets.training.classifier.record import record_of
-        from flywheel_assets.training.tracking import track
+        from flywheel_assets.training.classifier.record import train_and_track
 
         task, examples = names.prepare(flywheel, ThresholdRule.parse(config.threshold))
-        for note in examples.notes:
-            context.log.info(note)
-        trained = train_classifier(
+        trained, run = train_and_track(
             task,
             examples.without(config.drop),
             names.command,
@@ -116,7 +112,6 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
             threads=flywheel.settings.threads,
             allowed=config.allow,
         )
-        run = track(record_of(task, trained), task.records, context.log.info)
         directory, info = trained.bundle.directory, trained.bundle.classifiers[task.name]
         version, folder = dg.DataVersion(trained.bundle.version), flywheel.warehouse.folder / names.group
 

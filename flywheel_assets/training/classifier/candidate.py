@@ -2,7 +2,7 @@
 calibrated, with a threshold, judged, explained and with a card. The champion is not touched."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,14 @@ from flywheel_assets.training.candidate_files import shelved, staged, writable
 from flywheel_assets.training.classifier.baselines import MAJORITY, ONE_RULE, one_rule
 from flywheel_assets.training.classifier.calibration import choose
 from flywheel_assets.training.classifier.card import classifier_card
-from flywheel_assets.training.classifier.comparison import Learnt, Log, compare, fit_members, out_of_fold
+from flywheel_assets.training.classifier.comparison import (
+    Learnt,
+    Log,
+    Tried,
+    compare,
+    fit_members,
+    out_of_fold,
+)
 from flywheel_assets.training.classifier.estimators import LIGHTGBM, PLAIN, Kind, kinds, probability, to_onnx
 from flywheel_assets.training.classifier.evaluation import Evaluation, Scored, evaluate
 from flywheel_assets.training.classifier.examples import Examples
@@ -31,6 +38,7 @@ from flywheel_assets.training.classifier.explanation import (
     shapley_values,
 )
 from flywheel_assets.training.classifier.leakage import Suspect, auc_of, check_inputs, jumps
+from flywheel_assets.training.classifier.other_splits import scored_by
 from flywheel_assets.training.classifier.pictures import comparison_picture, curves_picture, shap_picture
 from flywheel_assets.training.classifier.split import folds, split
 from flywheel_assets.training.classifier.task import ClassifierTask
@@ -42,7 +50,7 @@ HOLDOUT = "holdout.parquet"
 TARGET, USER, ROW_ID = "_target", "_user", "_id"
 """Columns of the holdout beside the inputs."""
 
-MODEL = "model"
+MODEL, AS_FITTED, REFERENCE = "model", "before calibration", "reference"
 TOLERANCE = 1e-5
 """How far an ONNX probability may be from the library's."""
 
@@ -83,14 +91,19 @@ def train_classifier(
     encoding = examples.encoding(parts.known)
     every = Learnt(encoding.encode(examples.inputs), examples.target, examples.user)
     log(f"{len(examples):,} {task.rows}, {examples.target.mean():.1%} positive; split {parts.how}")
-    compared = compare(every.take(parts.fit), every.take(parts.validation), tried or kinds(), seed, threads, log)
+    compared = compare(
+        every.take(parts.fit), every.take(parts.validation), tried or task.kinds or kinds(), seed, threads, log
+    )
     best, known, test = compared[0], every.take(parts.known), every.take(parts.test)
 
-    raw = out_of_fold(best.members, known, seed, threads)
-    fold = folds(known.target, known.user, seed)
-    calibration, calibrated = choose(raw, known.target, fold)
-    intervals = len(set(examples.interval[parts.known])) if examples.interval is not None else 1
-    threshold = choose_threshold(task.rule, calibrated, known.target, fold, parts.known.sum() / max(1, intervals))
+    # A split that is given says what comes after what: models fitted without a fold would see what comes later.
+    judging = parts.validation if examples.splits else parts.known
+    apart = every.take(judging)
+    raw = best.probability if examples.splits else out_of_fold(best.members, known, seed, threads)
+    fold = folds(apart.target, apart.user, seed)
+    calibration, calibrated = choose(raw, apart.target, fold)
+    intervals = len(set(examples.interval[judging])) if examples.interval is not None else 1
+    threshold = choose_threshold(task.rule, calibrated, apart.target, fold, judging.sum() / max(1, intervals))
     fitted = fit_members(best.members, known, seed, threads)
     contents = {
         f"{task.name}{f'_{number}' if number else ''}{CLASSIFIER_SUFFIX}": to_onnx(one, len(encoding.places))
@@ -122,12 +135,25 @@ def train_classifier(
     rule = one_rule(known.encoded, known.target, encoding)
     holds = rule.holds(test.encoded, encoding)
     rate = np.full(len(test.target), known.positive_share)
-    ways = {
-        MODEL: Scored(of_test, scorer.decisions(of_test)),
+    ways = {MODEL: Scored(of_test, scorer.decisions(of_test))}
+    if calibration.method != "none":
+        ways[AS_FITTED] = Scored(raw_test, ways[MODEL].decision)
+    reference = next((one for one in compared if one.name == str(task.reference)), None)
+    if reference:
+        ways[_reference(reference)] = scored_by(reference.members, every, parts, task.rule, seed, threads)
+    ways |= {
         f"{ONE_RULE}: {rule.text}": Scored(rule.probability(holds), holds),
         MAJORITY: Scored(rate, rate >= 0.5),
     }
-    evaluation = evaluate(test.target, test.user, ways)
+    groups = {name: mask[parts.test] for name, mask in examples.groups.items()}
+    evaluation = evaluate(test.target, test.user, ways, groups)
+    others = {}
+    for name, other in list(examples.splits.items())[1:]:
+        log(f"judging the same on another split, {name}")
+        both = {MODEL: best, **({_reference(reference): reference} if reference else {})}
+        scored = {way: scored_by(one.members, every, other, task.rule, seed, threads) for way, one in both.items()}
+        others[name] = evaluate(examples.target[other.test], examples.user[other.test], scored)
+    evaluation = replace(evaluation, other_splits=others)
     log(f"{best.name} is chosen and judged on {len(test.target):,} {task.rows}; explaining it")
     falls = permutation_importance(scorer, test.encoded, test.target, seed)
     draw = np.random.default_rng(seed)
@@ -166,6 +192,10 @@ def train_classifier(
         write_whole(staging / CARD, classifier_card(bundle, info, training, evaluation).encode())
         home = shelved(staging, folder / bundle.version)
     return ClassifierCandidate(ModelBundle.open(home), [one.row for one in compared], evaluation, training)
+
+
+def _reference(one: Tried) -> str:
+    return f"{REFERENCE}: {one.name}"
 
 
 def _masks(parts: Any) -> dict[str, np.ndarray]:

@@ -3,7 +3,7 @@ by user. The order of the figures is that of a reader's questions; accuracy is l
 least."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,9 @@ METRICS = (F1, PRECISION, RECALL, ROC_AUC, PR_AUC, BRIER, RMSE, BRIER_SKILL, ECE
 LOWER_IS_BETTER = (BRIER, RMSE, ECE)
 
 CURVE_POINTS = 200
+
+LEAST_OF_GROUP = 10
+"""Fewer rows of either class, and a group has no figures of its own."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Evaluation:
     """``figures`` by way to score and metric, the first way being the model; ``differences``: the model less each
     other way. ``confusion`` of the model: [[true negatives, false positives], [false negatives, true positives]].
     ``curves`` of the model: points of ``roc``, ``pr``, ``gain`` (x, y) and ``reliability`` (probability, share,
-    rows)."""
+    rows). ``groups``: the same of groups of the rows; ``other_splits``: of the same model made and judged on others."""
 
     rows: int
     users: int
@@ -102,6 +105,8 @@ class Evaluation:
     differences: Mapping[str, Mapping[str, Estimate]]
     confusion: tuple[tuple[int, int], tuple[int, int]]
     curves: Mapping[str, Sequence[Sequence[float]]]
+    groups: Mapping[str, "Evaluation"] = field(default_factory=dict)
+    other_splits: Mapping[str, "Evaluation"] = field(default_factory=dict)
 
     @property
     def model(self) -> Mapping[str, Estimate]:
@@ -123,6 +128,8 @@ class Evaluation:
             "differences": plain(self.differences),
             "confusion": self.confusion,
             "curves": self.curves,
+            "groups": {name: one.to_json() for name, one in self.groups.items()},
+            "other_splits": {name: one.to_json() for name, one in self.other_splits.items()},
         }
 
     @classmethod
@@ -139,11 +146,23 @@ class Evaluation:
             estimates(value["differences"]),
             ((tn, fp), (fn, tp)),
             value["curves"],
+            *(
+                {name: cls.from_json(one) for name, one in value.get(part, {}).items()}
+                for part in ("groups", "other_splits")
+            ),
         )
 
 
-def evaluate(target: BoolArray, user: IntArray, ways: Mapping[str, Scored]) -> Evaluation:
-    """``ways`` by name, the model first. ``user`` numbers the users; both classes are among ``target``."""
+def evaluate(
+    target: BoolArray, user: IntArray, ways: Mapping[str, Scored], groups: Mapping[str, BoolArray] | None = None
+) -> Evaluation:
+    """``ways`` by name, the model first. ``user`` numbers the users; both classes are among ``target``. Of each
+    of the ``groups``, rows [n] by name, that has LEAST_OF_GROUP rows of either class the same."""
+    apart = {}
+    for name, mask in (groups or {}).items():
+        if min(int(target[mask].sum()), int((~target[mask]).sum())) >= LEAST_OF_GROUP:
+            of = {way: Scored(one.probability[mask], one.decision[mask]) for way, one in ways.items()}
+            apart[name] = evaluate(target[mask], user[mask], of)
     user = np.unique(user, return_inverse=True)[1]
     measured = {name: measure(target, scored, user) for name, scored in ways.items()}
     first, *others = measured
@@ -159,6 +178,7 @@ def evaluate(target: BoolArray, user: IntArray, ways: Mapping[str, Scored]) -> E
             (int((target & ~chosen).sum()), int((target & chosen).sum())),
         ),
         curves(target, model),
+        apart,
     )
 
 

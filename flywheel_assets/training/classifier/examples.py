@@ -1,8 +1,9 @@
 """The rows that a classifier learns from and is judged on: inputs, target, users and time, checked once."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,9 @@ import pyarrow.compute as pc
 
 from flywheel_assets.errors import ArtefactError, TrainingError, nearest
 from flywheel_assets.registry.classifier_inputs import InputColumn, InputEncoding, numbers, texts
+
+if TYPE_CHECKING:
+    from flywheel_assets.training.classifier.split import Parts
 
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
@@ -23,7 +27,9 @@ LEAST_ROWS, LEAST_SHARE, MOST_VALUES = 20, 0.005, 30
 class Examples:
     """``inputs`` [n rows] has the columns to learn from, of which ``categories`` are text; ``target`` [n]; ``user`` [n]
     numbers the users from 0; ``ids`` [n] tell rows apart. ``time`` [n] puts rows in order, None where nothing does.
-    ``interval`` [n] are keys of intervals, None where rows have none. ``notes`` say what was left out, and why."""
+    ``interval`` [n] are keys of intervals, None where rows have none. ``notes`` say what was left out, and why.
+    ``splits``: those that are given, by name; the first makes the model, the others judge one made in the same way.
+    ``groups``: rows [n], by a name, that figures are given of apart too."""
 
     inputs: pa.Table
     categories: tuple[str, ...]
@@ -33,6 +39,8 @@ class Examples:
     time: IntArray | None = None
     interval: npt.NDArray[np.str_] | None = None
     notes: tuple[str, ...] = ()
+    splits: "Mapping[str, Parts]" = field(default_factory=dict)
+    groups: Mapping[str, BoolArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)
@@ -47,7 +55,7 @@ class Examples:
         return tuple(self.inputs.column_names)
 
     def take(self, rows: BoolArray | IntArray) -> "Examples":
-        """The examples of a mask or of positions."""
+        """The examples of a mask or of positions, without splits."""
         at = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(
             self,
@@ -57,6 +65,8 @@ class Examples:
             ids=self.ids.take(pa.array(at)),
             time=None if self.time is None else self.time[at],
             interval=None if self.interval is None else self.interval[at],
+            splits={},
+            groups={name: mask[at] for name, mask in self.groups.items()},
         )
 
     def without(self, names: Sequence[str]) -> "Examples":

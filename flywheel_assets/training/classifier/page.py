@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report import page as shell
 from flywheel_assets.report.blocks import Section, Text
-from flywheel_assets.training.classifier.page_content import ClassifierPage
+from flywheel_assets.training.classifier.page_content import ClassifierPage, TrainedModel
 from flywheel_assets.training.classifier.page_ledger import ledger
 from flywheel_assets.training.classifier.page_model import comparison, figures, how_trained, inputs
 from flywheel_assets.training.classifier.page_ranking import ranking
@@ -16,6 +16,7 @@ from flywheel_assets.training.classifier.page_verdict import headlines, next_ste
 def classifier_page(page: ClassifierPage, name: str, links: Sequence[tuple[str, str]], generation: str) -> str:
     """The page, which needs no other file. ``name`` is the system's: Conversion."""
     heading = f"{name}, {n.days(page.interval)}"
+    judged = page.model is not None and page.model.was_judged
     warning = "" if page.closed else "This interval is still open: its numbers will change."
     return shell.html(
         shell.Page(
@@ -26,7 +27,7 @@ def classifier_page(page: ClassifierPage, name: str, links: Sequence[tuple[str, 
             links=links,
             warning=" ".join(filter(None, (warning, next_step(page)))),
             headlines=headlines(page),
-            note="Figures of the model are of its test part, with 95% intervals." if page.model else "",
+            note="Figures of the model are of its test part, with 95% intervals." if judged else "",
             sections=sections(page),
             footer=f"Made from the tables of {name.lower()} and the model's manifest. This page makes no network "
             "requests.",
@@ -44,8 +45,15 @@ def sections(page: ClassifierPage) -> list[Section]:
     return [
         Section("ledger", "What came true", "Did the predictions come true?", ledger(page)),
         Section("highest", "Highest probability", highest, ranking(page)),
+        *(_of_model(page, model) if model.was_judged else ()),
+    ]
+
+
+def _of_model(page: ClassifierPage, model: TrainedModel) -> list[Section]:
+    unseen = f"How good is it on {page.words.rows} that it had not seen?"
+    return [
         Section("inputs", "Inputs", "What does the model rest on?", inputs(model)),
-        Section("figures", "How good", f"How good is it on {words.rows} that it had not seen?", figures(page, model)),
+        Section("figures", "How good", unseen, figures(page, model)),
         Section("comparison", "Comparison", "What was it chosen from?", comparison(model)),
         Section("training", "Training", "How was it trained?", how_trained(page, model)),
     ]

@@ -10,6 +10,7 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierInfo
 from flywheel_assets.training.classifier.evaluation import Evaluation
+from flywheel_assets.training.classifier.reasons import Reasons
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -51,7 +52,13 @@ class TrainedModel:
 
     @cached_property
     def evaluation(self) -> Evaluation:
+        """Raises KeyError where it was not trained here."""
         return Evaluation.from_json(self.training["evaluation"])
+
+    @property
+    def was_judged(self) -> bool:
+        """Whether the manifest says how it was trained and judged: a bundle of the team's own may not."""
+        return "evaluation" in self.training
 
     @property
     def promotion(self) -> str:
@@ -60,23 +67,16 @@ class TrainedModel:
 
 
 @dataclass(frozen=True)
-class Reason:
-    """An input with its value in words, and the factor by which it changes the odds."""
-
-    text: str
-    odds: float
-
-
-@dataclass(frozen=True)
 class HighRow:
-    """A row of a high probability. ``outcome``: None while it is not known; ``facts`` are its further columns."""
+    """A row of a high probability. ``outcome``: None while it is not known; ``facts`` are its further columns;
+    ``reasons`` none where the model is gone."""
 
     name: str
     probability: float
     decision: bool
     outcome: bool | None
     facts: Sequence[str] = ()
-    reasons: Sequence[Reason] = ()
+    reasons: Reasons | None = None
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,8 @@ class Judgement:
 class ClassifierPage:
     """``model`` is None where nothing was trained, and ``train`` the command that does. ``wait``: why the model in use
     predicts nothing, empty where it does. ``predicted``: rows with a probability in this interval, None where the
-    predictions are not made. ``highest``: the first of them; ``facts``: the names of their further columns; ``against``
-    so many rows are their reasons. ``judgements``: newest first; ``reliability``: the rows of the newest."""
+    predictions are not made. ``highest``: the first of them; ``facts``: the names of their further columns.
+    ``judgements``: newest first; ``reliability``: the rows of the newest."""
 
     words: Words
     interval: Interval
@@ -103,6 +103,5 @@ class ClassifierPage:
     predicted: int | None = None
     highest: Sequence[HighRow] = ()
     facts: Sequence[str] = ()
-    against: int = 0
     judgements: Sequence[Judgement] = ()
     reliability: Rows = ()

@@ -2,8 +2,10 @@
 
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report.blocks import Blocks, Cell, Finder, Text, Track
-from flywheel_assets.training.classifier.page_content import ClassifierPage, Reason
+from flywheel_assets.training.classifier.page_content import ClassifierPage
 from flywheel_assets.training.classifier.page_verdict import next_step
+
+MOST_REASONS = 3
 
 
 def ranking(page: ClassifierPage) -> Blocks:
@@ -17,8 +19,8 @@ def ranking(page: ClassifierPage) -> Blocks:
     columns += [words.happened.capitalize()] if known else []
     shown, of_all = n.count(len(page.highest)), n.plural(page.predicted or 0, words.row)
     lead = f"The {words.row} {first.name} has the highest probability, {n.percent(first.probability)}."
-    if first.reasons:
-        lead += f" Its strongest reason is {reason_in_words(first.reasons[0])}."
+    if first.reasons and (told := first.reasons.sentences(1)):
+        lead += f" Its strongest reason: {told[0][:1].lower()}{told[0][1:]}."
     if known:
         came = sum(bool(one.outcome) for one in page.highest)
         expected = sum(one.probability for one in page.highest)
@@ -28,7 +30,7 @@ def ranking(page: ClassifierPage) -> Blocks:
             str(rank),
             one.name,
             Cell(n.percent(one.probability), track=Track(0, one.probability)),
-            Cell("", lines=[reason_in_words(reason) for reason in one.reasons]) if one.reasons else n.NOTHING,
+            Cell("", lines=one.reasons.sentences(MOST_REASONS)) if one.reasons else n.NOTHING,
             *one.facts,
             *([("yes" if one.outcome else "no")] if known else []),
         ]
@@ -45,16 +47,10 @@ def ranking(page: ClassifierPage) -> Blocks:
             [],
         ),
         Text(
-            f"Reasons are Shapley values: how far an input moves the odds, against {n.count(page.against)} "
-            f"{words.rows} of this interval. Odds × 2 doubles the odds; while a probability is low, that "
-            "nearly doubles the probability too.",
+            f"Reasons are Shapley values: how far an input moves the odds, beside {n.count(first.reasons.others)} "
+            f"{words.rows} of this interval. While a probability is low, odds that double nearly double it too.",
             "note",
         )
-        if page.against
+        if first.reasons
         else None,
     ]
-
-
-def reason_in_words(reason: Reason) -> str:
-    """``Earlier shares: 3, odds × 1.4``."""
-    return f"{reason.text}, odds × {reason.odds:.{1 if reason.odds >= 1 else 2}f}"

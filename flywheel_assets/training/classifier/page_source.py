@@ -1,7 +1,7 @@
 """What the page of a classifier reads of a models folder: the model that it shows, and reasons by the model that
 predicted."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,11 +11,8 @@ from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierInfo, ClassifierScorer
 from flywheel_assets.registry.shelves import CANDIDATES, bundle_with, has_champion, versions_in
-from flywheel_assets.training.classifier.explanation import shapley_values
-from flywheel_assets.training.classifier.page_content import Reason, TrainedModel, Words
-from flywheel_assets.training.classifier.reasons import reasons
-
-SEED = 2024
+from flywheel_assets.training.classifier.page_content import TrainedModel, Words
+from flywheel_assets.training.classifier.reasons import Reasons, explained
 
 
 def shown_model(models_dir: Path, name: str, fits: Callable[[ClassifierInfo], bool]) -> TrainedModel | None:
@@ -32,15 +29,13 @@ def shown_model(models_dir: Path, name: str, fits: Callable[[ClassifierInfo], bo
 
 
 def reasons_by(
-    models_dir: Path, name: str, version: str, rows: pa.Table, background: pa.Table, words: Words
-) -> list[list[Reason]]:
-    """Of each row, by the version of the model that predicted it, against the rows of ``background``. None where that
-    model is gone, or needs inputs that the tables do not have any more."""
+    models_dir: Path, name: str, version: str, rows: pa.Table, others: pa.Table, words: Words
+) -> Sequence[Reasons | None]:
+    """Of each row, by the version of the model that predicted it, beside ``others``. None where that model is gone, or
+    needs inputs that the tables do not have any more."""
     try:
         bundle = bundle_with(models_dir, {name: version})
         scorer = ClassifierScorer.open(bundle.directory, bundle.classifiers[name])
-        encode = scorer.info.encoding.encode
-        values = shapley_values(scorer, encode(rows), encode(background), SEED)
+        return explained(scorer, rows, others, words.named)
     except ArtefactError:
-        return [[] for _ in range(rows.num_rows)]
-    return [reasons(values, place, row, words.named) for place, row in enumerate(rows.to_pylist())]
+        return [None] * rows.num_rows

@@ -19,7 +19,8 @@ def verdict(page: ClassifierPage) -> str:
         return f"No model has been trained yet, so no {page.words.row} has a probability."
     info = page.model.info
     what = f"For each {page.words.row}, the probability of {info.target}, predicted {info.horizon}."
-    return " ".join(filter(None, (what, how_good(page), beside_rule(page.model), latest(page))))
+    judged = (how_good(page), beside_rule(page.model)) if page.model.was_judged else ()
+    return " ".join(filter(None, (what, *judged, latest(page))))
 
 
 def how_good(page: ClassifierPage) -> str:
@@ -107,18 +108,32 @@ def next_step(page: ClassifierPage) -> str:
 
 def headlines(page: ClassifierPage) -> list[Headline]:
     """The figures that decide, each with its interval; none without a model."""
-    if page.model is None:
-        return []
-    evaluation, words = page.model.evaluation, page.words
+    made = _of_evaluation(page, page.model) if page.model and page.model.was_judged else []
+    if page.judgements:
+        newest, history = page.judgements[0], [one.row["rate"] for one in reversed(page.judgements)]
+        made.append(
+            Headline(
+                f"{n.words(page.words.happened)} lately",
+                n.percent(newest.row["rate"]),
+                f"{n.percent(newest.row['mean_probability'])} predicted",
+                f"In {n.days(newest.interval)}.",
+                history,
+            )
+        )
+    return made
+
+
+def _of_evaluation(page: ClassifierPage, model: TrainedModel) -> list[Headline]:
+    evaluation, words = model.evaluation, page.words
     figures, rate = evaluation.model, evaluation.positives / evaluation.rows
-    rule = one_rule(page.model)
+    rule = one_rule(model)
     by_rule = rule[1] if rule else None
 
     def beside(text: str) -> str:
         return f"One rule: {text}." if by_rule else ""
 
     lift, gain, auc, precision = (figures[name] for name in (LIFT, GAIN, ROC_AUC, PR_AUC))
-    made = [
+    return [
         Headline(
             "Lift of the first 10%",
             f"{lift.value:.1f}×",
@@ -148,19 +163,6 @@ def headlines(page: ClassifierPage) -> list[Headline]:
             (),
         ),
     ]
-    if page.judgements:
-        history = [one.row["rate"] for one in reversed(page.judgements)]
-        row = page.judgements[0].row
-        made.append(
-            Headline(
-                f"{n.words(words.happened)} lately",
-                n.percent(row["rate"]),
-                f"{n.percent(row['mean_probability'])} predicted",
-                f"In {n.days(page.judgements[0].interval)}.",
-                history,
-            )
-        )
-    return made
 
 
 def span(estimate: Estimate, digits: int) -> str:

@@ -1,14 +1,35 @@
 """What MLflow records of a training of a classifier: the comparison as one run with a run per candidate below it, and
-the model registered."""
+the model registered; and the training with its record."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from flywheel_assets.tables.labels import snake_case
-from flywheel_assets.training.classifier.candidate import HOLDOUT, MODEL, ClassifierCandidate
+from flywheel_assets.training.classifier.candidate import HOLDOUT, MODEL, ClassifierCandidate, train_classifier
+from flywheel_assets.training.classifier.comparison import Log
+from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.task import ClassifierTask
-from flywheel_assets.training.tracking import Record
+from flywheel_assets.training.tracking import Record, track
 
 _NOT_FIGURES = ("candidate", "model", "strategy", "parameters", "calibration")
+
+
+def train_and_track(
+    task: ClassifierTask,
+    examples: Examples,
+    command: str,
+    now: datetime,
+    log: Log,
+    threads: int,
+    allowed: Sequence[str] = (),
+) -> tuple[ClassifierCandidate, str | None]:
+    """:func:`train_classifier`, and the MLflow run that records it, if it is tracked; ``log`` gets what was left out of
+    the examples, too."""
+    for note in examples.notes:
+        log(note)
+    candidate = train_classifier(task, examples, command, now, log, threads=threads, allowed=allowed)
+    return candidate, track(record_of(task, candidate), task.records, log)
 
 
 def record_of(task: ClassifierTask, candidate: ClassifierCandidate) -> Record:

@@ -36,11 +36,14 @@ class Parts:
 
 
 def split(examples: Examples, rows: str, seed: int) -> Parts:
-    """By whole intervals where there are three or more, else by time; without time at random, with the same share of
-    the target in each part. Rows of users who are in a later part too are left out of the earlier ones, unless that
-    costs these more than half of their positives. ``rows``: their noun in the plural. Raises TrainingError for a part
-    with fewer than LEAST_OF_CLASS rows of a class."""
-    parts = _in_order(examples) if examples.time is not None else _at_random(examples, seed)
+    """As the examples give it. Else by whole intervals where there are three or more, else by time; without time at
+    random, with the same share of the target in each part. Rows of users who are in a later part too are left out of
+    the earlier ones, unless that costs these more than half of their positives. ``rows``: their noun in the plural.
+    Raises TrainingError for a part with fewer than LEAST_OF_CLASS rows of a class."""
+    if examples.splits:
+        parts = next(iter(examples.splits.values()))
+    else:
+        parts = _in_order(examples) if examples.time is not None else _at_random(examples, seed)
     for mask, what in ((parts.fit, "fit"), (parts.validation, "choose"), (parts.test, "judge")):
         positive = int(examples.target[mask].sum())
         fewest, name = min((positive, "positive"), (int(mask.sum()) - positive, "negative"))

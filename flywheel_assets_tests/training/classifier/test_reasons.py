@@ -1,37 +1,55 @@
-"""Reasons in words."""
-
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from flywheel_assets.training.classifier.explanation import ShapleyValues
-from flywheel_assets.training.classifier.page_ranking import reason_in_words
-from flywheel_assets.training.classifier.reasons import reasons, value_in_words
+from flywheel_assets.registry.calibration_map import log_odds
+from flywheel_assets.training.classifier.candidate import ClassifierCandidate
+from flywheel_assets.training.classifier.promotion import holdout_row, scorer_of
+from flywheel_assets.training.classifier.reasons import BESIDE, Reasons, explained
+from flywheel_assets_tests.training.classifier.rows import task
 
 
-def test_reasons_are_the_inputs_that_move_a_row_furthest_with_their_values_and_what_they_do_to_its_odds() -> None:
-    names = ("page_views_so_far", "weekday", "device", "hour", "repeat_session")
-    values = ShapleyValues(names, np.log([[3.0, 0.5, 1.2, 1.01, 1.1]]), -2.0)
-    inputs = {"page_views_so_far": 7, "weekday": 1, "device": None, "hour": 3, "repeat_session": True}
-    found = reasons(values, 0, inputs, {"weekday": ("Monday", "Tuesday")}, most=5)
-    assert [reason_in_words(one) for one in found] == [
-        "Page views so far: 7, odds × 3.0",
-        "Weekday: Tuesday, odds × 0.50",
-        "Device: unknown, odds × 1.2",
-        "Repeat session: yes, odds × 1.1",
+def test_reasons_add_up_to_the_probability_with_the_values_of_the_row(trained: ClassifierCandidate) -> None:
+    what = task(trained.bundle.directory)
+    row, others = holdout_row(what, trained.bundle, "s1234")
+    scorer = scorer_of(what, trained.bundle)
+    (found,) = explained(scorer, row, others)
+
+    assert found.probability == scorer.probability(row)[0]
+    assert found.base + sum(moved for *_, moved in found.moved) == pytest.approx(
+        float(log_odds(np.array([found.probability]))[0])
+    )
+    assert found.others == BESIDE
+    values = {name: value for name, value, _ in found.moved}
+    assert values["device"] == (row["device"][0].as_py() or "missing")
+    assert values["flag"] == ("yes" if row["flag"][0].as_py() else "no")
+    sizes = [abs(moved) for *_, moved in found.moved]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_reasons_are_told_in_words() -> None:
+    moved = (("views", "1,200", np.log(2.5)), ("device", "missing", -np.log(1.5)), ("flag", "no", 0.01))
+    found = Reasons("a conversion", 0.213, 0.25, -1.0, 100, moved)
+
+    assert found.sentence == "21.3 % chance of a conversion, below the threshold of 25.0 %"
+    assert [line[-1] for line in found.lines] == [
+        "raises the odds 2.5 times",
+        "lowers the odds 1.5 times",
+        "hardly moves the odds",
+    ]
+    assert found.sum_sentence == "log-odds -1.000 on average of 100 others, +0.521 by these inputs: -0.479"
+    assert found.sentences(3) == [
+        "Views: 1,200, raises the odds 2.5 times",
+        "Device: missing, lowers the odds 1.5 times",
     ]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0.15519, "0.16"),
-        (12345.6, "12,346"),
-        (3.0, "3"),
-        (-1.5, "−1.5"),
-        (float("nan"), "unknown"),
-        (False, "no"),
-        ("DE", "DE"),
-    ],
-)
-def test_a_value_is_as_long_as_it_has_to_be(value: object, text: str) -> None:
-    assert value_in_words(value) == text
+def test_numbers_that_stand_for_something_are_told_by_its_name(trained: ClassifierCandidate) -> None:
+    what = task(trained.bundle.directory)
+    row, others = holdout_row(what, trained.bundle, "s1234")
+    inputs = trained.bundle.classifiers[what.name].encoding.columns
+    number = next(one.name for one in inputs if one.values is None)
+    rows = pa.concat_tables([row, row]).set_column(row.column_names.index(number), number, pa.array([1, 7]))
+    first, second = explained(scorer_of(what, trained.bundle), rows, others, {number: ("none", "one")})
+    assert [value for name, value, _ in first.moved if name == number] == ["one"]
+    assert [value for name, value, _ in second.moved if name == number] == ["7"]

@@ -1,0 +1,55 @@
+"""`flywheel engagement`: the probability that a user engages with an item. Imports stand inside, as in `main`."""
+
+from pathlib import Path as FilePath
+
+import click
+from click import Path
+
+
+@click.group()
+def engagement() -> None:
+    """Predict whether a user engages: interactions with items, and the model of them."""
+
+
+@engagement.command("import-movielens")
+@click.argument("path", type=Path(path_type=FilePath))
+def import_movielens(path: FilePath) -> None:
+    """Import the ratings and films of MovieLens: PATH is the zip, or its folder, as GroupLens ships it."""
+    from flywheel_assets.engagement.movielens import read_movielens
+    from flywheel_assets.settings import Settings
+
+    settings = Settings.read()
+    data = read_movielens(path)
+    data.write(settings.interactions_dir)
+    for note in data.notes:
+        click.echo(note)
+    click.echo(
+        f"imported {len(data.interactions):,} ratings of {len(data.items):,} films to {settings.interactions_dir}"
+    )
+    click.echo("next: flywheel engagement train")
+
+
+@engagement.command()
+@click.option("--threshold", metavar="RULE", default="f1", help="f1, cost:5 or capacity:2000  [default: f1]")
+def train(threshold: str) -> None:
+    """Train a model of engagement with items, on all interactions. A logistic regression, gradient boosting and their
+    blend are compared; the chosen one becomes a candidate in engagement/interactions/candidates in the models folder.
+    """
+    import shlex
+    import sys
+
+    from flywheel_assets.cli.classifier import train_and_show
+    from flywheel_assets.engagement.interaction_tables import make_dataset, make_interactions
+    from flywheel_assets.engagement.training_task import dataset_examples, engagement_task
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.classifier.threshold import ThresholdRule
+
+    settings, rule = Settings.read(), ThresholdRule.parse(threshold)
+    command = shlex.join(["flywheel", *sys.argv[1:]])
+    with Flywheel.open(settings) as flywheel:
+        click.echo(f"{make_interactions(flywheel).rows:,} interactions; what was known before each of them:")
+        made = make_dataset(flywheel)
+        click.echo(f"{made.path}, {made.seconds:.1f} s")
+        examples = dataset_examples(flywheel)
+        train_and_show(engagement_task(settings, rule), examples, command, flywheel.now(), settings.threads)

@@ -1,0 +1,1 @@
+"""The probability that a user engages: with an item, from their earlier interactions, and in the next interval."""
