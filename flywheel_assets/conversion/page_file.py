@@ -13,6 +13,7 @@ from flywheel_assets.conversion import (
     conversion_reliability,
 )
 from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
+from flywheel_assets.conversion.training_task import others_among
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.report import index
 from flywheel_assets.intervals import Interval
@@ -30,7 +31,6 @@ from flywheel_assets.training.classifier.page_content import (
     Words,
 )
 from flywheel_assets.training.classifier.page_source import reasons_by, shown_model
-from flywheel_assets.training.classifier.reasons import BESIDE
 
 NAME = "Conversion"
 
@@ -49,9 +49,6 @@ SHOWN = (conversion_dataset.TABLE, conversion_predictions.TABLE, conversion_ledg
 """The tables that the page shows; the first has to be there."""
 
 LEDGER, RELIABILITY = conversion_ledger.TABLE.name, conversion_reliability.TABLE.name
-
-SPREAD, PRIME = 48_271, 2_147_483_647
-"""Of a linear congruential generator (Park and Miller 1988): by it sessions are drawn alike on every engine."""
 
 
 def content_of(flywheel: Flywheel, interval: Interval) -> ClassifierPage:
@@ -161,8 +158,7 @@ def _highest(flywheel: Flywheel, interval: Interval) -> list[HighRow]:
     joined = rows.inner_join(own, "session_id")
     ordered = joined.order_by(joined.probability.desc(), joined.session_id)
     top = flywheel.engine.collect(ordered.limit(MOST_SHOWN))
-    drawn = rows.order_by(rows.timestamp_unix * SPREAD % PRIME, rows.session_id)
-    others = flywheel.engine.collect(drawn.limit(BESIDE))
+    others = flywheel.engine.collect(others_among(rows))
     version = top["model_version"][0].as_py()
     folder = flywheel.settings.conversion_models_dir
     reasons = reasons_by(folder, CONVERSION_MODEL, version, top, others, WORDS)

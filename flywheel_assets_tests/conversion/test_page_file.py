@@ -116,7 +116,8 @@ def test_without_any_model_the_page_says_how_to_begin(trained: Project, tmp_path
     shutil.rmtree(project.settings.conversion_models_dir)
     text = page_of(project)
     assert "Train a model: flywheel conversion train" in text
-    assert [one.identity for one in sections(content(project))] == ["model"]
+    assert [one.identity for one in sections(content(project))] == ["ledger"]  # that of the model that was
+    assert sections(content(project, KEYS[0])) == []
 
 
 def test_a_model_of_another_horizon_is_shown_and_said_to_predict_nothing(trained: Project, tmp_path: Path) -> None:

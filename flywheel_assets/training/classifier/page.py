@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report import page as shell
-from flywheel_assets.report.blocks import Section, Text
+from flywheel_assets.report.blocks import Section
 from flywheel_assets.training.classifier.page_content import ClassifierPage, TrainedModel
 from flywheel_assets.training.classifier.page_ledger import ledger
 from flywheel_assets.training.classifier.page_model import comparison, figures, how_trained, inputs
@@ -37,13 +37,15 @@ def classifier_page(page: ClassifierPage, name: str, links: Sequence[tuple[str, 
 
 
 def sections(page: ClassifierPage) -> list[Section]:
-    """What came of predictions and who has the highest probability; then the model."""
+    """What came of predictions and which rows have the highest probability; then the model. Without a model, what came
+    of those of an earlier one."""
     words, model = page.words, page.model
+    came_true = Section("ledger", "What came true", "Did the predictions come true?", ledger(page))
     if model is None:
-        return [Section("model", "Model", "How to begin", [Text(next_step(page), "missing")])]
+        return [came_true] if page.judgements else []
     highest = f"Which {words.rows} have the highest probability, and why?"
     return [
-        Section("ledger", "What came true", "Did the predictions come true?", ledger(page)),
+        came_true,
         Section("highest", "Highest probability", highest, ranking(page)),
         *(_of_model(page, model) if model.was_judged else ()),
     ]

@@ -80,7 +80,8 @@ def _table(page: ClassifierPage) -> Table:
         row = one.row
         rows.append(
             [
-                n.days(one.interval),
+                f"{n.short_day(one.interval.first_day)} {n.DASH} {n.short_day(one.interval.last_day)} "
+                f"{one.interval.last_day.year}",
                 n.count(row["predictions"]),
                 Cell(n.percent(row["mean_probability"]), track=Track(0, row["mean_probability"] / largest)),
                 Cell(n.percent(row["rate"]), track=Track(0, row["rate"] / largest)),

@@ -131,7 +131,7 @@ def comparison(model: TrainedModel) -> Blocks:
     columns = ("Candidate", "PR-AUC", "ROC-AUC", "Log loss", "calibrated", "Brier", "calibrated", "ECE", "calibrated")
     lines: list[list[str | Cell]] = [
         [
-            Cell(n.words(row["candidate"]), small="" if place else "chosen"),
+            Cell(row["candidate"], small="" if place else "chosen"),
             Cell(f"{row['pr_auc']:.4f}", track=Track(0, row["pr_auc"] / largest)),
             f"{row['roc_auc']:.4f}",
             *(f"{row[f'{name}{suffix}']:.4f}" for name in ("log_loss", "brier", "ece") for suffix in _BOTH),

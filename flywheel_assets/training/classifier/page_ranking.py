@@ -3,7 +3,6 @@
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report.blocks import Blocks, Cell, Finder, Text, Track
 from flywheel_assets.training.classifier.page_content import ClassifierPage
-from flywheel_assets.training.classifier.page_verdict import next_step
 
 MOST_REASONS = 3
 
@@ -12,7 +11,7 @@ def ranking(page: ClassifierPage) -> Blocks:
     """As a table that can be searched, with the reasons in words."""
     words = page.words
     if not page.highest:
-        return [Text(next_step(page) or f"No {words.row} of this interval was predicted.", "missing")]
+        return [Text(f"No {words.row} of this interval has a probability.", "missing")]
     first = page.highest[0]
     known = page.highest[0].outcome is not None
     columns = ["Rank", words.row.capitalize(), "Probability", "Why", *page.facts]

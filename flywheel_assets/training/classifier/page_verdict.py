@@ -16,7 +16,7 @@ LIFT, GAIN = LIFTS[-1], GAINS[-1]
 def verdict(page: ClassifierPage) -> str:
     """What is predicted, when, and how good it is."""
     if page.model is None:
-        return f"No model has been trained yet, so no {page.words.row} has a probability."
+        return f"No model has been trained for this yet, so no {page.words.row} has a probability."
     info = page.model.info
     what = f"For each {page.words.row}, the probability of {info.target}, predicted {info.horizon}."
     judged = (how_good(page), beside_rule(page.model)) if page.model.was_judged else ()
