@@ -6,6 +6,7 @@ import dagster as dg
 
 from flywheel_assets.conversion.assets import SYSTEM as CONVERSION
 from flywheel_assets.engagement.assets import SYSTEM as ENGAGEMENT
+from flywheel_assets.engagement.score_assets import SYSTEM as ENGAGEMENT_SCORES
 from flywheel_assets.history.assets import SYSTEM as HISTORY
 from flywheel_assets.ingest.assets import SYSTEM as INGEST
 from flywheel_assets.intent.assets import SYSTEM as INTENT
@@ -19,7 +20,9 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.training.assets import SYSTEM as TRAINING
 from flywheel_assets.users.assets import SYSTEM as USERS
 
-SYSTEMS = (INGEST, LANDING, SESSIONS, USERS, SEGMENTS, INTENT, CONVERSION, ENGAGEMENT, HISTORY, TRAINING)
+SYSTEMS = (
+    INGEST, LANDING, SESSIONS, USERS, SEGMENTS, INTENT, CONVERSION, ENGAGEMENT, ENGAGEMENT_SCORES, HISTORY, TRAINING,
+)  # fmt: skip
 
 
 def definitions(settings: Settings) -> dg.Definitions:

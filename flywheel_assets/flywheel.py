@@ -14,6 +14,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from flywheel_assets.conversion.conversion import Conversion
+from flywheel_assets.engagement.score_models import ScoreModels
 from flywheel_assets.errors import ArtefactError, SettingsError
 from flywheel_assets.features import Feature, model_features, read_features
 from flywheel_assets.ingest import event_sessions
@@ -246,6 +247,11 @@ class Flywheel:
     def conversion(self) -> Conversion:
         """What a conversion is, and when it is predicted."""
         return Conversion(self)
+
+    @cached_property
+    def score_models(self) -> ScoreModels:
+        """The models of engagement by interval."""
+        return ScoreModels(self)
 
     def _indexed(self, folder: WatchedFolder) -> FileIndex:
         if self._glance is None:

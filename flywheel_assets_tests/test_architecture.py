@@ -16,7 +16,7 @@ PACKAGE = Path(flywheel_assets.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 HEAVY = (
     *("tensorflow", "keras", "sklearn", "joblib", "onnx", "tf2onnx", "scipy", "matplotlib", "mlflow", "xgboost"),
-    *("lightgbm", "imblearn", "skl2onnx", "onnxmltools"),
+    *("lightgbm", "imblearn", "skl2onnx", "onnxmltools", "shap"),
 )
 
 BASE = {"errors", "features", "intervals", "settings", "tables", "toml_reader", "warehouse"}
@@ -36,7 +36,8 @@ MAY_USE = {
     "sessions": BASE | {"registry", "landing"},
     "users": BASE | {"registry", "ingest", "landing", "sessions"},
     "lineage": {"flywheel", "tables", "intervals"},
-    "flywheel": BASE | {"registry", "ingest", "landing", "sessions", "users", "intent", "conversion", "lineage"},
+    "flywheel": BASE
+    | {"registry", "ingest", "landing", "sessions", "users", "intent", "conversion", "engagement", "lineage"},
     "ranges": {"flywheel", "intervals", "errors"},
     "needs": {"flywheel", "lineage", "users", "tables", "intervals"},
     "segments": BASE | {"landing", "sessions", "users"},

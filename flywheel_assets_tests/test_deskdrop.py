@@ -5,16 +5,29 @@ import os
 import shutil
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
 
 from flywheel_assets.definitions import definitions
+from flywheel_assets.engagement import engagement_ledger
+from flywheel_assets.engagement.score_assets import TABLES as SCORE_TABLES
+from flywheel_assets.engagement.score_rows import examples_for, history_at, learning_examples, score_task
+from flywheel_assets.engagement.score_targets import TARGETS
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.orchestration.jobs import SCORES_JOB
 from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
 from flywheel_assets.ranges import intervals_to_run
-from flywheel_assets_tests.projects import QUIET, Project, materializations, metadata
+from flywheel_assets.registry.promotion import promote
+from flywheel_assets.training.classifier.candidate import train_classifier
+from flywheel_assets.training.classifier.estimators import LOGISTIC, PLAIN, Kind
+from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
+
+TRAINED = datetime(2024, 1, 1, tzinfo=UTC)
 
 DATA = Path(os.environ.get("TEST_DATA_DIR") or Path(__file__).parents[2] / "shared" / "data")
 EVENTS, SESSIONS = DATA / "deskdrop_events.parquet", DATA / "deskdrop_sessions.parquet"
@@ -176,3 +189,143 @@ def test_the_data_end_on_the_second_day_of_the_last_interval_and_every_other_one
     )
     # The 2.9% of users who were active in those two days are no sign of other ids.
     assert {check.state for check in history.checks("retention_break")} == {"passed"}
+
+
+# Engagement by interval
+
+LEARNT, SCORED, JUDGED = "2016-12-05", "2016-12-19", "2017-01-02"
+"""The models learn from outcomes of up to SCORED, so they may score that one and what follows."""
+
+
+@pytest.fixture(scope="module")
+def scored(history: History, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The project with models of engagement in use, and their tables of three intervals."""
+    models = tmp_path_factory.mktemp("models") / "models"
+    shutil.copytree(MODELS, models)
+    project = history.project.with_settings(FLYWHEEL_MODELS_DIR=str(models))
+    with project.flywheel() as flywheel:
+        for target in TARGETS:
+            task, examples = score_task(project.settings, target), examples_for(flywheel, target)
+            made = train_classifier(task, examples, "", TRAINED, lambda text: None, tried=[Kind(LOGISTIC, PLAIN)])
+            assert made.bundle.classifiers[target.name].learnt_to == SCORED
+            promote(task.models_dir, made.bundle.version, TRAINED, None)
+    assert project.materialize(LEARNT, "engagement_history", "engagement_scores", job=SCORES_JOB).success
+    for key in (SCORED, JUDGED):
+        assert project.materialize(key, job=SCORES_JOB).success
+    return project
+
+
+def sessions_of(project: Project, *keys: str) -> pd.DataFrame:
+    """The labelled sessions of some intervals, each with how many intervals before the last of them it is."""
+    columns = ["user_id", "session_quality_label"]
+    parts = [project.table("session_predictions", key).select(columns).to_pandas() for key in keys]
+    return pd.concat([part.assign(age=len(keys) - 1 - place) for place, part in enumerate(parts)])
+
+
+def test_histories_of_users_are_what_pandas_makes_of_their_sessions(history: History, scored: Project) -> None:
+    last = next(run.interval.number for run in history.runs if run.interval.key == SCORED)
+    keys = [run.interval.key for run in history.runs if last - 7 < run.interval.number <= last]  # 90 days reach into 7
+    sessions = sessions_of(scored, *keys)
+    sessions["best"] = sessions.session_quality_label == "High Quality"
+    users, now = sessions.groupby("user_id"), sessions[sessions.age == 0]
+    before = sessions[sessions.age > 0]
+    labels = scored.table("user_labels", SCORED).to_pandas().set_index("user_id").user_flywheel_label
+    expected = pd.DataFrame({"active_intervals": users.age.nunique(), "intervals_since_active": users.age.min()})
+    expected["tenure_intervals"] = users.age.max()
+    expected["sessions"] = now.groupby("user_id").size()
+    expected["past_sessions"] = before.groupby("user_id").size()
+    expected["best_sessions"] = now.groupby("user_id").best.sum()
+    expected["past_best_sessions"] = before.groupby("user_id").best.sum()
+    expected = expected.fillna(0)
+    expected["intervals_since_best"] = sessions[sessions.best].groupby("user_id").age.min()
+    expected["past_share_high_quality"] = users.best.mean()
+    expected["share_high_quality"] = now.groupby("user_id").best.mean()
+    found = scored.table("engagement_history", SCORED).to_pandas().set_index("user_id").sort_index()
+
+    pd.testing.assert_frame_equal(found[list(expected)], expected.sort_index(), check_dtype=False)
+    assert found.user_label.to_dict() == labels.reindex(found.index).fillna("Absent").to_dict()
+    assert len(found) > len(labels) > 100
+
+
+def test_the_chance_of_a_label_is_that_of_the_transitions_so_far(history: History, scored: Project) -> None:
+    last = next(run.interval.number for run in history.runs if run.interval.key == SCORED)
+    moves = history.all_of("label_transitions")
+    passive = moves[(moves.From_Label == "Passive") & moves.Interval.between(last - 5, last)]
+    stayed = passive[passive.To_Label != "Absent"].User_Count.sum() / passive.User_Count.sum()
+    found = scored.table("engagement_history", SCORED).to_pandas()
+
+    assert set(found[found.user_label == "Passive"].transition_active) == {stayed}
+
+
+def test_scores_are_of_every_known_user_but_never_of_a_future_that_was_learnt(scored: Project) -> None:
+    learnt, now = (scored.table("engagement_scores", key).to_pandas() for key in (LEARNT, SCORED))
+
+    assert (len(learnt), len(now)) == (0, scored.table("engagement_history", SCORED).num_rows)
+    assert now.probability_active.between(0, 1).all()
+    assert now.probability_best_label.mean() < now.probability_active.mean()
+
+
+def test_scores_are_exported_to_a_file_of_their_own(scored: Project) -> None:
+    path = scored.settings.warehouse_dir / "exports" / "engagement_interval_021_2016-12-19_2017-01-01.parquet"
+    exported, scores = pd.read_parquet(path), scored.table("engagement_scores", SCORED).to_pandas()
+
+    assert set(exported.Interval_Dates) == {"2016-12-19 - 2017-01-01"}
+    pd.testing.assert_frame_equal(exported[list(scores)], scores)
+
+
+def test_the_ledger_is_what_scikit_learn_makes_of_scores_and_the_sessions_after(scored: Project) -> None:
+    from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+
+    scores = scored.table("engagement_scores", SCORED).to_pandas().set_index("user_id")
+    sessions = sessions_of(scored, JUDGED)
+    best = sessions[sessions.session_quality_label == "High Quality"]
+    rows = {(row["target"], row["method"]): row for row in scored.rows("engagement_ledger", JUDGED)}
+    columns = {"model": "probability", "as in the last interval": "last", "transition chances": "transition"}
+
+    assert len(rows) == 6
+    for target, outcome, after in (("activity", "active", sessions), ("best_label", "best_label", best)):
+        true = scores.index.isin(after.user_id)
+        for method, prefix in columns.items():
+            row, said = rows[target, method], scores[f"{prefix}_{outcome}"].astype(float)
+            assert (row["users"], row["positives"]) == (len(true), true.sum())
+            assert row["brier"] == pytest.approx(brier_score_loss(true, said))
+            assert row["roc_auc"] == pytest.approx(roc_auc_score(true, said))
+            assert row["pr_auc"] == pytest.approx(average_precision_score(true, said))
+            if method != "model":
+                assert row["brier_difference"] == pytest.approx(rows[target, "model"]["brier"] - row["brier"])
+                assert row["brier_difference_low"] < row["brier_difference"] < row["brier_difference_high"]
+                assert target == "best_label" or row["brier_difference_high"] < 0
+    bins = [row for row in scored.rows("engagement_reliability", JUDGED) if row["target"] == "activity"]
+    assert sum(row["predictions"] for row in bins) == 3 * len(scores)
+
+
+def test_what_users_do_next_changes_no_history(scored: Project, tmp_path: Path) -> None:
+    copy = scored.copied_to(tmp_path / "altered")
+    with copy.flywheel() as flywheel:
+        interval, later = copy.intervals(SCORED, JUDGED)
+        mix = flywheel.engine.collect(flywheel.warehouse.read("user_distributions", later)).slice(0, 5)
+        flywheel.warehouse.keep("user_distributions", later, mix)
+        rows = flywheel.engine.collect(history_at(flywheel, interval).order_by("user_id"))
+        learnt = learning_examples(flywheel).filter(pc.field("interval_start") == JUDGED)
+
+    assert rows.equals(scored.table("engagement_history", SCORED).sort_by("user_id"))
+    assert pc.sum(learnt["active"]).as_py() == 5  # so the outcome, and nothing else, did change
+
+
+def test_an_open_interval_is_not_judged_and_is_once_it_closes(
+    scored: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = scored.copied_to(tmp_path / "open")
+    with monkeypatch.context() as patch:
+        patch.setattr(Flywheel, "now", lambda self: datetime(2017, 1, 15, tzinfo=UTC))
+        assert copy.materialize(JUDGED, "engagement_ledger", job=SCORES_JOB).success
+    assert copy.rows("engagement_ledger", JUDGED) == []
+    with copy.flywheel() as flywheel:
+        why = flywheel.lineage.stale_because(engagement_ledger.TABLE, *copy.intervals(JUDGED))
+    assert why == "matured was no: the interval has not closed, is yes"
+
+
+def test_a_project_without_models_of_engagement_has_none_of_their_tables(history: History) -> None:
+    names = {key.to_user_string() for key in history.project.definitions.resolve_asset_graph().get_all_asset_keys()}
+
+    assert not names & {table.name for table in SCORE_TABLES}

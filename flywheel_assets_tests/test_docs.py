@@ -43,7 +43,21 @@ NOW = datetime(2024, 2, 20, tzinfo=UTC)
 SHELL = ("console", "sh")
 PROGRAMS = ("flywheel", "make", "python", "gcloud", "pip", "rm", "export")
 LEARNING = tuple(f"intent {command}" for command in ("suggest", "train", "compare", "promote", "rollback"))
-ONLY_PARSED = ("ui", "start", "models train", "models adopt", "models verify", "models compile", *LEARNING)
+CLASSIFIERS = tuple(
+    f"{system} {command}"
+    for system in ("conversion", "engagement")
+    for command in ("train", "evaluate", "explain", "compare", "promote", "rollback", "import-movielens")
+)
+ONLY_PARSED = (
+    "ui",
+    "start",
+    "models train",
+    "models adopt",
+    "models verify",
+    "models compile",
+    *LEARNING,
+    *CLASSIFIERS,
+)
 """Commands that import TensorFlow, do not end, or need outcomes of several intervals; tests of their own run them."""
 
 PREPARING = "flywheel events init"

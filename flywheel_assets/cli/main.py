@@ -13,6 +13,7 @@ import click
 from flywheel_assets.cli.check import check
 from flywheel_assets.cli.conversion import conversion
 from flywheel_assets.cli.engagement import engagement
+from flywheel_assets.cli.engagement_scores import activity, best_label
 from flywheel_assets.cli.events import events
 from flywheel_assets.cli.experiment import experiment
 from flywheel_assets.cli.features import features
@@ -44,6 +45,9 @@ class _Group(click.Group):
 def main() -> None:
     """User engagement, interval by interval: labels, exports, transitions and drift from landed sessions."""
 
+
+engagement.add_command(activity)
+engagement.add_command(best_label)
 
 for _command in (
     start, sample, run, check, status, explain, report, levers,

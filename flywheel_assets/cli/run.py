@@ -127,13 +127,15 @@ def _asked_for(
 def run_tables(flywheel: "Flywheel") -> list["Table"]:
     """The tables that a run makes, in their order; clusters once they are fitted, labels unless they wait."""
     from flywheel_assets.conversion.assets import TABLES as CONVERSION
+    from flywheel_assets.engagement.score_assets import TABLES as SCORES
     from flywheel_assets.history.assets import CLUSTERED, SYSTEM
     from flywheel_assets.intent.assets import TABLES as INTENT
     from flywheel_assets.segments.files import SegmentFiles
     from flywheel_assets.users.spine import SPINE
 
     clustered = CLUSTERED if SegmentFiles(flywheel.warehouse).report_path.is_file() else ()
-    return flywheel.makeable([*SPINE, *clustered, *INTENT, *CONVERSION, *(one.table for one in SYSTEM.tables.values())])
+    history = [one.table for one in SYSTEM.tables.values()]
+    return flywheel.makeable([*SPINE, *clustered, *INTENT, *CONVERSION, *SCORES, *history])
 
 
 def _made(

@@ -9,7 +9,7 @@ from flywheel_assets.engagement import interactions as table
 from flywheel_assets.engagement.engagement_files import EngagementFiles
 from flywheel_assets.engagement.interaction_sources import definition_of
 from flywheel_assets.engagement.interaction_tables import make_dataset, make_interactions
-from flywheel_assets.engagement.system import SYSTEM
+from flywheel_assets.engagement.system import SYSTEM as SYSTEM
 from flywheel_assets.engagement.training_task import COMMANDS, dataset_examples, engagement_task
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.metadata import materialized
@@ -40,20 +40,20 @@ def engagement_dataset(
     return materialized(make_dataset(flywheel), dataset.TABLE.columns, {})
 
 
-def _prepared(flywheel: Flywheel) -> tuple[ClassifierTask, Examples]:
-    return engagement_task(flywheel.settings, ThresholdRule()), dataset_examples(flywheel)
+def _prepared(flywheel: Flywheel, rule: ThresholdRule) -> tuple[ClassifierTask, Examples]:
+    return engagement_task(flywheel.settings, rule), dataset_examples(flywheel)
 
 
 SYSTEM.assets.append(
     TrainingAssets(
-        SYSTEM.name,
-        "engagement_comparison",
-        "engagement_model",
-        "engagement_evaluation",
-        "engagement_explanations",
-        dataset.TABLE.name,
-        _prepared,
-        dataset.TABLE.used,
-        f"{COMMANDS} train",
+        group="engagement_training",
+        comparison="engagement_comparison",
+        model="engagement_model",
+        evaluation="engagement_evaluation",
+        importance="engagement_explanations",
+        source=dataset.TABLE.name,
+        prepare=_prepared,
+        used=dataset.TABLE.used,
+        command=f"{COMMANDS} train",
     )
 )

@@ -20,7 +20,7 @@ from flywheel_assets.tables.generation import Generation
 from flywheel_assets.warehouse.engine import BatchFunction, Engine, footer
 from flywheel_assets.warehouse.files import STAGING, locked, put, staging
 
-EXPORTS = {"enriched_export": "sessions", "user_export": "users"}
+EXPORTS = {"enriched_export": "sessions", "user_export": "users", "engagement_export": "engagement"}
 """Tables that leave the warehouse as one readable file each, and what their file names begin with."""
 
 LOCKS = "_locks"

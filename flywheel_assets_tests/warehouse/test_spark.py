@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from flywheel_assets.conversion import conversion_dataset
+from flywheel_assets.engagement.engagement_history import by_interval, engagement_history
 from flywheel_assets.errors import EngineError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.growth_accounting import resurrected
@@ -563,6 +564,23 @@ def test_on_the_mix_of_each_user(agree: Agree, labelled: dict[str, Path]) -> Non
         return distributions.user_distributions(engine.read([labelled["predictions"]]), LABELS)
 
     assert len(agree(mixes)) > 50
+
+
+@pytest.mark.parametrize("ages", [0, 1])
+def test_on_histories_of_users_and_the_chances_of_their_labels(
+    agree: Agree, labelled: dict[str, Path], ages: int
+) -> None:
+    def histories(engine: Engine) -> ir.Table:
+        predictions = engine.read([labelled["predictions"]])
+        users = [engine.read([labelled[name]]) for name in ("now", "before")]
+        labels = dict(enumerate(users[: ages + 1]))
+        mixes = {
+            age: distributions.user_distributions(predictions, LABELS).semi_join(rows, "user_id")
+            for age, rows in labels.items()
+        }
+        return engagement_history(by_interval(labels, mixes, LABELS), ages, LABELS, USER_LABELS)
+
+    assert len(agree(histories)) == (90 if ages else 60)
 
 
 @pytest.mark.parametrize("before", ["before", None])

@@ -126,7 +126,7 @@ def halving(kind: Kind, fit: Learnt, validation: Learnt, seed: int) -> dict[str,
     over samples of the rows that are fitted on, in which rare positives are enough to learn from."""
     from sklearn.model_selection import ParameterGrid
 
-    points = list(ParameterGrid(grid(kind, fit.positive_share)))
+    points = list(ParameterGrid(grid(kind, fit.positive_share, len(fit.target))))
     shuffled = np.argsort(folds(fit.target, fit.user, seed, len(fit.target)), kind="stable")
     least = int(LEAST_OF_CLASS / min(fit.positive_share, 1 - fit.positive_share)) + 1
     for rung in RUNGS:

@@ -13,7 +13,8 @@ class ClassifierTask:
     of its rows in the plural, ``horizon`` completes "known ..." and says what is known of a row when it is predicted.
     ``commands`` is what the commands that train and promote it begin with, ``experiment`` the one of MLflow.
     ``models_dir`` is its folder with champion, candidates and archive. ``kinds``: what is compared, by default all;
-    ``reference``: one of them that the model is judged beside."""
+    ``reference``: one of them that the model is judged beside. ``above``: how many folders its models folder is below
+    the one of all models."""
 
     name: str
     target: str
@@ -25,8 +26,9 @@ class ClassifierTask:
     rule: ThresholdRule = field(default_factory=ThresholdRule)
     kinds: tuple[Kind, ...] = ()
     reference: Kind | None = None
+    above: int = 1
 
     @property
     def records(self) -> Path:
         """The folder of the local record of trainings: that of the models folder, of which this is one of several."""
-        return self.models_dir.parent.parent
+        return self.models_dir.parents[self.above]

@@ -26,7 +26,7 @@ TREES = {"n_estimators": 60, "learning_rate": 0.1}
 @pytest.mark.parametrize("kind", kinds(), ids=str)
 def test_a_compiled_model_gives_what_the_library_gives(kind: Kind) -> None:
     """Skewed numbers, null, rare categories, and values beyond those of training."""
-    point = {name: values[-1] for name, values in grid(kind, FIT.positive_share).items()}
+    point = {name: values[-1] for name, values in grid(kind, FIT.positive_share, 600).items()}
     if kind.model in (XGBOOST, LIGHTGBM):
         point |= TREES
     fitted = FIT.fitted(kind, point, 1)
@@ -95,7 +95,7 @@ def test_halving_keeps_a_point_of_the_grid_and_survives_rare_positives() -> None
     kind = Kind(LIGHTGBM, SMOTE)
     found = halving(kind, rare, HELD_OUT, 1)
 
-    assert all(found[name] in values for name, values in grid(kind, rare.positive_share).items())
+    assert all(found[name] in values for name, values in grid(kind, rare.positive_share, len(rare.target)).items())
 
 
 def test_a_row_is_scored_out_of_fold_by_models_without_it() -> None:
@@ -109,3 +109,11 @@ def test_a_row_is_scored_out_of_fold_by_models_without_it() -> None:
 
     assert abs(held_out[copies.target].mean() - held_out[~copies.target].mean()) < 0.1
     assert probability(fitted, noise)[copies.target].mean() > 0.6
+
+
+def test_many_rows_get_fewer_trees_with_the_same_parameters_to_choose() -> None:
+    for kind in kinds():
+        few, many = (grid(kind, 0.1, rows) for rows in (100_000, 200_000))
+        assert set(few) <= set(many)
+        if kind.model != LOGISTIC:
+            assert max(many["n_estimators"]) < max(few.get("n_estimators", (200,)))
