@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from flywheel_assets.conversion.page_file import is_stale as conversion_is_stale
+from flywheel_assets.engagement.page_file import is_stale as engagement_is_stale
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.assets import SYSTEM, csv_copies_are_stale
@@ -17,7 +18,11 @@ from flywheel_assets.orchestration.runs import run_job
 from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.tables.contract import Table
 
-OTHERS = {"intent_page": intent_is_stale, "conversion_page": conversion_is_stale}
+OTHERS = {
+    "intent_page": intent_is_stale,
+    "conversion_page": conversion_is_stale,
+    "engagement_page": engagement_is_stale,
+}
 """The assets of an interval's other pages, and what says whether each has to be made."""
 
 

@@ -42,7 +42,7 @@ WORDS = Words(
     "converted",
     "conversions",
     "The predictions of an interval are judged when the interval has closed.",
-    {"weekday": WEEKDAYS},
+    named={"weekday": WEEKDAYS},
 )
 
 SHOWN = (conversion_dataset.TABLE, conversion_predictions.TABLE, conversion_ledger.TABLE, conversion_reliability.TABLE)
@@ -57,14 +57,16 @@ def content_of(flywheel: Flywheel, interval: Interval) -> ClassifierPage:
     predictions = conversion_predictions.TABLE.name
     made = flywheel.warehouse.exists(predictions, interval)
     predicted = flywheel.warehouse.rows(predictions, interval) if made else None
+    model = _model(flywheel)
     return ClassifierPage(
         words=WORDS,
         interval=interval,
         closed=flywheel.closed(interval),
-        model=_model(flywheel),
+        model=model,
         train=f"{COMMANDS} train",
         wait=flywheel.conversion.model_wait,
         predicted=predicted,
+        knows_outcome=model is not None and model.info.learnt_to >= interval.key,
         highest=_highest(flywheel, interval) if predicted else [],
         facts=("User", "Began"),
         judgements=judgements,
@@ -109,7 +111,7 @@ def write_page(flywheel: Flywheel, interval: Interval) -> tuple[Path, str]:
     """Write the page, and the index of all pages; the digest of what it was made from is returned too. Raises
     NotMaterializedError without a data set, ReportError when it cannot be written."""
     made_from = page_generation(flywheel, interval).digest  # first: what is written meanwhile leaves the page stale
-    html = classifier_page(content_of(flywheel, interval), NAME, _links(flywheel, interval), made_from)
+    html = classifier_page([content_of(flywheel, interval)], NAME, _links(flywheel, interval), made_from)
     found = pages(flywheel)
     written = found.path(interval)
     return found.write(interval, html, lambda: index(flywheel, written)), made_from
@@ -154,7 +156,7 @@ def _highest(flywheel: Flywheel, interval: Interval) -> list[HighRow]:
     """The predictions of the highest probability with their reasons, by the model that made them."""
     predictions = flywheel.warehouse.read(conversion_predictions.TABLE.name, interval)
     rows = flywheel.warehouse.read(conversion_dataset.TABLE.name, interval)
-    own = predictions.select("session_id", "probability", "decision", "model_version")
+    own = predictions.select("session_id", "probability", "model_version")
     joined = rows.inner_join(own, "session_id")
     ordered = joined.order_by(joined.probability.desc(), joined.session_id)
     top = flywheel.engine.collect(ordered.limit(MOST_SHOWN))
@@ -167,7 +169,6 @@ def _highest(flywheel: Flywheel, interval: Interval) -> list[HighRow]:
         HighRow(
             row["session_id"],
             row["probability"],
-            row["decision"],
             row["converted"] if closed else None,
             (row["user_id"], _began(row["timestamp_unix"], zone)),
             why,

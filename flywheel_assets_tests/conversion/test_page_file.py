@@ -92,7 +92,7 @@ def test_probabilities_and_their_spread_are_judged_against_chance(judged: Classi
 
 
 def test_an_interval_that_the_model_learnt_from_says_why_it_has_no_predictions(trained: Project) -> None:
-    assert "The model learnt from this interval" in next_step(content(trained, KEYS[1]))
+    assert "it learnt from what became of these sessions" in next_step(content(trained, KEYS[1]))
 
 
 def test_without_a_model_in_use_the_newest_candidate_is_shown_with_the_command_to_promote_it(

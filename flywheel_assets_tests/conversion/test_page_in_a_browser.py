@@ -24,9 +24,9 @@ NASTY = "<img src=x onerror=\"document.title='hit'\">"
 def path(trained: Project, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with trained.flywheel() as flywheel:
         content = content_of(flywheel, *trained.intervals(KEYS[2]))
-    first = replace(content.highest[0], name=NASTY)
+    highest = [replace(content.highest[0], name=NASTY), *content.highest[1:]]
     path = tmp_path_factory.mktemp("page") / "conversion.html"
-    path.write_text(classifier_page(replace(content, highest=[first, *content.highest[1:]]), "Conversion", [], "0123"))
+    path.write_text(classifier_page([replace(content, highest=highest)], "Conversion", [], "0123"))
     return path
 
 

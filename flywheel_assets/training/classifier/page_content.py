@@ -22,14 +22,15 @@ MOST_SHOWN = 20
 @dataclass(frozen=True)
 class Words:
     """What a page calls things: one ``row``, what positive rows do (``happen``: convert; ``happened``: converted), and
-    what these are (``outcomes``: conversions). ``judged`` says when outcomes are known. ``named``: by input the words
-    of its values 0, 1, ..."""
+    what these are (``outcomes``: conversions). ``judged`` says when outcomes are known. ``name`` is the model's, where
+    a page has several. ``named``: by input the words of its values 0, 1, ..."""
 
     row: str
     happen: str
     happened: str
     outcomes: str
     judged: str
+    name: str = ""
     named: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -73,7 +74,6 @@ class HighRow:
 
     name: str
     probability: float
-    decision: bool
     outcome: bool | None
     facts: Sequence[str] = ()
     reasons: Reasons | None = None
@@ -81,18 +81,21 @@ class HighRow:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A judged interval: its row of the ledger."""
+    """A judged interval: its row of the ledger, and those of simpler guesses ``beside`` it, with their ``method`` and
+    how far the model's Brier score is below or above theirs."""
 
     interval: Interval
     row: Row
+    beside: Rows = ()
 
 
 @dataclass(frozen=True)
 class ClassifierPage:
     """``model`` is None where nothing was trained, and ``train`` the command that does. ``wait``: why the model in use
     predicts nothing, empty where it does. ``predicted``: rows with a probability in this interval, None where the
-    predictions are not made. ``highest``: the first of them; ``facts``: the names of their further columns.
-    ``judgements``: newest first; ``reliability``: the rows of the newest."""
+    predictions are not made. ``knows_outcome``: whether the model learnt from what became of them. ``highest``: the
+    first of them; ``facts``: the names of their further columns. ``judgements``: newest first; ``reliability``: the
+    rows of the newest."""
 
     words: Words
     interval: Interval
@@ -101,6 +104,7 @@ class ClassifierPage:
     train: str
     wait: str = ""
     predicted: int | None = None
+    knows_outcome: bool = False
     highest: Sequence[HighRow] = ()
     facts: Sequence[str] = ()
     judgements: Sequence[Judgement] = ()

@@ -17,6 +17,7 @@ def ledger(page: ClassifierPage) -> Blocks:
         Text(drift(newest.row)),
         Text(page.words.judged, "note"),
         _table(page),
+        *_beside(newest),
         *_reliability(page, newest),
     ]
 
@@ -60,6 +61,7 @@ def _drift(row: Row) -> str:
 
 def _table(page: ClassifierPage) -> Table:
     words = page.words
+    decided = [name for name in ("precision", "recall") if name in page.judgements[0].row]
     largest = max(max(one.row["rate"], one.row["mean_probability"]) for one in page.judgements) or 1.0
     columns = (
         "Interval",
@@ -71,8 +73,7 @@ def _table(page: ClassifierPage) -> Table:
         "ROC-AUC",
         "PR-AUC",
         "ECE",
-        "Precision",
-        "Recall",
+        *(name.capitalize() for name in decided),
         "Model",
     )
     rows: list[list[str | Cell]] = []
@@ -88,11 +89,48 @@ def _table(page: ClassifierPage) -> Table:
                 miscalibrated(row) or "yes",
                 _drift(row),
                 *(n.decimal(row[name]) for name in ("roc_auc", "pr_auc", "ece")),
-                *(n.percent(row[name]) for name in ("precision", "recall")),
+                *(n.percent(row[name]) for name in decided),
                 row["model_version"],
             ]
         )
     return Table("Predicted and what came true, newest interval first", columns, rows)
+
+
+def _beside(newest: Judgement) -> list[Block]:
+    """The model and simpler guesses about the same rows."""
+    if not newest.beside:
+        return []
+    rows = [
+        ["Model", n.decimal(newest.row["brier"]), n.decimal(newest.row["roc_auc"]), "", ""],
+        *(
+            [
+                n.words(row["method"]),
+                n.decimal(row["brier"]),
+                n.decimal(row["roc_auc"]),
+                _signed(row["brier_difference"]),
+                f"{_signed(row['brier_difference_low'])} to {_signed(row['brier_difference_high'])}",
+            ]
+            for row in newest.beside
+            if row["brier_difference"] is not None
+        ),
+    ]
+    columns = ("Guess", "Brier", "ROC-AUC", "Model's Brier less this", "95% interval")
+    title = f"The model beside simpler guesses, {n.days(newest.interval)}: a lower Brier score is better"
+    return [*(Text(better(row)) for row in newest.beside), Table(title, columns, rows)]
+
+
+def better(row: Row) -> str:
+    """Whether the model is better than a simpler guess."""
+    low, high = row["brier_difference_low"], row["brier_difference_high"]
+    if low is None:
+        return f"Nothing can be said of the model beside {row['method']}: all turned out alike."
+    how = "better than" if high < 0 else "worse than" if low > 0 else "not yet proven better than"
+    chance = "" if low <= 0 <= high else ", beyond chance"
+    return f"The probabilities are {how} {row['method']}{chance}."
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else n.MINUS if value < 0 else ''}{abs(value):.3f}"
 
 
 def _reliability(page: ClassifierPage, newest: Judgement) -> list[Block]:

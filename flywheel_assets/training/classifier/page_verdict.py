@@ -16,11 +16,17 @@ LIFT, GAIN = LIFTS[-1], GAINS[-1]
 def verdict(page: ClassifierPage) -> str:
     """What is predicted, when, and how good it is."""
     if page.model is None:
+        return what(page)
+    judged = (how_good(page), beside_rule(page.model)) if page.model.was_judged else ()
+    return " ".join(filter(None, (what(page), *judged, latest(page))))
+
+
+def what(page: ClassifierPage) -> str:
+    """What is predicted, and when."""
+    if page.model is None:
         return f"No model has been trained for this yet, so no {page.words.row} has a probability."
     info = page.model.info
-    what = f"For each {page.words.row}, the probability of {info.target}, predicted {info.horizon}."
-    judged = (how_good(page), beside_rule(page.model)) if page.model.was_judged else ()
-    return " ".join(filter(None, (what, *judged, latest(page))))
+    return f"For each {page.words.row}, the probability of {info.target}, predicted {info.horizon}."
 
 
 def how_good(page: ClassifierPage) -> str:
@@ -98,20 +104,20 @@ def next_step(page: ClassifierPage) -> str:
         return f"The model in use predicts nothing: {page.wait}"
     if page.predicted is None:
         return f"The {page.words.rows} of this interval have no probabilities yet: flywheel run"
-    if not page.predicted and model.info.learnt_to >= page.interval.key:
+    if not page.predicted and page.knows_outcome:
         return (
-            "The model learnt from this interval, so it predicts nothing in it: it would know the outcomes. Its "
-            f"predictions begin after {model.info.learnt_to}."
+            f"The model predicts nothing in this interval: it learnt from what became of these {page.words.rows}. It "
+            f"learnt up to {model.info.learnt_to}."
         )
     return ""
 
 
-def headlines(page: ClassifierPage) -> list[Headline]:
-    """The figures that decide, each with its interval; none without a model."""
+def headlines(page: ClassifierPage, most: int) -> list[Headline]:
+    """The figures that decide, each with its interval, so many of them; none without a model."""
     made = _of_evaluation(page, page.model) if page.model and page.model.was_judged else []
     if page.judgements:
         newest, history = page.judgements[0], [one.row["rate"] for one in reversed(page.judgements)]
-        made.append(
+        made[most - 1 :] = [
             Headline(
                 f"{n.words(page.words.happened)} lately",
                 n.percent(newest.row["rate"]),
@@ -119,8 +125,8 @@ def headlines(page: ClassifierPage) -> list[Headline]:
                 f"In {n.days(newest.interval)}.",
                 history,
             )
-        )
-    return made
+        ]
+    return made[:most]
 
 
 def _of_evaluation(page: ClassifierPage, model: TrainedModel) -> list[Headline]:
