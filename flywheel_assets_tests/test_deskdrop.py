@@ -10,11 +10,10 @@ from pathlib import Path
 
 import dagster as dg
 import pandas as pd
-import pyarrow.compute as pc
 import pytest
 
 from flywheel_assets.definitions import definitions
-from flywheel_assets.engagement import engagement_ledger
+from flywheel_assets.engagement import engagement_ledger, score_rows
 from flywheel_assets.engagement.score_assets import TABLES as SCORE_TABLES
 from flywheel_assets.engagement.score_rows import examples_for, history_at, learning_examples, score_task
 from flywheel_assets.engagement.score_targets import TARGETS
@@ -193,7 +192,7 @@ def test_the_data_end_on_the_second_day_of_the_last_interval_and_every_other_one
 
 # Engagement by interval
 
-LEARNT, SCORED, JUDGED = "2016-12-05", "2016-12-19", "2017-01-02"
+LEARNT, SCORED, JUDGED = "2017-01-16", "2017-01-30", "2017-02-13"
 """The models learn from outcomes of up to SCORED, so they may score that one and what follows."""
 
 
@@ -203,7 +202,8 @@ def scored(history: History, tmp_path_factory: pytest.TempPathFactory) -> Projec
     models = tmp_path_factory.mktemp("models") / "models"
     shutil.copytree(MODELS, models)
     project = history.project.with_settings(FLYWHEEL_MODELS_DIR=str(models))
-    with project.flywheel() as flywheel:
+    with project.flywheel() as flywheel, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(score_rows, "MOST_ROWS", 6_000)  # six intervals, to be quick
         for target in TARGETS:
             task, examples = score_task(project.settings, target), examples_for(flywheel, target)
             made = train_classifier(task, examples, "", TRAINED, lambda text: None, tried=[Kind(LOGISTIC, PLAIN)])
@@ -266,10 +266,10 @@ def test_scores_are_of_every_known_user_but_never_of_a_future_that_was_learnt(sc
 
 
 def test_scores_are_exported_to_a_file_of_their_own(scored: Project) -> None:
-    path = scored.settings.warehouse_dir / "exports" / "engagement_interval_021_2016-12-19_2017-01-01.parquet"
+    path = scored.settings.warehouse_dir / "exports" / "engagement_interval_024_2017-01-30_2017-02-12.parquet"
     exported, scores = pd.read_parquet(path), scored.table("engagement_scores", SCORED).to_pandas()
 
-    assert set(exported.Interval_Dates) == {"2016-12-19 - 2017-01-01"}
+    assert set(exported.Interval_Dates) == {"2017-01-30 - 2017-02-12"}
     pd.testing.assert_frame_equal(exported[list(scores)], scores)
 
 
@@ -299,17 +299,22 @@ def test_the_ledger_is_what_scikit_learn_makes_of_scores_and_the_sessions_after(
     assert sum(row["predictions"] for row in bins) == 3 * len(scores)
 
 
-def test_what_users_do_next_changes_no_history(scored: Project, tmp_path: Path) -> None:
+def test_what_users_do_next_changes_no_history(
+    scored: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(score_rows, "MOST_ROWS", 1)  # the newest pair of intervals
     copy = scored.copied_to(tmp_path / "altered")
     with copy.flywheel() as flywheel:
         interval, later = copy.intervals(SCORED, JUDGED)
         mix = flywheel.engine.collect(flywheel.warehouse.read("user_distributions", later)).slice(0, 5)
         flywheel.warehouse.keep("user_distributions", later, mix)
         rows = flywheel.engine.collect(history_at(flywheel, interval).order_by("user_id"))
-        learnt = learning_examples(flywheel).filter(pc.field("interval_start") == JUDGED)
+        learnt = learning_examples(flywheel).to_pandas()
 
     assert rows.equals(scored.table("engagement_history", SCORED).sort_by("user_id"))
-    assert pc.sum(learnt["active"]).as_py() == 5  # so the outcome, and nothing else, did change
+    assert set(learnt.interval_start) == {JUDGED}
+    # So the outcomes, and nothing else, did change.
+    assert set(learnt[learnt.active].user_id) == set(learnt.user_id) & set(mix["user_id"].to_pylist())
 
 
 def test_an_open_interval_is_not_judged_and_is_once_it_closes(
@@ -317,7 +322,7 @@ def test_an_open_interval_is_not_judged_and_is_once_it_closes(
 ) -> None:
     copy = scored.copied_to(tmp_path / "open")
     with monkeypatch.context() as patch:
-        patch.setattr(Flywheel, "now", lambda self: datetime(2017, 1, 15, tzinfo=UTC))
+        patch.setattr(Flywheel, "now", lambda self: datetime(2017, 2, 26, tzinfo=UTC))
         assert copy.materialize(JUDGED, "engagement_ledger", job=SCORES_JOB).success
     assert copy.rows("engagement_ledger", JUDGED) == []
     with copy.flywheel() as flywheel:

@@ -45,7 +45,7 @@ PROGRAMS = ("flywheel", "make", "python", "gcloud", "pip", "rm", "export")
 LEARNING = tuple(f"intent {command}" for command in ("suggest", "train", "compare", "promote", "rollback"))
 CLASSIFIERS = tuple(
     f"{system} {command}"
-    for system in ("conversion", "engagement")
+    for system in ("conversion", "engagement", "engagement activity", "engagement best-label")
     for command in ("train", "evaluate", "explain", "compare", "promote", "rollback", "import-movielens")
 )
 ONLY_PARSED = (
