@@ -20,7 +20,8 @@ from flywheel_assets_tests.projects import HISTORY, TABLES
 
 SNAPSHOT = Path(__file__).with_name("graph.txt")
 
-WITHOUT_COLUMNS = {"conversion_model", "csv_copies", "interval_report", "intent_page", "trained_candidate"}
+MODELS = {"conversion_model", "engagement_model", "trained_candidate"}
+WITHOUT_COLUMNS = {*MODELS, "conversion_page", "engagement_page", "csv_copies", "interval_report", "intent_page"}
 """Assets that are files of several tables."""
 
 
@@ -31,7 +32,7 @@ def defs() -> dg.Definitions:
 
 def shipped() -> dg.Definitions:
     """The definitions of a project with events, rules of intent and experiments, whatever the environment says."""
-    files = ("FLYWHEEL_EVENTS_FILE", "FLYWHEEL_INTENT_FILE", "FLYWHEEL_EXPERIMENTS_FILE", "FLYWHEEL_CONVERSION_FILE")
+    files = [f"FLYWHEEL_{name}_FILE" for name in ("EVENTS", "INTENT", "EXPERIMENTS", "CONVERSION", "ENGAGEMENT")]
     return definitions(Settings.read(Path(__file__).parent, dict.fromkeys(files, str(MAPPING))))
 
 

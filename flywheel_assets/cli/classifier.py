@@ -57,7 +57,7 @@ def add_commands(group: click.Group, task_of: "Callable[[Settings], ClassifierTa
         bundle = _bundle(task, version)
         with Flywheel.open(settings, to_write=False) as flywheel:
             row, others = rows_of(flywheel, row_id) or holdout_row(task, bundle, row_id)
-        found = explained(scorer_of(task, bundle), row, others)
+        (found,) = explained(scorer_of(task, bundle), row, others)
         console = terminal()
         console.print(table(("input", "value", "log-odds", ""), found.lines, f"{row_id}: {found.sentence}"))
         console.print(found.sum_sentence, highlight=False)
@@ -132,13 +132,18 @@ def show_evaluation(task: "ClassifierTask", bundle: "ModelBundle", evaluation: "
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.registry.files import CARD
     from flywheel_assets.training.classifier.card import estimate_text
-    from flywheel_assets.training.classifier.evaluation import METRICS
+    from flywheel_assets.training.classifier.evaluation import BRIER_SKILL, ECE, METRICS, RMSE, ROC_AUC
 
     info = bundle.classifiers[task.name]
     figures = [(metric, *(estimate_text(of[metric]) for of in evaluation.figures.values())) for metric in METRICS]
     judged = f"judged on {evaluation.rows:,} {info.rows}, {evaluation.positives:,} positive"
     title = f"{info.description}, {info.horizon}: {judged}"
     terminal().print(table(("", *evaluation.figures), figures, title))
+    apart = {**evaluation.groups, **{f"split by {name}": one for name, one in evaluation.other_splits.items()}}
+    if apart:
+        shown = (ROC_AUC, RMSE, BRIER_SKILL, ECE)
+        parts = [(name, one.rows, *(estimate_text(one.model[m]) for m in shown)) for name, one in apart.items()]
+        terminal().print(table(("", "rows", *shown), parts, "The model by group, and made and judged on other splits"))
     for warning in bundle.training["warnings"]:
         click.echo(f"mind: {warning}")
     click.echo(f"decides from a probability of {info.threshold:.3f} on ({info.threshold_rule})")

@@ -7,6 +7,7 @@ import click
 from click import Path
 
 from flywheel_assets.cli.classifier import add_commands, train_and_show
+from flywheel_assets.cli.page_open import add_open
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -141,7 +142,14 @@ def _rows(flywheel: "Flywheel", session_id: str) -> "tuple[pa.Table, pa.Table] |
     return session_rows(flywheel, session_id)
 
 
+def _is_stale(flywheel: "Flywheel", interval: "Interval") -> bool:
+    from flywheel_assets.conversion.page_file import is_stale
+
+    return is_stale(flywheel, interval)
+
+
 add_commands(conversion, _task, _rows)
+add_open(conversion, "conversion", "conversion_dataset", _is_stale)
 
 
 def _latest(flywheel: "Flywheel") -> "Interval":

@@ -1,9 +1,19 @@
 """`flywheel engagement`: the probability that a user engages with an item. Imports stand inside, as in `main`."""
 
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 import click
 from click import Path
+
+from flywheel_assets.cli.classifier import add_commands, train_and_show
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+    from flywheel_assets.training.classifier.task import ClassifierTask
 
 
 @click.group()
@@ -38,7 +48,6 @@ def train(threshold: str) -> None:
     import shlex
     import sys
 
-    from flywheel_assets.cli.classifier import train_and_show
     from flywheel_assets.engagement.interaction_tables import make_dataset, make_interactions
     from flywheel_assets.engagement.training_task import dataset_examples, engagement_task
     from flywheel_assets.flywheel import Flywheel
@@ -53,3 +62,19 @@ def train(threshold: str) -> None:
         click.echo(f"{made.path}, {made.seconds:.1f} s")
         examples = dataset_examples(flywheel)
         train_and_show(engagement_task(settings, rule), examples, command, flywheel.now(), settings.threads)
+
+
+def _task(settings: "Settings") -> "ClassifierTask":
+    from flywheel_assets.engagement.training_task import engagement_task
+    from flywheel_assets.training.classifier.threshold import ThresholdRule
+
+    return engagement_task(settings, ThresholdRule())
+
+
+def _rows(flywheel: "Flywheel", row_id: str) -> "tuple[pa.Table, pa.Table] | None":
+    from flywheel_assets.engagement.training_task import interaction_rows
+
+    return interaction_rows(flywheel, row_id)
+
+
+add_commands(engagement, _task, _rows)

@@ -39,7 +39,7 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
     from flywheel_assets.history.report import report_of
     from flywheel_assets.orchestration.jobs import REPORTS_JOB
     from flywheel_assets.orchestration.processes import end_abandoned_runs
-    from flywheel_assets.report.pages import INTENT, Pages
+    from flywheel_assets.report.pages import CONVERSION, ENGAGEMENT, INTENT, Pages
     from flywheel_assets.sessions.reviewed_labels import proposed_labels
 
     console = terminal()
@@ -91,9 +91,10 @@ def report(key: str | None, show: bool, standalone: Path | None) -> None:
         click.echo(f"interval {wanted.key}: could not be made; the report of {made:%Y-%m-%d %H:%M} stays: {path}")
     else:
         click.echo(f"interval {wanted.key}: {path}")
-    intent = Pages(settings.warehouse_dir, INTENT).path(wanted)
-    if intent.is_file():
-        click.echo(f"intent: {intent}")
+    for kind in (INTENT, CONVERSION, ENGAGEMENT):
+        other = Pages(settings.warehouse_dir, kind).path(wanted)
+        if other.is_file():
+            click.echo(f"{kind}: {other}")
     if unpaged and (standalone or show):
         asked = " and ".join([f"{standalone} was not written"] * bool(standalone) + ["nothing was opened"] * show)
         raise ReportError(f"the report of {wanted.key} could not be made, so {asked}: fix the errors above")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from flywheel_assets.conversion.page_file import is_stale as conversion_is_stale
+from flywheel_assets.engagement.page_file import is_stale as engagement_is_stale
 from flywheel_assets.errors import NotMaterializedError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history.assets import SYSTEM, csv_copies_are_stale
@@ -15,6 +17,13 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.orchestration.runs import run_job
 from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.tables.contract import Table
+
+OTHERS = {
+    "intent_page": intent_is_stale,
+    "conversion_page": conversion_is_stale,
+    "engagement_page": engagement_is_stale,
+}
+"""The assets of an interval's other pages, and what says whether each has to be made."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,7 @@ def make_reports(
         if interval == intervals[-1] and (tables or csv_copies_are_stale(flywheel)):
             tables.append("csv_copies")
         made = ["interval_report"] if tables or is_stale(flywheel, interval) else []
-        made += ["intent_page"] if intent_is_stale(flywheel, interval) else []
+        made += [name for name, other_is_stale in OTHERS.items() if other_is_stale(flywheel, interval)]
         if not made:
             yield None
             continue

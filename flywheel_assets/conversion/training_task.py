@@ -1,5 +1,6 @@
 """The training of a model of conversion: what it is for, and the examples that it learns from."""
 
+import ibis.expr.types as ir
 import pyarrow as pa
 
 from flywheel_assets.conversion import conversion_dataset
@@ -51,6 +52,10 @@ def session_rows(flywheel: Flywheel, session_id: str) -> tuple[pa.Table, pa.Tabl
         rows = flywheel.warehouse.read(table, flywheel.calendar.key(key))
         row = flywheel.engine.collect(rows.filter(rows.session_id == session_id))
         if row.num_rows:
-            others = rows.order_by(rows.session_id.hash(), rows.session_id).limit(MOST_OTHERS)
-            return row, flywheel.engine.collect(others)
+            return row, flywheel.engine.collect(others_among(rows))
     return None
+
+
+def others_among(rows: ir.Table) -> ir.Table:
+    """Rows of conversion_dataset, drawn from all of its interval, beside which one of them is explained."""
+    return rows.order_by(rows.session_id.hash(), rows.session_id).limit(MOST_OTHERS)

@@ -87,13 +87,14 @@ def of_events(events: ir.Table, mapping: EventMapping, definition: EngagementDef
     none. An item that is of several groups over time belongs to the first in the alphabet, whoever asks."""
     by_weight = sorted(definition.weights.items(), key=lambda one: -one[1])
     matches = [(matched_by(events, mapping, mapping.kinds[kind]), weight) for kind, weight in by_weight]
-    weights = [(ibis.literal(True) if one is None else one, ibis.literal(weight)) for one, weight in matches]
+    # Of a text, because DuckDB takes a literal number with a point for a decimal.
+    weights = [(ibis.literal(True) if m is None else m, ibis.literal(repr(w)).cast("float64")) for m, w in matches]
     group = events[value_column(mapping, definition.groups)].cast("string") if definition.groups else None
     rows = events.select(
         user_id=events[USER],
         item_id=events[value_column(mapping, definition.item)].cast("string"),
         timestamp_unix=(events[TIME] // SECOND).cast("int64"),
-        strength=ibis.cases(*weights).cast("float64"),
+        strength=ibis.cases(*weights),
         group=ibis.null("string") if group is None else group,
     )
     rows = rows.filter(rows.strength.notnull(), rows.item_id.notnull(), rows.item_id != "")

@@ -105,9 +105,13 @@ def user_rows(flywheel: Flywheel, user_id: str) -> tuple[pa.Table, pa.Table] | N
         users = history_at(flywheel, interval)
         row = flywheel.engine.collect(users.filter(users.user_id == user_id))
         if row.num_rows:
-            others = users.order_by(users.user_id.hash(), users.user_id).limit(MOST_OTHERS)
-            return row, flywheel.engine.collect(others)
+            return row, flywheel.engine.collect(others_among(users))
     return None
+
+
+def others_among(users: ir.Table) -> ir.Table:
+    """Histories beside which one of them is explained."""
+    return users.order_by(users.user_id.hash(), users.user_id).limit(MOST_OTHERS)
 
 
 def score_task(settings: Settings, target: ScoreTarget) -> ClassifierTask:

@@ -30,6 +30,9 @@ KINDS = (REFERENCE, Kind(LIGHTGBM, PLAIN), Kind(XGBOOST, PLAIN))
 MOST_ROWS = 1_000_000
 """Of more, whole users are drawn."""
 
+MOST_OTHERS = 2_000
+"""Rows that one is explained beside, at most."""
+
 NEW, HEAVY = 20, 100
 """A user with fewer earlier interactions is new, one with so many or more is heavy, the others are light."""
 
@@ -54,6 +57,7 @@ def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
         rule,
         KINDS,
         REFERENCE,
+        above=2,
     )
 
 
@@ -83,6 +87,18 @@ def dataset_examples(flywheel: Flywheel, seed: int = 2024) -> Examples:
         f"heavy users, {HEAVY} and more": earlier >= HEAVY,
     }
     return replace(examples, splits=splits, groups=activity, notes=(*examples.notes, *note))
+
+
+def interaction_rows(flywheel: Flywheel, row_id: str) -> tuple[pa.Table, pa.Table] | None:
+    """The row of an interaction in engagement_dataset, ``user.item.second``, and some others; None where it has no such
+    row. Raises NotMaterializedError without the table."""
+    rows = EngagementFiles(flywheel.warehouse).read(dataset.TABLE.name)
+    second = rows.timestamp_unix.cast("string")
+    row = flywheel.engine.collect(rows.filter(rows.user_id + "." + rows.item_id + "." + second == row_id))
+    if not row.num_rows:
+        return None
+    others = rows.order_by((rows.user_id + rows.item_id).hash(), second).limit(MOST_OTHERS)
+    return row, flywheel.engine.collect(others)
 
 
 def _rows(file: pq.ParquetFile, seed: int) -> tuple[pa.Table, tuple[str, ...]]:

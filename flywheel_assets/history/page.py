@@ -1,7 +1,7 @@
 """The pages of history: the report of an interval, and the index of all of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from flywheel_assets.history import page_trust as trust
 from flywheel_assets.history import sentences, shift_sentences
@@ -15,6 +15,7 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report import page as shell
 from flywheel_assets.report.blocks import Cell, Section, Table
+from flywheel_assets.report.pages import CONVERSION, ENGAGEMENT, INTENT
 from flywheel_assets.report.palette import colours
 
 SECTIONS = (
@@ -31,17 +32,24 @@ SECTIONS = (
 )
 """Per section its identity, its name in the list of contents, its heading, and what makes its blocks."""
 
+OTHERS = {
+    INTENT: "Whom to contact",
+    CONVERSION: "Which sessions convert",
+    ENGAGEMENT: "Who comes back",
+}
+"""The pages of an interval beside its report, by kind, and what the index calls them."""
+
 
 @dataclass(frozen=True)
 class Entry:
     """An interval in the index: the file and the headline numbers of its report, both empty without one, whether the
-    interval is incomplete, and the file of its page of intent, empty without one."""
+    interval is incomplete, and the files of its other pages, by kind."""
 
     interval: Interval
     page: str
     headlines: Sequence[Headline]
     incomplete: bool = False
-    intent: str = ""
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
 def interval_report(report: Report, standalone: bool = False) -> str:
@@ -82,17 +90,20 @@ def report_index(entries: Sequence[Entry]) -> str:
     """The index: one line per interval, newest first. ``entries`` in any order; each report has the same headlines."""
     newest = sorted(entries, key=lambda entry: -entry.interval.number)
     names = next(([one.name for one in entry.headlines] for entry in newest if entry.headlines), [])
-    intent = any(entry.intent for entry in newest)
+    kinds = [kind for kind in OTHERS if any(kind in entry.others for entry in newest)]
     rows: list[list[str | Cell]] = [
         [
             Cell(n.days(entry.interval) + (", incomplete" if entry.incomplete else ""), href=entry.page),
             *([value(one) for one in entry.headlines] or [n.NOTHING] * len(names)),
             n.count(entry.interval.number),
-            *([Cell("Whom to contact" if entry.intent else n.NOTHING, href=entry.intent)] if intent else []),
+            *(
+                Cell(OTHERS[kind] if kind in entry.others else n.NOTHING, href=entry.others.get(kind, ""))
+                for kind in kinds
+            ),
         ]
         for entry in newest
     ]
-    columns = ("Days", *names, "Interval", *(["Intent"] if intent else []))
+    columns = ("Days", *names, "Interval", *map(n.words, kinds))
     reports = n.plural(sum(bool(entry.page) for entry in newest), "report")
     return shell.html(
         shell.Page(

@@ -9,13 +9,13 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.history import growth_accounting, label_mix, mix_shift, transition_causes, transition_forecast
 from flywheel_assets.history.forecast_backtest import BACKTEST, Backtest, headline
 from flywheel_assets.history.headlines import headlines
-from flywheel_assets.history.page import Entry, interval_report, look, report_index
+from flywheel_assets.history.page import OTHERS, Entry, interval_report, look, report_index
 from flywheel_assets.history.report_content import MOST_INTERVALS, SANKEY_STEPS, Report
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
-from flywheel_assets.report.pages import INTENT, REPORT, Pages
+from flywheel_assets.report.pages import REPORT, Pages
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.sessions.reviewed_labels import ProposedLabels, proposed_labels
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
@@ -126,16 +126,16 @@ def index(flywheel: Flywheel, written: Path) -> str:
 
     labelled = labelled_intervals(flywheel)
     reports = {i.number: name(REPORT, i) for i in labelled}
-    intents = {i.number: name(INTENT, i) for i in flywheel.calendar}
     there = [i for i in labelled if reports[i.number]]
     mix, growth = (_rows(flywheel, table, there) for table in OVER_TIME)
     cut = incomplete(flywheel, labelled)
     entries = []
     for i in flywheel.calendar:
-        report, intent = reports.get(i.number, ""), intents[i.number]
+        report = reports.get(i.number, "")
+        others = {kind: page for kind in OTHERS if (page := name(kind, i))}
         best = flywheel.models["user"].order[-1] if report else ""
         shown = headlines([i.number], mix, growth, best, cut) if report else []
-        entries += [Entry(i, report, shown, i.number in cut, intent)] if report or intent else []
+        entries += [Entry(i, report, shown, i.number in cut, others)] if report or others else []
     return report_index(entries)
 
 

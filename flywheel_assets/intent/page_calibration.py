@@ -3,7 +3,7 @@ intent_probability and intent_disagreements."""
 
 from collections.abc import Sequence
 
-from flywheel_assets.intent.page_content import Row, Rows, words
+from flywheel_assets.intent.page_content import Row, Rows
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report.blocks import Block, Blocks, Cell, Heading, Table, Text, Track
 
@@ -51,7 +51,7 @@ def _performance(rows: Rows) -> Table:
     columns = ("Ranking by", "Verdict", "AUC", "95% interval", "Lift at 10%", "95% interval", "Calibration error")
     lines = [
         [
-            words(row["ranking"]),
+            n.words(row["ranking"]),
             row["verdict"],
             n.decimal(row["auc"]),
             _between(n.decimal(row["auc_low"]), n.decimal(row["auc_high"])),
@@ -74,7 +74,7 @@ def _deciles(rows: Rows) -> list[Block]:
             for row in rows
             if row["ranking"] == ranking
         ]
-        title = f"Tenths of users by {words(ranking).lower()}, the highest first"
+        title = f"Tenths of users by {n.words(ranking).lower()}, the highest first"
         blocks += [] if place else [Heading("Do higher scores convert more often?")]
         columns = ("Tenth", *OUTCOME_COLUMNS, "Expected rate")
         blocks.append(Table(title, columns, lines, folded=title if place else "", look="rates"))
@@ -85,7 +85,7 @@ def _disagreements(rows: Rows) -> Table | None:
     if not judged(rows):
         return None
     largest = max(row["high"] or 0.0 for row in rows) or 1.0
-    lines: list[list[str | Cell]] = [[words(row["highest_tenth_of"]), *_outcome(row, largest)] for row in rows]
+    lines: list[list[str | Cell]] = [[n.words(row["highest_tenth_of"]), *_outcome(row, largest)] for row in rows]
     title = "Where rules and model disagree: users in the highest tenth of"
     return Table(title, ("Highest tenth of", *OUTCOME_COLUMNS), lines, look="rates")
 

@@ -71,9 +71,3 @@ class Content:
     def ranked_by_model(self) -> bool:
         """Whether the order is that of the model's probabilities."""
         return any(row.get("ranked_by") == "model" for row in self.ranked)
-
-
-def words(name: str) -> str:
-    """The name of a rule, kind or column as words: ``pricing_visits`` is Pricing visits."""
-    text = name.replace("_", " ")
-    return text[:1].upper() + text[1:]

@@ -2,7 +2,7 @@
 
 from flywheel_assets.intent.experiment_readout import MOVE
 from flywheel_assets.intent.experiment_sentences import headline, sentences
-from flywheel_assets.intent.page_content import Rows, words
+from flywheel_assets.intent.page_content import Rows
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report.blocks import Block, Blocks, Cell, Heading, Table, Text, Track
 
@@ -35,7 +35,7 @@ def _arms(rows: Rows) -> Table:
         lines.append(
             [
                 row["arm"],
-                words(row["measure"]),
+                n.words(row["measure"]),
                 n.count(row["users"]),
                 n.count(row["counted"]),
                 Cell(n.percent(rate), track=track),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flywheel_assets.intent.evidence import ago
-from flywheel_assets.intent.page_content import Content, Row, words
+from flywheel_assets.intent.page_content import Content, Row
 from flywheel_assets.report import numbers as n
 from flywheel_assets.report.blocks import Blocks, Cell, Filter, Finder, Text, Track
 from flywheel_assets.tables.labels import ABSENT
@@ -23,7 +23,7 @@ def ranking(content: Content) -> Blocks:
     chances = [content.chance(row) for row in content.ranked]
     known = any(chance is not None for chance in chances)
     columns = ["Rank", "User", "Score", "Tier", *([CHANCE] if known else []), "Why", "Would raise it most", LAST_EVENT]
-    columns += [words(trait) for trait in content.traits]
+    columns += [n.words(trait) for trait in content.traits]
     columns += ["Label"] if content.labels is not None else []
     shown, users = n.count(len(content.ranked)), n.plural(content.users, "user")
     first = "the model's highest probability" if content.ranked_by_model else "the highest"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from flywheel_assets.intent.evidence import noun
-from flywheel_assets.intent.page_content import Content, words
+from flywheel_assets.intent.page_content import Content
 from flywheel_assets.intent.ranking import RuleShare
 from flywheel_assets.intent.rules import SINCE, Rule
 from flywheel_assets.report import numbers as n
@@ -81,8 +81,8 @@ def _rules(content: Content) -> Table:
         one = (nobody | shares)[rule.name]
         rows.append(
             [
-                words(rule.name),
-                Cell("", lines=[words(curve_in_words(rule, content.kinds)), rule.reason]),
+                n.words(rule.name),
+                Cell("", lines=[n.words(curve_in_words(rule, content.kinds)), rule.reason]),
                 Cell(n.percent(one.share), track=Track(0, one.share / largest)),
                 n.signed_ratio(one.mean_points) if one.users else n.NOTHING,
                 n.count(one.users),
@@ -95,9 +95,9 @@ def _rules(content: Content) -> Table:
 def _groups(content: Content) -> Table:
     rows: list[list[str | Cell]] = [
         [
-            words(group.name),
+            n.words(group.name),
             group.reason,
-            ", ".join(words(content.rules.rules[i].name).lower() for i in content.rules.of_group(group.name))
+            ", ".join(n.words(content.rules.rules[i].name).lower() for i in content.rules.of_group(group.name))
             or n.NOTHING,
             f"{n.compact(group.floor)} to {n.compact(group.cap)}",
         ]

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from flywheel_assets.intent.evidence import ago
-from flywheel_assets.intent.page_content import Content, Row, Rows, words
+from flywheel_assets.intent.page_content import Content, Row, Rows
 from flywheel_assets.intent.page_ranking import label_of, view_of
 from flywheel_assets.intent.rules import CLAMP
 from flywheel_assets.report import numbers as n
@@ -47,7 +47,7 @@ def _facts(content: Content, row: Row) -> str:
     seen = (
         f"Last event {ago(row['days_since_event'])}, active on {row['active_days']} of {content.look_back_days} days."
     )
-    known = [f"{words(trait)}: {row[trait]}." for trait in content.traits if row[trait]]
+    known = [f"{n.words(trait)}: {row[trait]}." for trait in content.traits if row[trait]]
     known += [f"Label: {label_of(content, row)}."] if content.labels is not None else []
     return " ".join([score, seen, *known])
 
@@ -89,8 +89,8 @@ def waterfall(content: Content, explanations: Rows) -> Table:
 def _evidence(step: Row) -> str:
     """A reason without its points, which have a column of their own."""
     if step["rule"] == CLAMP:
-        return words(step["reason"])
-    return words(step["reason"].rpartition(": ")[0])
+        return n.words(step["reason"])
+    return n.words(step["reason"].rpartition(": ")[0])
 
 
 def _of_rule(step: Row) -> str:
@@ -117,8 +117,8 @@ def _days(content: Content, rows: Rows) -> Blocks:
         counts = {row["day"]: row[kind] for row in rows if row[kind]}
         if counts:
             picture = strip({(day - first).days: count for day, count in counts.items()}, content.look_back_days)
-            pictures.append([words(kind), Cell("", strip=picture), n.count(sum(counts.values()))])
-            listed.append([words(kind), days_in_words(counts)])
+            pictures.append([n.words(kind), Cell("", strip=picture), n.count(sum(counts.values()))])
+            listed.append([n.words(kind), days_in_words(counts)])
     heading = Heading(f"The last {content.look_back_days} days")
     if not pictures:
         return [heading, Text("The user has events, and none of a kind that is counted.")]

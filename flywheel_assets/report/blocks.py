@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from flywheel_assets.report.curves import Curve
 from flywheel_assets.report.figure import Figure
 from flywheel_assets.report.numbers import count, percent
 from flywheel_assets.tables.labels import ABSENT
@@ -156,6 +157,14 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Curves:
+    """Curves with their numbers, side by side where there is room."""
+
+    kind: ClassVar[str] = "curves"
+    items: Sequence[tuple[Curve, Table]]
+
+
+@dataclass(frozen=True)
 class Findings:
     """Results of checks: (state, title, sentence). A state is passed, warned or failed."""
 
@@ -171,7 +180,7 @@ class Terms:
     items: Sequence[tuple[str, str]]
 
 
-Block = Text | Heading | Table | Finder | Square | Chart | Pair | Findings | Terms
+Block = Text | Heading | Table | Finder | Square | Chart | Pair | Curves | Findings | Terms
 Blocks = Sequence[Block | None]
 """None is a block that is left out."""
 

@@ -1,4 +1,4 @@
-"""Numbers and dates as a reader of the report sees them. A missing value is a dash."""
+"""Numbers, dates and names as a reader of the report sees them. A missing value is a dash."""
 
 from datetime import date
 
@@ -84,6 +84,12 @@ def plural(value: float, noun: str, several: str | None = None) -> str:
 def listed(names: list[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def words(name: str) -> str:
+    """The name of a rule, kind or column as words: ``pricing_visits`` is Pricing visits."""
+    text = name.replace("_", " ")
+    return text[:1].upper() + text[1:]
 
 
 def _signed(value: float, size: str) -> str:

@@ -13,7 +13,7 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.warehouse.files import locked, write_all, write_whole
 
 INDEX = "index.html"
-REPORT, INTENT = "interval", "intent"
+REPORT, INTENT, CONVERSION, ENGAGEMENT = "interval", "intent", "conversion", "engagement"
 """Kinds of pages, which their file names begin with."""
 
 _HEAD_BYTES = 8192

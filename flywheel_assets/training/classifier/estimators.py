@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from flywheel_assets.training.classifier.signed_log import signed_log
+
 LOGISTIC, FOREST, XGBOOST, LIGHTGBM = "logistic regression", "random forest", "XGBoost", "LightGBM"
 SCALED_LOGISTIC = "scaled logistic regression"
 MODELS = (LOGISTIC, FOREST, XGBOOST, LIGHTGBM)
@@ -79,19 +81,19 @@ def estimator(kind: Kind, parameters: dict[str, Any], rows: int, positive_share:
     missing.
 
     Boosted trees take NaN as it is; for the others, and for SMOTE, the median takes its place. A logistic regression
-    gets skewed numbers made symmetric (Yeo and Johnson 2000), the scaled one gets them with mean 0 and variance 1. One
-    thread each: kinds are fitted side by side."""
+    gets logarithms of skewed numbers, and both kinds of it numbers with mean 0 and variance 1. One thread each: kinds
+    are fitted side by side."""
     from imblearn import over_sampling
     from imblearn.pipeline import Pipeline
     from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import PowerTransformer, StandardScaler
+    from sklearn.preprocessing import StandardScaler
 
     steps: list[tuple[str, Any]] = []
     if kind.model in (LOGISTIC, SCALED_LOGISTIC, FOREST) or kind.strategy == SMOTE:
         steps.append(("impute", SimpleImputer(strategy="median", keep_empty_features=True)))
     if kind.model == LOGISTIC:
-        steps.append(("symmetric", PowerTransformer()))
-    if kind.model == SCALED_LOGISTIC:
+        steps.append(("logarithms", signed_log()()))
+    if kind.model in (LOGISTIC, SCALED_LOGISTIC):
         steps.append(("scale", StandardScaler()))
     if kind.strategy == SMOTE:
         steps.append(("smote", over_sampling.SMOTE(random_state=seed)))

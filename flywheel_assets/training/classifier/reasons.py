@@ -1,15 +1,20 @@
 """Why one row gets its probability, in words."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from flywheel_assets.registry.classifier import ClassifierScorer
+from flywheel_assets.report import numbers as n
 from flywheel_assets.training.classifier.explanation import shapley_values
 
 BESIDE = 100
 """A row is explained beside so many others at most."""
+
+LEAST_TIMES = 1.05
+"""An input that changes the odds by less hardly moves them."""
 
 SEED = 1
 
@@ -40,6 +45,11 @@ class Reasons:
         """Input, value, log-odds, and those in words."""
         return [(name, value, f"{moved:+.3f}", _in_words(moved)) for name, value, moved in self.moved]
 
+    def sentences(self, most: int) -> list[str]:
+        """``Page views so far: 3, raises the odds 1.6 times``: so many of them, where they move the odds."""
+        told = [(name, value, moved) for name, value, moved in self.moved[:most] if _times(moved) >= LEAST_TIMES]
+        return [f"{n.words(name)}: {value}, {_in_words(moved)}" for name, value, moved in told]
+
     @property
     def sum_sentence(self) -> str:
         """How the inputs add up."""
@@ -50,34 +60,54 @@ class Reasons:
         )
 
 
-def explained(scorer: ClassifierScorer, row: pa.Table, others: pa.Table) -> Reasons:
-    """The Shapley values of a table's one row beside up to BESIDE of ``others``, which may hold the row. Raises
-    ArtefactError as :meth:`InputEncoding.encode`."""
+def explained(
+    scorer: ClassifierScorer, rows: pa.Table, others: pa.Table, named: Mapping[str, Sequence[str]] | None = None
+) -> list[Reasons]:
+    """The Shapley values of each row beside up to BESIDE of ``others``, which may hold the row. ``named``: by input the
+    words of its values 0, 1, ... Raises ArtefactError as :meth:`InputEncoding.encode`."""
     encoding = scorer.info.encoding
-    encoded, background = encoding.encode(row), encoding.encode(others)
+    encoded, background = encoding.encode(rows), encoding.encode(others)
     found = shapley_values(scorer, encoded, background, SEED, BESIDE)
-    order = np.argsort(-np.abs(found.values[0]), kind="stable")
-    moved = tuple((found.names[i], _text(row[found.names[i]][0].as_py()), float(found.values[0, i])) for i in order)
-    return Reasons(
-        scorer.info.target,
-        float(scorer.of_encoded(encoded)[0]),
-        scorer.info.threshold,
-        found.base,
-        min(BESIDE, len(others)),
-        moved,
-    )
+    probability, words = scorer.of_encoded(encoded), named or {}
+
+    def moved(place: int, row: Mapping[str, object]) -> tuple[tuple[str, str, float], ...]:
+        values = found.values[place]
+        order = np.argsort(-np.abs(values), kind="stable")
+        return tuple(
+            (name, _text(row[name], words.get(name, ())), float(values[i])) for i in order for name in [found.names[i]]
+        )
+
+    return [
+        Reasons(
+            scorer.info.target,
+            float(probability[place]),
+            scorer.info.threshold,
+            found.base,
+            min(BESIDE, len(others)),
+            moved(place, row),
+        )
+        for place, row in enumerate(rows.select(found.names).to_pylist())
+    ]
 
 
-def _text(value: object) -> str:
-    if value is None:
+def _text(value: object, names: Sequence[str] = ()) -> str:
+    if value is None or value != value:
         return "missing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    if 0 <= value < len(names):
+        return names[int(value)]
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _in_words(moved: float) -> str:
-    times = float(np.exp(abs(moved)))
-    if times < 1.05:
+    times = _times(moved)
+    if times < LEAST_TIMES:
         return "hardly moves the odds"
     return f"{'raises' if moved > 0 else 'lowers'} the odds {times:.1f} times"
+
+
+def _times(moved: float) -> float:
+    return float(np.exp(abs(moved)))

@@ -39,6 +39,7 @@ COMPARISON = (
 EVALUATION = (
     VERSION,
     Column("way", "string", "The model, or a baseline."),
+    Column("of", "string", "Empty for the whole test part; else a group of its rows, or another split."),
     Column("metric", "string", "Its name."),
     Column("value", "float64", "On the test part."),
     Column("low", "float64", "The lower end of the 95 % interval, by a bootstrap of users."),
@@ -65,16 +66,19 @@ def comparison_rows(candidate: "ClassifierCandidate") -> list[dict[str, Any]]:
 
 def evaluation_rows(candidate: "ClassifierCandidate") -> list[dict[str, Any]]:
     """The rows of EVALUATION, the model first."""
+    others = {f"split by {name}": one for name, one in candidate.evaluation.other_splits.items()}
     return [
         {
             "version": candidate.bundle.version,
             "way": way,
+            "of": of,
             "metric": metric,
             "value": estimate.value,
             "low": estimate.low,
             "high": estimate.high,
         }
-        for way, figures in candidate.evaluation.figures.items()
+        for of, evaluation in {"": candidate.evaluation, **candidate.evaluation.groups, **others}.items()
+        for way, figures in evaluation.figures.items()
         for metric, estimate in figures.items()
     ]
 

@@ -87,3 +87,12 @@ def test_curves_are_those_of_scikit_learn() -> None:
     assert metrics.auc(x, y) == pytest.approx(metrics.roc_auc_score(TARGET, PROBABILITY), abs=0.002)
     assert found["gain"][-1] == [1.0, 1.0]
     assert sum(rows for _, _, rows in found["reliability"]) == 1_000
+
+
+def test_a_group_has_the_figures_of_its_rows_alone_where_it_has_enough_of_both_classes() -> None:
+    ways, some, few = {"model": Scored(PROBABILITY, DECISION)}, np.arange(1_000) < 400, np.arange(1_000) < 20
+    found = evaluate(TARGET, USER, ways, {"some": some, "few": few})
+    alone = evaluate(TARGET[some], USER[some], {"model": Scored(PROBABILITY[some], DECISION[some])})
+
+    assert dict(found.groups) == {"some": alone}
+    assert Evaluation.from_json(found.to_json()).groups["some"].model == alone.model

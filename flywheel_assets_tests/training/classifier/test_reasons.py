@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from flywheel_assets.registry.calibration_map import log_odds
@@ -12,7 +13,7 @@ def test_reasons_add_up_to_the_probability_with_the_values_of_the_row(trained: C
     what = task(trained.bundle.directory)
     row, others = holdout_row(what, trained.bundle, "s1234")
     scorer = scorer_of(what, trained.bundle)
-    found = explained(scorer, row, others)
+    (found,) = explained(scorer, row, others)
 
     assert found.probability == scorer.probability(row)[0]
     assert found.base + sum(moved for *_, moved in found.moved) == pytest.approx(
@@ -37,3 +38,18 @@ def test_reasons_are_told_in_words() -> None:
         "hardly moves the odds",
     ]
     assert found.sum_sentence == "log-odds -1.000 on average of 100 others, +0.521 by these inputs: -0.479"
+    assert found.sentences(3) == [
+        "Views: 1,200, raises the odds 2.5 times",
+        "Device: missing, lowers the odds 1.5 times",
+    ]
+
+
+def test_numbers_that_stand_for_something_are_told_by_its_name(trained: ClassifierCandidate) -> None:
+    what = task(trained.bundle.directory)
+    row, others = holdout_row(what, trained.bundle, "s1234")
+    inputs = trained.bundle.classifiers[what.name].encoding.columns
+    number = next(one.name for one in inputs if one.values is None)
+    rows = pa.concat_tables([row, row]).set_column(row.column_names.index(number), number, pa.array([1, 7]))
+    first, second = explained(scorer_of(what, trained.bundle), rows, others, {number: ("none", "one")})
+    assert [value for name, value, _ in first.moved if name == number] == ["one"]
+    assert [value for name, value, _ in second.moved if name == number] == ["7"]

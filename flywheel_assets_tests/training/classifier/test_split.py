@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from flywheel_assets.errors import TrainingError
 from flywheel_assets.training.classifier.examples import Examples
-from flywheel_assets.training.classifier.split import folds, split
+from flywheel_assets.training.classifier.split import Parts, folds, split
 from flywheel_assets_tests.training.classifier.rows import examples
 
 
@@ -94,3 +94,13 @@ def test_folds_of_rows_have_the_same_share_of_positives() -> None:
 
     assert np.bincount(fold).tolist() == [200] * 5
     assert np.bincount(fold[target]).tolist() == [10] * 5
+
+
+def test_a_split_that_is_given_is_used_and_held_to_the_same_least() -> None:
+    of = examples()
+    at = np.arange(1500)
+    given_parts = Parts(at % 3 == 0, at % 3 == 1, at % 3 == 2, "by thirds")
+    assert split(replace(of, splits={"thirds": given_parts}), "sessions", 1) is given_parts
+    tiny = replace(given_parts, test=at < 12)
+    with pytest.raises(TrainingError, match="too few examples: the 12 sessions to judge by"):
+        split(replace(of, splits={"tiny": tiny, "thirds": given_parts}), "sessions", 1)
