@@ -2,7 +2,6 @@
 them: conversion_ledger, conversion_reliability; the training: conversion_comparison, conversion_model,
 conversion_evaluation, feature_importance."""
 
-import shlex
 from typing import Any
 
 import dagster as dg
@@ -23,11 +22,11 @@ from flywheel_assets.intervals import Interval, utc_offsets
 from flywheel_assets.landing import landed_sessions
 from flywheel_assets.orchestration.jobs import CONVERSION_JOB, CONVERSION_TRAINING_JOB
 from flywheel_assets.orchestration.metadata import records
+from flywheel_assets.orchestration.page_asset import page_asset
 from flywheel_assets.orchestration.step import Made, Step
-from flywheel_assets.orchestration.system import Partitions, System
+from flywheel_assets.orchestration.system import System
 from flywheel_assets.orchestration.table_sensors import table_sensor
 from flywheel_assets.registry.classifier import ClassifierScorer
-from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.training.classifier import ledger
@@ -169,34 +168,13 @@ SYSTEM.job(
 SYSTEM.sensors.append(
     lambda settings: table_sensor(settings, "conversion_sensor", CONVERSION_JOB, TABLES, "conversion")
 )
-
-
-def conversion_page(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition | None:
-    """The page's asset, partitioned like the tables that it shows; None without a definition of a conversion."""
-    if not dataset.TABLE.used(settings):
-        return None
-
-    @dg.asset(
-        group_name="reports",
-        kinds={"html"},
-        partitions_def=partitions,
-        deps=[table.name for table in SHOWN if table.used(settings)],
-        description="A page for growth: which sessions are about to convert and why, how good the predictions are and "
-        "what came of them. One file that makes no network requests, linked from index.html beside it.",
-        metadata={"grain": "one page per interval"},
+SYSTEM.assets.append(
+    page_asset(
+        "conversion_page",
+        "A page for growth: which sessions are about to convert and why, how good the predictions are and what came of "
+        "them.",
+        SHOWN,
+        dataset.TABLE.used,
+        write_page,
     )
-    def conversion_page(
-        context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-    ) -> dg.MaterializeResult[None]:
-        path, made_from = write_page(flywheel, flywheel.calendar.key(context.partition_key))
-        metadata: dict[str, dg.RawMetadataValue] = {
-            "path": dg.MetadataValue.path(str(path)),
-            "open_with": f"xdg-open {shlex.quote(str(path))}",
-            "bytes": path.stat().st_size,
-        }
-        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(made_from))
-
-    return conversion_page
-
-
-SYSTEM.assets.append(conversion_page)
+)

@@ -1,9 +1,7 @@
 """From the tables of conversion to its page, and to the page's file."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from flywheel_assets.conversion import (
@@ -15,12 +13,10 @@ from flywheel_assets.conversion import (
 from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
 from flywheel_assets.conversion.training_task import others_among
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.history.report import index
+from flywheel_assets.history.system_pages import SystemPages, rows_of, rows_up_to
 from flywheel_assets.intervals import Interval
 from flywheel_assets.report import numbers as n
-from flywheel_assets.report.page import GENERATION_META
-from flywheel_assets.report.pages import CONVERSION, INDEX, Pages
-from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
+from flywheel_assets.report.pages import CONVERSION
 from flywheel_assets.training.classifier.page import classifier_page, look
 from flywheel_assets.training.classifier.page_content import (
     MOST_SHOWN,
@@ -48,12 +44,17 @@ WORDS = Words(
 SHOWN = (conversion_dataset.TABLE, conversion_predictions.TABLE, conversion_ledger.TABLE, conversion_reliability.TABLE)
 """The tables that the page shows; the first has to be there."""
 
-LEDGER, RELIABILITY = conversion_ledger.TABLE.name, conversion_reliability.TABLE.name
+PAGES = SystemPages(
+    CONVERSION,
+    SHOWN,
+    (conversion_ledger.TABLE, conversion_reliability.TABLE),
+    (conversion_dataset.TABLE,),
+)
 
 
 def content_of(flywheel: Flywheel, interval: Interval) -> ClassifierPage:
     """What the page of an interval with a data set says."""
-    judgements = [Judgement(i, row) for i in _judged(flywheel, interval) for row in _rows(flywheel, LEDGER, i)]
+    judgements = [Judgement(i, row) for i, row in rows_up_to(flywheel, conversion_ledger.TABLE, interval)]
     predictions = conversion_predictions.TABLE.name
     made = flywheel.warehouse.exists(predictions, interval)
     predicted = flywheel.warehouse.rows(predictions, interval) if made else None
@@ -70,65 +71,34 @@ def content_of(flywheel: Flywheel, interval: Interval) -> ClassifierPage:
         highest=_highest(flywheel, interval) if predicted else [],
         facts=("User", "Began"),
         judgements=judgements,
-        reliability=_rows(flywheel, RELIABILITY, judgements[0].interval) if judgements else [],
-    )
-
-
-def page_generation(flywheel: Flywheel, interval: Interval) -> Generation:
-    """What the page would be made from now."""
-    earlier = [i for i in flywheel.calendar if i.number <= interval.number]
-
-    def digest(table: str, intervals: Sequence[Interval]) -> str:
-        made = [flywheel.warehouse.generation(table, i) for i in intervals if flywheel.warehouse.exists(table, i)]
-        return digest_of_all(one.digest if one else NOTHING for one in made)
-
-    model = _model(flywheel)
-    return Generation(
-        "conversion_page",
-        {t.name: digest(t.name, earlier if t.name in (LEDGER, RELIABILITY) else [interval]) for t in SHOWN},
-        {
-            "interval number": str(interval.number),
-            "closed": "yes" if flywheel.closed(interval) else "no",
-            "model": f"{model.bundle.version}, in use: {model.in_use}" if model else "none",
-            "wait": flywheel.conversion.model_wait,
-            "links": repr(_links(flywheel, interval)),
-            "look": look(__package__),
-        },
+        reliability=rows_of(flywheel, conversion_reliability.TABLE, judgements[0].interval) if judgements else [],
     )
 
 
 def is_stale(flywheel: Flywheel, interval: Interval) -> bool:
     """Whether the page could be made and is missing, or was made from other data than the present."""
-    table = conversion_dataset.TABLE
-    if not table.used(flywheel.settings) or flywheel.conversion.wait:
+    if not conversion_dataset.TABLE.used(flywheel.settings) or flywheel.conversion.wait:
         return False
-    if not flywheel.warehouse.exists(table.name, interval):
-        return False
-    return pages(flywheel).digest(interval, GENERATION_META) != page_generation(flywheel, interval).digest
+    return PAGES.is_stale(flywheel, interval, _parameters(flywheel))
 
 
 def write_page(flywheel: Flywheel, interval: Interval) -> tuple[Path, str]:
     """Write the page, and the index of all pages; the digest of what it was made from is returned too. Raises
     NotMaterializedError without a data set, ReportError when it cannot be written."""
-    made_from = page_generation(flywheel, interval).digest  # first: what is written meanwhile leaves the page stale
-    html = classifier_page([content_of(flywheel, interval)], NAME, _links(flywheel, interval), made_from)
-    found = pages(flywheel)
-    written = found.path(interval)
-    return found.write(interval, html, lambda: index(flywheel, written)), made_from
+    # First, so that what is written while the page is made leaves it stale.
+    made_from = PAGES.generation(flywheel, interval, _parameters(flywheel)).digest
+    page = classifier_page([content_of(flywheel, interval)], NAME, PAGES.links(flywheel, interval), made_from)
+    return PAGES.write(flywheel, interval, page), made_from
 
 
-def pages(flywheel: Flywheel) -> Pages:
-    """The pages of conversion."""
-    return Pages(flywheel.warehouse.folder, CONVERSION)
-
-
-def _links(flywheel: Flywheel, interval: Interval) -> list[tuple[str, str]]:
-    """The index, and the page of the previous interval where there is one or can be."""
-    previous = flywheel.extent.previous(interval)
-    links = [("All reports", INDEX)]
-    if previous and flywheel.warehouse.exists(conversion_dataset.TABLE.name, previous):
-        links.append(("Previous interval", pages(flywheel).path(previous).name))
-    return links
+def _parameters(flywheel: Flywheel) -> dict[str, str]:
+    """What the page shows beside tables."""
+    model = _model(flywheel)
+    return {
+        "model": model.identity if model else "none",
+        "wait": flywheel.conversion.model_wait,
+        "look": look(__package__),
+    }
 
 
 def _model(flywheel: Flywheel) -> TrainedModel | None:
@@ -137,19 +107,6 @@ def _model(flywheel: Flywheel) -> TrainedModel | None:
     wanted = (definition.conversion, definition.horizon)
     folder = flywheel.settings.conversion_models_dir
     return shown_model(folder, CONVERSION_MODEL, lambda info: (info.target, info.horizon) == wanted)
-
-
-def _judged(flywheel: Flywheel, interval: Interval) -> list[Interval]:
-    """The intervals up to this one that have a ledger, newest first."""
-    found = [i for i in flywheel.calendar if i.number <= interval.number and flywheel.warehouse.exists(LEDGER, i)]
-    return found[::-1]
-
-
-def _rows(flywheel: Flywheel, table: str, interval: Interval) -> list[dict[str, Any]]:
-    """All rows of a small table; none where it is not there."""
-    if not flywheel.warehouse.exists(table, interval):
-        return []
-    return flywheel.engine.collect(flywheel.warehouse.read(table, interval)).to_pylist()
 
 
 def _highest(flywheel: Flywheel, interval: Interval) -> list[HighRow]:

@@ -14,11 +14,9 @@ from flywheel_assets.engagement.judged_scores import MODEL
 from flywheel_assets.engagement.score_rows import others_among, score_task
 from flywheel_assets.engagement.score_targets import ACTIVITY, TARGETS, ScoreTarget, folder
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.history.report import index
+from flywheel_assets.history.system_pages import SystemPages, rows_of, rows_up_to
 from flywheel_assets.intervals import Interval
-from flywheel_assets.report.page import GENERATION_META
-from flywheel_assets.report.pages import ENGAGEMENT, INDEX, Pages
-from flywheel_assets.tables.generation import NOTHING, Generation, digest_of_all
+from flywheel_assets.report.pages import ENGAGEMENT
 from flywheel_assets.training.classifier.page import classifier_page, look
 from flywheel_assets.training.classifier.page_content import (
     MOST_SHOWN,
@@ -37,7 +35,14 @@ JUDGED = "What was predicted at the end of one interval is judged when the next 
 SHOWN = (engagement_history.TABLE, engagement_scores.TABLE, engagement_ledger.TABLE, engagement_reliability.TABLE)
 """The tables that the page shows; the first two have to be there."""
 
-HISTORY, SCORES, LEDGER, RELIABILITY = (table.name for table in SHOWN)
+PAGES = SystemPages(
+    ENGAGEMENT,
+    SHOWN,
+    (engagement_ledger.TABLE, engagement_reliability.TABLE),
+    (engagement_history.TABLE, engagement_scores.TABLE),
+)
+
+HISTORY, SCORES = engagement_history.TABLE.name, engagement_scores.TABLE.name
 
 
 def content_of(flywheel: Flywheel, interval: Interval) -> list[ClassifierPage]:
@@ -62,7 +67,7 @@ def _of_target(flywheel: Flywheel, interval: Interval, target: ScoreTarget) -> C
         highest=highest,
         facts=("Label",),
         judgements=judgements,
-        reliability=_of_model(_rows(flywheel, RELIABILITY, newest), target) if newest else (),
+        reliability=_of_model(rows_of(flywheel, engagement_reliability.TABLE, newest), target) if newest else (),
     )
 
 
@@ -80,60 +85,27 @@ def _words(flywheel: Flywheel, target: ScoreTarget) -> Words:
     )
 
 
-def page_generation(flywheel: Flywheel, interval: Interval) -> Generation:
-    """What the page would be made from now."""
-    earlier = [i for i in flywheel.calendar if i.number <= interval.number]
-
-    def digest(table: str, intervals: Sequence[Interval]) -> str:
-        made = [flywheel.warehouse.generation(table, i) for i in intervals if flywheel.warehouse.exists(table, i)]
-        return digest_of_all(one.digest if one else NOTHING for one in made)
-
-    models = [_model(flywheel, target) for target in TARGETS]
-    return Generation(
-        "engagement_page",
-        {t.name: digest(t.name, earlier if t.name in (LEDGER, RELIABILITY) else [interval]) for t in SHOWN},
-        {
-            "interval number": str(interval.number),
-            "closed": "yes" if flywheel.closed(interval) else "no",
-            "models": ", ".join(f"{one.bundle.version}, in use: {one.in_use}" if one else "none" for one in models),
-            "wait": flywheel.score_models.wait,
-            "links": repr(_links(flywheel, interval)),
-            "look": look(__package__),
-        },
-    )
-
-
 def is_stale(flywheel: Flywheel, interval: Interval) -> bool:
     """Whether the page could be made and is missing, or was made from other data than the present."""
     if not engagement_scores.TABLE.used(flywheel.settings) or flywheel.score_models.wait:
         return False
-    if not all(flywheel.warehouse.exists(table, interval) for table in (HISTORY, SCORES)):
-        return False
-    return pages(flywheel).digest(interval, GENERATION_META) != page_generation(flywheel, interval).digest
+    return PAGES.is_stale(flywheel, interval, _parameters(flywheel))
 
 
 def write_page(flywheel: Flywheel, interval: Interval) -> tuple[Path, str]:
     """Write the page, and the index of all pages; the digest of what it was made from is returned too. Raises
     NotMaterializedError without scores, ReportError when it cannot be written."""
-    made_from = page_generation(flywheel, interval).digest  # first: what is written meanwhile leaves the page stale
-    html = classifier_page(content_of(flywheel, interval), NAME, _links(flywheel, interval), made_from)
-    found = pages(flywheel)
-    written = found.path(interval)
-    return found.write(interval, html, lambda: index(flywheel, written)), made_from
+    # First, so that what is written while the page is made leaves it stale.
+    made_from = PAGES.generation(flywheel, interval, _parameters(flywheel)).digest
+    page = classifier_page(content_of(flywheel, interval), NAME, PAGES.links(flywheel, interval), made_from)
+    return PAGES.write(flywheel, interval, page), made_from
 
 
-def pages(flywheel: Flywheel) -> Pages:
-    """The pages of engagement."""
-    return Pages(flywheel.warehouse.folder, ENGAGEMENT)
-
-
-def _links(flywheel: Flywheel, interval: Interval) -> list[tuple[str, str]]:
-    """The index, and the page of the previous interval where there is one or can be."""
-    previous = flywheel.extent.previous(interval)
-    links = [("All reports", INDEX)]
-    if previous and flywheel.warehouse.exists(SCORES, previous):
-        links.append(("Previous interval", pages(flywheel).path(previous).name))
-    return links
+def _parameters(flywheel: Flywheel) -> dict[str, str]:
+    """What the page shows beside tables."""
+    models = [_model(flywheel, target) for target in TARGETS]
+    identities = ", ".join(one.identity if one else "none" for one in models)
+    return {"models": identities, "wait": flywheel.score_models.wait, "look": look(__package__)}
 
 
 def _model(flywheel: Flywheel, target: ScoreTarget) -> TrainedModel | None:
@@ -142,23 +114,18 @@ def _model(flywheel: Flywheel, target: ScoreTarget) -> TrainedModel | None:
 
 def _judgements(flywheel: Flywheel, interval: Interval, target: ScoreTarget) -> list[Judgement]:
     """Of the intervals up to this one, newest first."""
-    found = []
-    for one in reversed([i for i in flywheel.calendar if i.number <= interval.number]):
-        rows = [row for row in _rows(flywheel, LEDGER, one) if row["target"] == target.name]
-        beside = [row for row in rows if row["method"] != MODEL]
-        found += [Judgement(one, row, beside) for row in _of_model(rows, target)]
-    return found
+    rows = [
+        (i, row) for i, row in rows_up_to(flywheel, engagement_ledger.TABLE, interval) if row["target"] == target.name
+    ]
+    return [
+        Judgement(i, row, [one for j, one in rows if j == i and one["method"] != MODEL])
+        for i, row in rows
+        if row["method"] == MODEL
+    ]
 
 
 def _of_model(rows: Sequence[dict[str, Any]], target: ScoreTarget) -> list[dict[str, Any]]:
     return [row for row in rows if row["target"] == target.name and row["method"] == MODEL]
-
-
-def _rows(flywheel: Flywheel, table: str, interval: Interval) -> list[dict[str, Any]]:
-    """All rows of a small table; none where it is not there."""
-    if not flywheel.warehouse.exists(table, interval):
-        return []
-    return flywheel.engine.collect(flywheel.warehouse.read(table, interval)).to_pylist()
 
 
 def _highest(

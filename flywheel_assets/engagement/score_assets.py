@@ -1,8 +1,6 @@
 """Engagement by interval as assets: engagement_history, engagement_scores and its export, engagement_ledger,
 engagement_reliability."""
 
-import shlex
-
 import dagster as dg
 
 from flywheel_assets.engagement import engagement_history as history
@@ -17,10 +15,10 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.orchestration.jobs import SCORES_JOB
 from flywheel_assets.orchestration.metadata import records
+from flywheel_assets.orchestration.page_asset import page_asset
 from flywheel_assets.orchestration.step import Made, Step
-from flywheel_assets.orchestration.system import Partitions, System
+from flywheel_assets.orchestration.system import System
 from flywheel_assets.orchestration.table_sensors import table_sensor
-from flywheel_assets.settings import Settings
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
 from flywheel_assets.users import user_distributions, user_labels
@@ -98,34 +96,12 @@ SYSTEM.job(
 SYSTEM.sensors.append(
     lambda settings: table_sensor(settings, "engagement_scores_sensor", SCORES_JOB, TABLES, "engagement_scores")
 )
-
-
-def engagement_page(settings: Settings, partitions: Partitions) -> dg.AssetsDefinition | None:
-    """The page's asset, partitioned like the tables that it shows; None without a model in use."""
-    if not scores.TABLE.used(settings):
-        return None
-
-    @dg.asset(
-        group_name="reports",
-        kinds={"html"},
-        partitions_def=partitions,
-        deps=[table.name for table in SHOWN],
-        description="A page for growth: which users come back and why, how good the predictions are and what came of "
-        "them. One file that makes no network requests, linked from index.html beside it.",
-        metadata={"grain": "one page per interval"},
+SYSTEM.assets.append(
+    page_asset(
+        "engagement_page",
+        "A page for growth: which users come back and why, how good the predictions are and what came of them.",
+        SHOWN,
+        scores.TABLE.used,
+        write_page,
     )
-    def engagement_page(
-        context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]
-    ) -> dg.MaterializeResult[None]:
-        path, made_from = write_page(flywheel, flywheel.calendar.key(context.partition_key))
-        metadata: dict[str, dg.RawMetadataValue] = {
-            "path": dg.MetadataValue.path(str(path)),
-            "open_with": f"xdg-open {shlex.quote(str(path))}",
-            "bytes": path.stat().st_size,
-        }
-        return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(made_from))
-
-    return engagement_page
-
-
-SYSTEM.assets.append(engagement_page)
+)

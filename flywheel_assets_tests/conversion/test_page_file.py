@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flywheel_assets.conversion.page_file import content_of, is_stale, pages
+from flywheel_assets.conversion.page_file import PAGES, content_of, is_stale
 from flywheel_assets.orchestration.jobs import REPORTS_JOB
 from flywheel_assets.report.pages import INDEX
 from flywheel_assets.training.classifier.page import sections
@@ -24,7 +24,7 @@ JUDGED = KEYS[2]
 def page_of(project: Project, key: str = JUDGED) -> str:
     assert project.materialize(key, "conversion_page", job=REPORTS_JOB).success
     with project.flywheel() as flywheel:
-        return pages(flywheel).path(*project.intervals(key)).read_text()
+        return PAGES.of(flywheel).path(*project.intervals(key)).read_text()
 
 
 def content(project: Project, key: str = JUDGED) -> ClassifierPage:
@@ -142,7 +142,7 @@ def test_the_page_is_linked_and_stale_only_when_what_it_shows_changes(trained: P
     assert stale(project)
     text = page_of(project)
     with project.flywheel() as flywheel:
-        previous, path = (pages(flywheel).path(interval) for interval in project.intervals(KEYS[1], JUDGED))
+        previous, path = (PAGES.of(flywheel).path(interval) for interval in project.intervals(KEYS[1], JUDGED))
     assert f'<a href="{path.name}">Which sessions convert</a>' in (path.parent / INDEX).read_text()
     assert f'<a href="{INDEX}">' in text
     assert f'<a href="{previous.name}">' in text

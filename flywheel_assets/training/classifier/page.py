@@ -11,9 +11,7 @@ from flywheel_assets.training.classifier.page_content import ClassifierPage, Tra
 from flywheel_assets.training.classifier.page_ledger import ledger
 from flywheel_assets.training.classifier.page_model import comparison, figures, how_trained, inputs
 from flywheel_assets.training.classifier.page_ranking import ranking
-from flywheel_assets.training.classifier.page_verdict import headlines, next_step, verdict, what
-
-MOST_HEADLINES = 5
+from flywheel_assets.training.classifier.page_verdict import headlines, next_step, of_several, together, verdict
 
 
 def classifier_page(
@@ -34,14 +32,10 @@ def classifier_page(
             title=heading,
             kicker=f"Flywheel · {name.lower()} · interval {interval.number}",
             heading=heading,
-            standfirst=" ".join(map(what, pages)) if several else verdict(pages[0]),
+            standfirst=together(pages) if several else verdict(pages[0]),
             links=links,
             warning=" ".join(filter(None, (still, *steps))),
-            headlines=[
-                replace(one, name=f"{page.words.name}: {one.name[:1].lower()}{one.name[1:]}") if several else one
-                for page in pages
-                for one in headlines(page, MOST_HEADLINES // len(pages))
-            ],
+            headlines=[one for page in pages for one in (of_several(page) if several else headlines(page))],
             note="Figures of the model are of its test part, with 95% intervals." if judged else "",
             sections=[section for page in pages for section in sections(page)],
             footer=f"Made from the tables of {name.lower()} and the model's manifest. This page makes no network "
@@ -68,7 +62,8 @@ def sections(page: ClassifierPage) -> list[Section]:
 
 def _named(section: Section, name: str) -> Section:
     identity = f"{name.lower().replace(' ', '-')}-{section.identity}"
-    return replace(section, identity=identity, name=f"{name}: {section.name.lower()}", title=f"{name}. {section.title}")
+    title = f"{name}: {section.title[:1].lower()}{section.title[1:]}"
+    return replace(section, identity=identity, name=f"{name}: {section.name.lower()}", title=title)
 
 
 def _of_model(page: ClassifierPage, model: TrainedModel) -> list[Section]:

@@ -62,6 +62,11 @@ class TrainedModel:
         return "evaluation" in self.training
 
     @property
+    def identity(self) -> str:
+        """Its version, and whether it is in use."""
+        return f"{self.bundle.version}, {'in use' if self.in_use else 'a candidate'}"
+
+    @property
     def promotion(self) -> str:
         """The command that puts it to use."""
         return f"{self.info.commands} promote {self.bundle.version}"

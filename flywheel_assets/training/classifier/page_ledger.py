@@ -101,11 +101,11 @@ def _beside(newest: Judgement) -> list[Block]:
     if not newest.beside:
         return []
     rows = [
-        ["Model", n.decimal(newest.row["brier"]), n.decimal(newest.row["roc_auc"]), "", ""],
+        ["Model", f"{newest.row['brier']:.4f}", n.decimal(newest.row["roc_auc"]), "", ""],
         *(
             [
                 n.words(row["method"]),
-                n.decimal(row["brier"]),
+                f"{row['brier']:.4f}",
                 n.decimal(row["roc_auc"]),
                 _signed(row["brier_difference"]),
                 f"{_signed(row['brier_difference_low'])} to {_signed(row['brier_difference_high'])}",
@@ -126,11 +126,11 @@ def better(row: Row) -> str:
         return f"Nothing can be said of the model beside {row['method']}: all turned out alike."
     how = "better than" if high < 0 else "worse than" if low > 0 else "not yet proven better than"
     chance = "" if low <= 0 <= high else ", beyond chance"
-    return f"The probabilities are {how} {row['method']}{chance}."
+    return f"The probabilities are {how} the guess “{row['method']}”{chance}."
 
 
 def _signed(value: float) -> str:
-    return f"{'+' if value > 0 else n.MINUS if value < 0 else ''}{abs(value):.3f}"
+    return f"{'+' if value > 0 else n.MINUS if value < 0 else ''}{abs(value):.4f}"
 
 
 def _reliability(page: ClassifierPage, newest: Judgement) -> list[Block]:

@@ -1,6 +1,7 @@
 """What the page of a classifier says first: what is predicted and when, how good that is, and what to do next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from flywheel_assets.registry.bootstrap import Estimate
 from flywheel_assets.report import numbers as n
@@ -11,6 +12,8 @@ from flywheel_assets.training.classifier.page_content import ClassifierPage, Row
 
 LIFT, GAIN = LIFTS[-1], GAINS[-1]
 """Of the 10 % of rows with the highest probability."""
+
+LATELY = "lately"
 
 
 def verdict(page: ClassifierPage) -> str:
@@ -112,21 +115,36 @@ def next_step(page: ClassifierPage) -> str:
     return ""
 
 
-def headlines(page: ClassifierPage, most: int) -> list[Headline]:
-    """The figures that decide, each with its interval, so many of them; none without a model."""
+def together(pages: Sequence[ClassifierPage]) -> str:
+    """What several models predict, and how right that was lately."""
+    targets = n.listed([f"of {one.model.info.target}" for one in pages if one.model])
+    if not targets:
+        return what(pages[0])
+    said = [f"{one.words.name}: {text[:1].lower()}{text[1:]}" for one in pages if (text := latest(one))]
+    return " ".join([f"For each {pages[0].words.row}, the probability {targets}.", *said])
+
+
+def of_several(page: ClassifierPage) -> list[Headline]:
+    """The order and the latest rate, with the name of the model."""
+    chosen = [one for one in headlines(page) if one.name == ROC_AUC or one.name.endswith(LATELY)]
+    return [replace(one, name=f"{page.words.name}: {one.name if one.name == ROC_AUC else LATELY}") for one in chosen]
+
+
+def headlines(page: ClassifierPage) -> list[Headline]:
+    """The figures that decide, each with its interval; none without a model."""
     made = _of_evaluation(page, page.model) if page.model and page.model.was_judged else []
     if page.judgements:
         newest, history = page.judgements[0], [one.row["rate"] for one in reversed(page.judgements)]
-        made[most - 1 :] = [
+        made.append(
             Headline(
-                f"{n.words(page.words.happened)} lately",
+                f"{n.words(page.words.happened)} {LATELY}",
                 n.percent(newest.row["rate"]),
                 f"{n.percent(newest.row['mean_probability'])} predicted",
                 f"In {n.days(newest.interval)}.",
                 history,
             )
-        ]
-    return made[:most]
+        )
+    return made
 
 
 def _of_evaluation(page: ClassifierPage, model: TrainedModel) -> list[Headline]:
