@@ -14,11 +14,12 @@ import pytest
 
 from flywheel_assets.definitions import definitions
 from flywheel_assets.engagement import engagement_ledger, score_rows
+from flywheel_assets.engagement import page_file as engagement_page
 from flywheel_assets.engagement.score_assets import TABLES as SCORE_TABLES
 from flywheel_assets.engagement.score_rows import examples_for, history_at, learning_examples, score_task
 from flywheel_assets.engagement.score_targets import TARGETS
 from flywheel_assets.flywheel import Flywheel
-from flywheel_assets.orchestration.jobs import SCORES_JOB
+from flywheel_assets.orchestration.jobs import REPORTS_JOB, SCORES_JOB
 from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
 from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets.registry.promotion import promote
@@ -334,3 +335,23 @@ def test_a_project_without_models_of_engagement_has_none_of_their_tables(history
     names = {key.to_user_string() for key in history.project.definitions.resolve_asset_graph().get_all_asset_keys()}
 
     assert not names & {table.name for table in SCORE_TABLES}
+
+
+def test_the_page_of_engagement_says_how_scores_turned_out_beside_simpler_guesses(scored: Project) -> None:
+    assert scored.materialize(JUDGED, "engagement_page", job=REPORTS_JOB).success
+    with scored.flywheel() as flywheel:
+        (interval,) = scored.intervals(JUDGED)
+        assert not engagement_page.is_stale(flywheel, interval)
+        pages, contents = engagement_page.PAGES.of(flywheel), engagement_page.content_of(flywheel, interval)
+    text, index = pages.path(interval).read_text(), pages.index.read_text()
+    assert f'<a href="{pages.path(interval).name}">Who comes back</a>' in index
+    ledger = {(row["target"], row["method"]): row for row in scored.rows("engagement_ledger", JUDGED)}
+    scores = scored.table("engagement_scores", JUDGED).to_pandas()
+    for content, target in zip(contents, TARGETS, strict=True):
+        (judgement,) = content.judgements
+        assert judgement.row == ledger[target.name, "model"]
+        assert f"it predicted {judgement.row['mean_probability']:.1%} on average" in text
+        assert {row["method"] for row in judgement.beside} == {"as in the last interval", "transition chances"}
+        assert content.highest[0].probability == scores[f"probability_{target.outcome}"].max()
+        assert content.highest[0].reasons
+    assert "The probabilities are better than the guess “as in the last interval”, beyond chance." in text

@@ -7,11 +7,13 @@ import click
 from click import Path
 
 from flywheel_assets.cli.classifier import add_commands, train_and_show
+from flywheel_assets.cli.page_open import add_open
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.intervals import Interval
     from flywheel_assets.settings import Settings
     from flywheel_assets.training.classifier.task import ClassifierTask
 
@@ -77,4 +79,11 @@ def _rows(flywheel: "Flywheel", row_id: str) -> "tuple[pa.Table, pa.Table] | Non
     return interaction_rows(flywheel, row_id)
 
 
+def _is_stale(flywheel: "Flywheel", interval: "Interval") -> bool:
+    from flywheel_assets.engagement.page_file import is_stale
+
+    return is_stale(flywheel, interval)
+
+
 add_commands(engagement, _task, _rows)
+add_open(engagement, "engagement", "engagement_scores", _is_stale)
