@@ -39,8 +39,8 @@ def split(examples: Examples, rows: str, seed: int) -> Parts:
     """As the examples give it. Else by whole intervals where there are three or more, else by time; without time at
     random, with the same share of the target in each part. Rows of users who are in a later part too are left out of
     the earlier ones, unless that costs one of these more than half of its positives or moves their share in it by more
-    than two standard errors: users who return may be others. ``rows``: their noun in the plural. Raises TrainingError for
-    a part with fewer than LEAST_OF_CLASS rows of a class."""
+    than two standard errors: users who return may be others. ``rows``: their noun in the plural. Raises TrainingError
+    for a part with fewer than LEAST_OF_CLASS rows of a class."""
     if examples.splits:
         parts = next(iter(examples.splits.values()))
     else:
