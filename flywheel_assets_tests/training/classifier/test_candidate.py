@@ -58,7 +58,15 @@ def test_the_card_has_every_figure_with_horizon_and_split(trained: ClassifierCan
     card = (trained.bundle.directory / "README.md").read_text()
 
     assert "Gives the probability of a conversion, from what is known after the first page." in card
-    for text in ("split by time", "one rule: ", "majority", "PR-AUC", "conversion_curves.png", "highest F1", "- Warning: "):
+    for text in (
+        "split by time",
+        "one rule: ",
+        "majority",
+        "PR-AUC",
+        "conversion_curves.png",
+        "highest F1",
+        "- Warning: ",
+    ):
         assert text in card
     for name in ("comparison", "curves", "shap"):
         assert (trained.bundle.directory / f"conversion_{name}.png").stat().st_size > 5_000
