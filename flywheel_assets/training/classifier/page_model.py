@@ -141,7 +141,7 @@ def comparison(model: TrainedModel) -> Blocks:
     best = rows[0]
     return [
         Text(
-            f"{best['candidate']} was chosen of {n.count(len(rows))} candidates: of those whose PR-AUC chance cannot "
+            f"{best['candidate'][:1].upper()}{best['candidate'][1:]} was chosen of {n.count(len(rows))} candidates: of those whose PR-AUC chance cannot "
             "tell apart, it has the lowest log loss after calibration."
         ),
         Text(
