@@ -55,7 +55,7 @@ def main(path: Path, threads: int) -> None:
             name, judged = judged_by(examples, parts, seed, threads)
             found[protocol, seed] = judged
             lines += [
-                (seed if way == "model" else "", name if way == "model" else way, *texts(judged, way))
+                (str(seed) if way == "model" else "", name if way == "model" else way, *texts(judged, way))
                 for way in judged.figures
             ]
         console.print(table(("seed", "", *SHOWN), lines, f"{protocol}: {judged.rows:,} interactions"))
