@@ -105,6 +105,8 @@ def next_step(page: ClassifierPage) -> str:
         )
     if page.wait:
         return f"The model in use predicts nothing: {page.wait}"
+    if page.interval is None:
+        return ""
     if page.predicted is None:
         return f"The {page.words.rows} of this interval have no probabilities yet: flywheel run"
     if not page.predicted and page.knows_outcome:
