@@ -127,7 +127,7 @@ def decisions(page: ClassifierPage, model: TrainedModel) -> str:
     (_, false), (missed, hits) = model.evaluation.confusion
     words, chosen = page.words, hits + false
     start = (
-        f"The model decides for a {words.row} from a probability of {n.percent(model.info.threshold)} on, chosen for: "
+        f"The model decides for {words.rows} from a probability of {n.percent(model.info.threshold)} on, chosen for: "
         f"{model.info.threshold_rule}."
     )
     if not chosen:
