@@ -54,10 +54,10 @@ def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
         COMMANDS,
         EXPERIMENT,
         models_dir,
+        settings.models_dir.parent,
         rule,
         KINDS,
         REFERENCE,
-        above=2,
     )
 
 

@@ -195,4 +195,4 @@ def how_trained(page: ClassifierPage, model: TrainedModel) -> Blocks:
         ("Calibration", info.calibration.method),
         *(("Note", n.words(note)) for note in training["notes"]),
     ]
-    return [*(Text(f"Mind: {warning}.", "missing") for warning in training["warnings"]), Terms(items)]
+    return [*(Text(f"Warning: {warning}.", "missing") for warning in training["warnings"]), Terms(items)]
