@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from flywheel_assets.definitions import definitions
-from flywheel_assets.engagement import engagement_ledger, score_rows
+from flywheel_assets.engagement import engagement_ledger
 from flywheel_assets.engagement import page_file as engagement_page
 from flywheel_assets.engagement.score_assets import TABLES as SCORE_TABLES
 from flywheel_assets.engagement.score_rows import examples_for, history_at, learning_examples, score_task
@@ -23,8 +23,9 @@ from flywheel_assets.orchestration.jobs import REPORTS_JOB, SCORES_JOB
 from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
 from flywheel_assets.ranges import intervals_to_run
 from flywheel_assets.registry.promotion import promote
+from flywheel_assets.training.classifier import candidate, newest_rows
 from flywheel_assets.training.classifier.candidate import train_classifier
-from flywheel_assets.training.classifier.estimators import LOGISTIC, PLAIN, Kind
+from flywheel_assets.training.classifier.estimators import GRIDS, LOGISTIC, PLAIN, Kind
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
 
 TRAINED = datetime(2024, 1, 1, tzinfo=UTC)
@@ -204,7 +205,10 @@ def scored(history: History, tmp_path_factory: pytest.TempPathFactory) -> Projec
     shutil.copytree(MODELS, models)
     project = history.project.with_settings(FLYWHEEL_MODELS_DIR=str(models))
     with project.flywheel() as flywheel, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_rows, "MOST_ROWS", 6_000)  # six intervals, to be quick
+        patch.setattr(newest_rows, "MOST_ROWS", 6_000)  # six intervals, to be quick
+        patch.setitem(GRIDS, LOGISTIC, {"C": (1.0,)})
+        patch.setattr(candidate, "EXPLAINED", 20)
+        patch.setattr(candidate, "_jumps", lambda *_: [])  # a model without each input in turn
         for target in TARGETS:
             task, examples = score_task(project.settings, target), examples_for(flywheel, target)
             made = train_classifier(task, examples, "", TRAINED, lambda text: None, tried=[Kind(LOGISTIC, PLAIN)])
@@ -303,7 +307,7 @@ def test_the_ledger_is_what_scikit_learn_makes_of_scores_and_the_sessions_after(
 def test_what_users_do_next_changes_no_history(
     scored: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score_rows, "MOST_ROWS", 1)  # the newest pair of intervals
+    monkeypatch.setattr(newest_rows, "MOST_ROWS", 1)  # the newest pair of intervals
     copy = scored.copied_to(tmp_path / "altered")
     with copy.flywheel() as flywheel:
         interval, later = copy.intervals(SCORED, JUDGED)
