@@ -16,6 +16,10 @@ from benchmarks.compare import PROJECT
 from benchmarks.spent import CommandError, Spent, spent
 from benchmarks.targets import Target, machine, targets_table
 from flywheel_assets.cli.console import table, terminal
+from flywheel_assets.engagement.engagement_files import MADE_FROM_KEY
+from flywheel_assets.engagement.interaction_sources import made_from
+from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.settings import Settings
 
 SECONDS, PEAK_MB = 300.0, 4000.0
 USERS, ITEMS = 138_000, 27_000
@@ -42,7 +46,9 @@ def main(interactions: int, memory_limit: str, folder: Path) -> None:
     """Time and memory of the features of simulated interactions."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.absolute()) as fresh:
-        rows = simulated(Path(fresh) / "data" / "warehouse" / "engagement", interactions)
+        with Flywheel.open(Settings.read(Path(fresh), {})) as flywheel:
+            made = made_from(flywheel)
+        rows = simulated(Path(fresh) / "data" / "warehouse" / "engagement", interactions, made)
         try:
             found = spent([sys.executable, "-c", MAKE], Path(fresh), {"FLYWHEEL_MEMORY_LIMIT": memory_limit})
         except CommandError as error:
@@ -53,8 +59,10 @@ def main(interactions: int, memory_limit: str, folder: Path) -> None:
     console.print(targets_table(targets(found)))
 
 
-def simulated(folder: Path, count: int) -> int:
-    """Interactions and items as the warehouse has them, and how many; less than ``count``, because some repeat."""
+def simulated(folder: Path, count: int, made: str) -> int:
+    """Interactions and items as the warehouse has them, and how many; less than ``count``, because some repeat.
+    ``made``: the digest of what they are made from."""
+    note = f"(KV_METADATA {{'{MADE_FROM_KEY}': '{made}'}})"
     folder.mkdir(parents=True)
     with duckdb.connect(config={"memory_limit": "3GB", "threads": 2}) as connection:
         connection.execute("SELECT setseed(0.1)")
@@ -70,12 +78,13 @@ def simulated(folder: Path, count: int) -> int:
         )
         (rows,) = connection.execute(
             f"""COPY (SELECT user_id, item_id, timestamp_unix, max(strength) AS strength
-                FROM '{folder}/drawn.parquet' GROUP BY ALL) TO '{folder}/interactions.parquet'"""
+                FROM '{folder}/drawn.parquet' GROUP BY ALL) TO '{folder}/interactions.parquet' {note}"""
         ).fetchone() or (0,)
         connection.execute(
             f"""COPY (SELECT 'i' || i AS item_id,
                 list_transform(range(1 + (i * 7) % 3), k -> 'group ' || ((i * (k + 3) + k) % 19)) AS groups,
-                (1920 + (i * 31) % 100)::INTEGER AS year FROM range({ITEMS}) AS _(i)) TO '{folder}/items.parquet'"""
+                (1920 + (i * 31) % 100)::INTEGER AS year FROM range({ITEMS}) AS _(i))
+                TO '{folder}/items.parquet' {note}"""
         )
     (folder / "drawn.parquet").unlink()
     return int(rows)

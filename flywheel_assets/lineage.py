@@ -68,6 +68,11 @@ class Lineage:
         made = self.flywheel.warehouse.generation(table.name, interval)
         return made.digest if made else NOTHING
 
+    def made_with(self, table: str, interval: Interval, parameter: str) -> str | None:
+        """A parameter of a table as it is there; None where it or the parameter is not."""
+        made = self.flywheel.warehouse.generation(table, interval)
+        return made.parameters.get(parameter) if made else None
+
     def stale_because(self, table: Table, interval: Interval, wanted: Wanted | None = None) -> str:
         """Why a table is not what ``wanted`` says, in words; empty when it is. By default :meth:`target`."""
         made = self.flywheel.warehouse.generation(table.name, interval)

@@ -4,7 +4,7 @@ intervals by one run, against sessions that others cut."""
 import os
 import shutil
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,18 +13,20 @@ import pandas as pd
 import pytest
 
 from flywheel_assets.definitions import definitions
-from flywheel_assets.engagement import engagement_ledger, score_rows
+from flywheel_assets.engagement import engagement_ledger, engagement_scores
 from flywheel_assets.engagement import page_file as engagement_page
 from flywheel_assets.engagement.score_assets import TABLES as SCORE_TABLES
 from flywheel_assets.engagement.score_rows import examples_for, history_at, learning_examples, score_task
-from flywheel_assets.engagement.score_targets import TARGETS
+from flywheel_assets.engagement.score_targets import TARGETS, folder
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.orchestration.jobs import REPORTS_JOB, SCORES_JOB
 from flywheel_assets.orchestration.runs import CheckLine, IntervalRun
 from flywheel_assets.ranges import intervals_to_run
+from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.promotion import promote
+from flywheel_assets.training.classifier import candidate, newest_rows
 from flywheel_assets.training.classifier.candidate import train_classifier
-from flywheel_assets.training.classifier.estimators import LOGISTIC, PLAIN, Kind
+from flywheel_assets.training.classifier.estimators import GRIDS, LOGISTIC, PLAIN, Kind
 from flywheel_assets_tests.projects import MODELS, QUIET, Project, materializations, metadata
 
 TRAINED = datetime(2024, 1, 1, tzinfo=UTC)
@@ -204,7 +206,10 @@ def scored(history: History, tmp_path_factory: pytest.TempPathFactory) -> Projec
     shutil.copytree(MODELS, models)
     project = history.project.with_settings(FLYWHEEL_MODELS_DIR=str(models))
     with project.flywheel() as flywheel, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(score_rows, "MOST_ROWS", 6_000)  # six intervals, to be quick
+        patch.setattr(newest_rows, "MOST_ROWS", 6_000)  # six intervals, to be quick
+        patch.setitem(GRIDS, LOGISTIC, {"C": (1.0,)})
+        patch.setattr(candidate, "EXPLAINED", 20)
+        patch.setattr(candidate, "_jumps", lambda *_: [])  # a model without each input in turn
         for target in TARGETS:
             task, examples = score_task(project.settings, target), examples_for(flywheel, target)
             made = train_classifier(task, examples, "", TRAINED, lambda text: None, tried=[Kind(LOGISTIC, PLAIN)])
@@ -266,6 +271,27 @@ def test_scores_are_of_every_known_user_but_never_of_a_future_that_was_learnt(sc
     assert now.probability_best_label.mean() < now.probability_active.mean()
 
 
+def test_scores_of_before_a_promotion_stay_when_the_new_models_learnt_what_came_next(
+    scored: Project, tmp_path: Path
+) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(scored.settings.models_dir, models)
+    project = scored.copied_to(tmp_path / "promoted").with_settings(FLYWHEEL_MODELS_DIR=str(models))
+    for target in TARGETS:
+        directory = folder(project.settings, target)
+        bundle = ModelBundle.open(directory)
+        shutil.copytree(directory, tmp_path / target.name)
+        shutil.copytree(tmp_path / target.name, directory / "archive" / bundle.version)
+        info = replace(bundle.classifiers[target.name], version="new", learnt_to=JUDGED)
+        write_manifest(directory, (), libraries={}, classifiers=[info])
+    with project.flywheel() as flywheel:
+        (interval,), lineage = project.intervals(SCORED), flywheel.lineage
+        assert flywheel.score_models.infos["activity"].version == "new"
+        assert lineage.stale_because(engagement_scores.TABLE, interval, lineage.generation) == ""
+    assert project.materialize(SCORED, "engagement_scores", job=SCORES_JOB).success
+    assert project.table("engagement_scores", SCORED).equals(scored.table("engagement_scores", SCORED))
+
+
 def test_scores_are_exported_to_a_file_of_their_own(scored: Project) -> None:
     path = scored.settings.warehouse_dir / "exports" / "engagement_interval_024_2017-01-30_2017-02-12.parquet"
     exported, scores = pd.read_parquet(path), scored.table("engagement_scores", SCORED).to_pandas()
@@ -303,7 +329,7 @@ def test_the_ledger_is_what_scikit_learn_makes_of_scores_and_the_sessions_after(
 def test_what_users_do_next_changes_no_history(
     scored: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(score_rows, "MOST_ROWS", 1)  # the newest pair of intervals
+    monkeypatch.setattr(newest_rows, "MOST_ROWS", 1)  # the newest pair of intervals
     copy = scored.copied_to(tmp_path / "altered")
     with copy.flywheel() as flywheel:
         interval, later = copy.intervals(SCORED, JUDGED)

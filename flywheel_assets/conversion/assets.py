@@ -12,7 +12,7 @@ from flywheel_assets.conversion import conversion_ledger as ledgers
 from flywheel_assets.conversion import conversion_predictions as predicted
 from flywheel_assets.conversion import conversion_reliability as reliabilities
 from flywheel_assets.conversion import session_horizons as horizons
-from flywheel_assets.conversion.definition import COMMANDS
+from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
 from flywheel_assets.conversion.page_file import SHOWN, write_page
 from flywheel_assets.conversion.training_task import dataset_training
 from flywheel_assets.errors import ConversionError
@@ -26,6 +26,7 @@ from flywheel_assets.orchestration.page_asset import page_asset
 from flywheel_assets.orchestration.step import Made, Step
 from flywheel_assets.orchestration.system import System
 from flywheel_assets.orchestration.table_sensors import table_sensor
+from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierScorer
 from flywheel_assets.tables.contract import Table
 from flywheel_assets.tables.verdict import Verdict
@@ -100,11 +101,12 @@ def _prediction_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict
 
 @SYSTEM.table(predicted.TABLE, _prediction_verdicts, kinds={"onnx"})
 def conversion_predictions(step: Step) -> Made:
-    flywheel, info = step.flywheel, step.flywheel.conversion.model
-    rows = step.read(dataset.TABLE)
+    flywheel, folder = step.flywheel, step.flywheel.settings.conversion_models_dir
+    bundle = flywheel.conversion.bundle_of(step.generation.parameters[predicted.PARAMETER]) or ModelBundle.open(folder)
+    info, rows = bundle.classifiers[CONVERSION_MODEL], step.read(dataset.TABLE)
     if info.learnt_to >= step.interval.key:  # it would predict what it has seen
         rows = rows.filter(False)
-    scorer = ClassifierScorer.open(flywheel.settings.conversion_models_dir, info)
+    scorer = ClassifierScorer.open(bundle.directory, info)
     needed = rows.select("session_id", "user_id", "timestamp_unix", *info.encoding.names)
     made = step.write_mapped(needed, lambda b: predicted.predicted(b, scorer), lambda _: predicted.TABLE.schema)
     return Made(made, {"sessions": made.rows}, {"conversion model": info.version})

@@ -111,7 +111,19 @@ class Conversion:
     def model(self) -> ClassifierInfo:
         """The model of conversion in use. Raises ArtefactError where there is none, for a broken one, and for one of
         another conversion, another horizon, or inputs that the data set does not have."""
-        bundle, train = ModelBundle.open(self._settings.conversion_models_dir), f"{COMMANDS} train"
+        return self._usable(ModelBundle.open(self._settings.conversion_models_dir))
+
+    def bundle_of(self, version: str) -> ModelBundle | None:
+        """That of a model that is or was in use; None where it is gone or cannot predict the present data set."""
+        try:
+            bundle = bundle_with(self._settings.conversion_models_dir, {CONVERSION_MODEL: version})
+            self._usable(bundle)
+        except ArtefactError:
+            return None
+        return bundle
+
+    def _usable(self, bundle: ModelBundle) -> ClassifierInfo:
+        train = f"{COMMANDS} train"
         if CONVERSION_MODEL not in bundle.classifiers:
             raise ArtefactError(f"{bundle.directory} holds no model of conversion; train one: {train}")
         info = bundle.classifiers[CONVERSION_MODEL]

@@ -21,17 +21,22 @@ if TYPE_CHECKING:
 CONTRACT = Check("contract", "Columns and types match the contract; each probability is from 0 to 1.", True)
 
 PARAMETER = "conversion model"
+NAME = "conversion_predictions"
 
 
 def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
-    return {PARAMETER: flywheel.conversion.model.version}
+    """Where the model in use learnt from the interval, the one that predicted it before stays: its predictions are the
+    honest ones."""
+    model = flywheel.conversion.model
+    before = flywheel.lineage.made_with(NAME, interval, PARAMETER) if model.learnt_to >= interval.key else None
+    return {PARAMETER: before or model.version}
 
 
 TABLE = Table(
-    "conversion_predictions",
+    NAME,
     "session that came to the horizon without a conversion",
-    "The probability that each session converts after the horizon, and whether the model decides for it. Empty for an "
-    "interval that the model learnt from.",
+    "The probability that each session converts after the horizon, and whether the model decides for it. An "
+    "interval that the model learnt from keeps the predictions of an earlier model; without any it is empty.",
     (conversion_dataset.TABLE,),
     (
         SESSION_ID,

@@ -5,10 +5,11 @@ import pyarrow as pa
 
 from flywheel_assets.conversion import conversion_dataset
 from flywheel_assets.conversion.definition import COMMANDS, CONVERSION_MODEL
-from flywheel_assets.conversion.learning_rows import INTERVAL, learning_examples
+from flywheel_assets.conversion.learning_rows import learning_examples
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.settings import Settings
 from flywheel_assets.training.classifier.examples import Examples, examples_of
+from flywheel_assets.training.classifier.newest_rows import INTERVAL
 from flywheel_assets.training.classifier.task import ClassifierTask
 from flywheel_assets.training.classifier.threshold import ThresholdRule
 

@@ -7,11 +7,12 @@ import dagster as dg
 from flywheel_assets.engagement import engagement_dataset as dataset
 from flywheel_assets.engagement import interactions as table
 from flywheel_assets.engagement.engagement_files import EngagementFiles
-from flywheel_assets.engagement.interaction_sources import definition_of
+from flywheel_assets.engagement.interaction_sources import definition_of, made_from
 from flywheel_assets.engagement.interaction_tables import make_dataset, make_interactions
 from flywheel_assets.engagement.system import SYSTEM as SYSTEM
 from flywheel_assets.engagement.training_task import COMMANDS, dataset_examples, engagement_task
 from flywheel_assets.flywheel import Flywheel
+from flywheel_assets.orchestration.jobs import ENGAGEMENT_TRAINING_JOB
 from flywheel_assets.orchestration.metadata import materialized
 from flywheel_assets.tables.verdict import share
 from flywheel_assets.training.classifier.assets import TrainingAssets
@@ -23,7 +24,7 @@ from flywheel_assets.training.classifier.threshold import ThresholdRule
 @SYSTEM.range_table(table.TABLE)
 def interactions(context: dg.AssetExecutionContext, flywheel: dg.ResourceParam[Flywheel]) -> dg.MaterializeResult[None]:
     written = make_interactions(flywheel)
-    rows = EngagementFiles(flywheel.warehouse).read(table.TABLE.name)
+    rows = EngagementFiles(flywheel.warehouse).read(table.TABLE.name, made_from(flywheel))
     figures = flywheel.figures(rows, table.figures(rows, definition_of(flywheel).engaged_from))
     numbers = {
         "users": figures["users"],
@@ -44,16 +45,21 @@ def _prepared(flywheel: Flywheel, rule: ThresholdRule) -> tuple[ClassifierTask, 
     return engagement_task(flywheel.settings, rule), dataset_examples(flywheel)
 
 
-SYSTEM.assets.append(
-    TrainingAssets(
-        group="engagement_training",
-        comparison="engagement_comparison",
-        model="engagement_model",
-        evaluation="engagement_evaluation",
-        importance="engagement_explanations",
-        source=dataset.TABLE.name,
-        prepare=_prepared,
-        used=dataset.TABLE.used,
-        command=f"{COMMANDS} train",
-    )
+TRAINING = TrainingAssets(
+    group="engagement_training",
+    comparison="engagement_comparison",
+    model="engagement_model",
+    evaluation="engagement_evaluation",
+    importance="engagement_explanations",
+    source=dataset.TABLE.name,
+    prepare=_prepared,
+    used=dataset.TABLE.used,
+    command=f"{COMMANDS} train",
+)
+SYSTEM.assets.append(TRAINING)
+SYSTEM.job(
+    ENGAGEMENT_TRAINING_JOB,
+    dg.AssetSelection.groups(SYSTEM.name, TRAINING.group),
+    "A model of engagement with items, trained on all interactions as they are now, as a candidate. The model in use "
+    "stays as it is.",
 )

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flywheel_assets.engagement import engagement_history
+from flywheel_assets.engagement.score_models import NO_MODEL, parameter
 from flywheel_assets.engagement.score_targets import TARGETS
 from flywheel_assets.engagement.transition_chances import CHANCES
 from flywheel_assets.intervals import Interval
@@ -30,15 +31,30 @@ EXPORT = "engagement_export"
 """The table as one file with the interval's number and dates, beside the other exports."""
 
 
-def _versions(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
-    return {f"{target.name} model": flywheel.score_models.version(target) for target in TARGETS}
+NAME = "engagement_scores"
+
+BEST_LABEL = "best label"
+"""The parameter that says which label probability_best_label is of."""
+
+
+def _parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str]:
+    """Where a model in use learnt from what came next, the one that predicted it before stays: its scores are the
+    honest ones."""
+    versions = {BEST_LABEL: flywheel.models["session"].order[-1]}
+    for target in TARGETS:
+        info, name = flywheel.score_models.infos.get(target.name), parameter(target)
+        before = (
+            flywheel.lineage.made_with(NAME, interval, name) if info and not learnt_before(info, interval) else None
+        )
+        versions[name] = before or (info.version if info else NO_MODEL)
+    return versions
 
 
 TABLE = Table(
-    "engagement_scores",
+    NAME,
     "user with a session in the look-back",
-    "The probability that each user has a session in the next interval, and one of the best label. Empty for an "
-    "interval whose future the models learnt from.",
+    "The probability that each user has a session in the next interval, and one of the best label. An "
+    "interval whose future the models learnt from keeps the scores of earlier models; without any it is empty.",
     (engagement_history.TABLE,),
     (
         USER_ID,
@@ -58,8 +74,8 @@ TABLE = Table(
     used=engagement_history.TABLE.used,
     waits=engagement_history.TABLE.waits,
     checks=(CONTRACT, CONSERVATION, COMPLETE),
-    parameters=_versions,
-    model_parameters=lambda flywheel: tuple(f"{target.name} model" for target in TARGETS),
+    parameters=_parameters,
+    model_parameters=lambda flywheel: (BEST_LABEL, *map(parameter, TARGETS)),
     companions=lambda flywheel: (EXPORT,),
 )
 

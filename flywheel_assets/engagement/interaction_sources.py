@@ -1,6 +1,6 @@
 """Where interactions come from: an import, or the flywheel's own events by engagement.toml."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ibis
@@ -15,6 +15,9 @@ from flywheel_assets.ingest.events import TIME, USER, value_column
 from flywheel_assets.ingest.mapping import EventMapping
 from flywheel_assets.ingest.session_features import matched_by
 from flywheel_assets.ingest.times import SECOND
+from flywheel_assets.tables.generation import digest
+from flywheel_assets.warehouse.file_index import identities
+from flywheel_assets.warehouse.listing import content_digest
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,20 @@ def definition_of(flywheel: Flywheel) -> EngagementDefinition:
     """What engagement.toml says. Raises EngagementError."""
     mapping = flywheel.events.mapping if flywheel.has_events else None
     return engagement_definition(flywheel.settings.engagement_file, mapping)
+
+
+def made_from(flywheel: Flywheel) -> str:
+    """A digest of whatever the tables of interactions are made of: changes with a rule or a file. Not with the
+    protocol, which only chooses among their columns. Raises EngagementError."""
+    definition, sources = definition_of(flywheel), list[object]()
+    if definition.item:
+        files = [file for file in flywheel.events.by_day.files if any(file.rows)]
+        sources += [flywheel.events.mapping, *identities(files)]
+    else:
+        paths = [flywheel.settings.interactions_dir / name for name in (interactions.FILE, interactions.ITEMS_FILE)]
+        sources += [content_digest(path) for path in paths]
+    stated = replace(definition, protocol="")
+    return digest(repr((stated, flywheel.calendar.timezone, sources)))
 
 
 def source_of(flywheel: Flywheel) -> Source:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import ibis
 import numpy as np
 import pyarrow as pa
 
@@ -48,14 +49,13 @@ def judged_parameters(flywheel: "Flywheel", interval: Interval) -> dict[str, str
     return {"best label": flywheel.models["session"].order[-1], "matured": f"no: {why_not}" if why_not else "yes"}
 
 
-def with_outcomes(users: "ir.Table", next_mix: "ir.Table", best_label: str) -> "ir.Table":
+def with_outcomes(users: "ir.Table", next_mix: "ir.Table", best_label: str | None) -> "ir.Table":
     """Rows of users with ``active`` and ``best_label``: whether the user has a session in the next interval, and one of
-    the best label. ``next_mix``: user_distributions of that."""
-    then = next_mix.select("user_id", _best=next_mix[share_column(best_label)])
+    the best label; without the latter for None. ``next_mix``: user_distributions of that."""
+    then = next_mix.select("user_id", _best=next_mix[share_column(best_label)] if best_label else ibis.literal(0.0))
     joined = users.left_join(then, "user_id").drop("user_id_right")
-    return joined.mutate(active=joined["_best"].notnull(), best_label=(joined["_best"] > 0).coalesce(False)).drop(
-        "_best"
-    )
+    outcomes = {"active": joined["_best"].notnull(), "best_label": (joined["_best"] > 0).coalesce(False)}
+    return joined.mutate(**outcomes).drop("_best", *([] if best_label else ["best_label"]))
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,21 @@ class JudgedTarget:
         ]
 
 
-def judged_targets(flywheel: "Flywheel", scores: "ir.Table", next_mix: "ir.Table") -> list[JudgedTarget]:
-    """Of engagement_scores of an interval and user_distributions of the next; a target without predictions is none."""
-    joined = with_outcomes(scores, next_mix, flywheel.models["session"].order[-1])
+def judged_targets(
+    flywheel: "Flywheel", scores: "ir.Table", next_mix: "ir.Table", best_label: str | None
+) -> list[JudgedTarget]:
+    """Of engagement_scores of an interval and user_distributions of the next; a target without predictions is none.
+    ``best_label``: the one that the scores are of. Where that of the session model in use is another, or the users of
+    the next interval have no share of it, sessions of the best label are not judged."""
+    same = best_label == flywheel.models["session"].order[-1] and share_column(best_label) in next_mix.columns
+    joined = with_outcomes(scores, next_mix, best_label if same else None)
     return list(_judged(flywheel, flywheel.engine.collect(joined.order_by(USER_ID.name))))
 
 
 def _judged(flywheel: "Flywheel", rows: pa.Table) -> Iterator[JudgedTarget]:
     for target in TARGETS:
         probability = rows[f"probability_{target.outcome}"]
-        if not len(rows) or probability.null_count:
+        if not len(rows) or probability.null_count or target.outcome not in rows.column_names:
             continue
         outcome = rows[target.outcome].to_numpy()
         columns = {MODEL: probability, LAST: rows[f"last_{target.outcome}"].cast(pa.float64())}

@@ -52,9 +52,8 @@ def _score_verdicts(flywheel: Flywheel, interval: Interval) -> list[Verdict]:
 @SYSTEM.table(scores.TABLE, _score_verdicts, kinds={"onnx"})
 def engagement_scores(step: Step) -> Made:
     flywheel, interval = step.flywheel, step.interval
-    scorers = {
-        name: one for name, one in flywheel.score_models.scorers().items() if scores.learnt_before(one.info, interval)
-    }
+    usable = flywheel.score_models.scorers(step.generation.parameters)
+    scorers = {name: one for name, one in usable.items() if scores.learnt_before(one.info, interval)}
     rows = step.read(history.TABLE)
     if not scorers:  # they would predict what they have seen
         rows = rows.filter(False)
@@ -68,10 +67,12 @@ def engagement_scores(step: Step) -> Made:
 def _judged(step: Step) -> list[JudgedTarget]:
     """The scores of the previous interval with their outcomes; none at the first with data, and while the interval has
     no outcomes."""
+    flywheel, previous = step.flywheel, step.flywheel.extent.previous(step.interval)
     before = step.read_previous(scores.TABLE)
-    if before is None or immature(step.flywheel, step.interval):
+    if before is None or not previous or immature(flywheel, step.interval):
         return []
-    return judged_targets(step.flywheel, before, step.read(user_distributions.TABLE))
+    best_label = flywheel.lineage.made_with(scores.NAME, previous, scores.BEST_LABEL)
+    return judged_targets(flywheel, before, step.read(user_distributions.TABLE), best_label)
 
 
 @SYSTEM.table(ledgers.TABLE, lambda flywheel, i: ledgers.verdicts(flywheel.rows(ledgers.TABLE, i)))

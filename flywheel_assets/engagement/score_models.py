@@ -10,12 +10,18 @@ from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierInfo, ClassifierScorer
 from flywheel_assets.registry.files import has_artefacts
+from flywheel_assets.registry.shelves import bundle_with
 
 if TYPE_CHECKING:
     from flywheel_assets.flywheel import Flywheel
 
 
 NO_MODEL = "none"
+
+
+def parameter(target: ScoreTarget) -> str:
+    """The parameter of a table that says the version of the target's model."""
+    return f"{target.name} model"
 
 
 class ScoreModels:
@@ -33,35 +39,40 @@ class ScoreModels:
             directory = folder(settings, target)
             if not has_artefacts(directory):
                 continue
-            classifiers = ModelBundle.open(directory).classifiers
-            if target.name not in classifiers:
-                raise ArtefactError(
-                    f"{directory} holds no model of {target.name}; train one: flywheel engagement {target.command} "
-                    "train"
-                )
-            info = classifiers[target.name]
-            known = [column.name for column in self._flywheel.columns(engagement_history.TABLE)]
-            missing = [name for name in info.encoding.names if name not in known]
-            if missing:
-                raise ArtefactError(
-                    f"the model of {target.name} {info.version} needs {', '.join(missing)}: the session model in use "
-                    f"gives other labels. Train again: {info.commands} train"
-                )
-            found[target.name] = info
+            found[target.name] = self._usable(target, ModelBundle.open(directory))
         return found
 
-    def version(self, target: ScoreTarget) -> str:
-        """The version in use; NO_MODEL without one."""
-        return self.infos[target.name].version if target.name in self.infos else NO_MODEL
+    def _usable(self, target: ScoreTarget, bundle: ModelBundle) -> ClassifierInfo:
+        if target.name not in bundle.classifiers:
+            raise ArtefactError(
+                f"{bundle.directory} holds no model of {target.name}; train one: flywheel engagement {target.command} "
+                "train"
+            )
+        info = bundle.classifiers[target.name]
+        known = [column.name for column in self._flywheel.columns(engagement_history.TABLE)]
+        missing = [name for name in info.encoding.names if name not in known]
+        if missing:
+            raise ArtefactError(
+                f"the model of {target.name} {info.version} needs {', '.join(missing)}: the session model in use "
+                f"gives other labels. Train again: {info.commands} train"
+            )
+        return info
 
-    def scorers(self) -> dict[str, ClassifierScorer]:
-        """The models in use, ready to score, by the name of their target. Raises ArtefactError for a broken file."""
-        settings = self._flywheel.settings
-        return {
-            target.name: ClassifierScorer.open(folder(settings, target), self.infos[target.name])
-            for target in TARGETS
-            if target.name in self.infos
-        }
+    def scorers(self, versions: Mapping[str, str]) -> dict[str, ClassifierScorer]:
+        """The models of these versions by their parameters, ready to score, by the name of their target; without one
+        that is gone or cannot score present users. Raises ArtefactError for a broken file of one in use."""
+        found, settings = dict[str, ClassifierScorer](), self._flywheel.settings
+        for target in TARGETS:
+            version, directory = versions[parameter(target)], folder(settings, target)
+            info = self.infos.get(target.name)
+            if info is None or info.version != version:
+                try:
+                    bundle = bundle_with(directory, {target.name: version})
+                    directory, info = bundle.directory, self._usable(target, bundle)
+                except ArtefactError:
+                    continue
+            found[target.name] = ClassifierScorer.open(directory, info)
+        return found
 
     @cached_property
     def wait(self) -> str:

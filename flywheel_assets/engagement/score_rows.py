@@ -9,7 +9,6 @@ from flywheel_assets.engagement.engagement_history import by_interval
 from flywheel_assets.engagement.judged_scores import immature, with_outcomes
 from flywheel_assets.engagement.score_targets import ScoreTarget, folder
 from flywheel_assets.engagement.transition_chances import CHANCES
-from flywheel_assets.errors import TrainingError
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.coverage import incomplete
@@ -17,19 +16,14 @@ from flywheel_assets.settings import Settings
 from flywheel_assets.tables.columns import USER_ID
 from flywheel_assets.tables.labels import share_column
 from flywheel_assets.training.classifier.examples import Examples, examples_of
+from flywheel_assets.training.classifier.newest_rows import INTERVAL, newest_rows
 from flywheel_assets.training.classifier.task import ClassifierTask
 from flywheel_assets.users import user_distributions, user_labels
 
 NO_INPUTS = (USER_ID, *CHANCES)
 
-MOST_ROWS = 1_000_000
-"""More take long and gain little: the newest intervals are taken."""
-
 MOST_OTHERS = 1_000
 """An explanation compares a user with so many others."""
-
-INTERVAL = "interval_start"
-"""The key of the interval of the outcomes."""
 
 NUMBER = "interval_number"
 EXPERIMENT = "Engagement_Scores_Classification"
@@ -47,34 +41,31 @@ def history_at(flywheel: Flywheel, interval: Interval) -> ir.Table:
 
 def learning_examples(flywheel: Flywheel) -> pa.Table:
     """Per user and pair of consecutive intervals the history at the end of the first, and the outcomes of the second
-    (``active``, ``best_label``), with its INTERVAL and NUMBER; oldest first, in the order of user_id. The second is
-    closed, and both are complete. Of more than MOST_ROWS the newest intervals.
+    (``active``, ``best_label``), with its INTERVAL and NUMBER, as :func:`newest_rows` has them, in the order of
+    user_id. The second is closed, and both are complete.
 
     Raises TrainingError without rows."""
-    warehouse, parts, rows = flywheel.warehouse, list[pa.Table](), 0
-    best = flywheel.models["session"].order[-1]
-    for interval in reversed(flywheel.extent.to_run(flywheel.now())):
-        previous = flywheel.extent.previous(interval)
-        tables, both = (user_labels.TABLE, user_distributions.TABLE), (previous, interval)
-        there = [warehouse.exists(table.name, one) for table in tables for one in both if one]
-        if rows >= MOST_ROWS:
-            break
-        if not previous or not all(there) or incomplete(flywheel, [previous]) or immature(flywheel, interval):
-            continue
-        mix = warehouse.read(user_distributions.TABLE.name, interval)
-        if share_column(best) not in mix.columns:  # of a session model with other labels
-            continue
-        content = flywheel.engine.collect(with_outcomes(history_at(flywheel, previous), mix, best).order_by("user_id"))
-        for name, value in ((INTERVAL, interval.key), (NUMBER, interval.number)):
-            content = content.append_column(name, pa.repeat(value, len(content)))
-        parts.insert(0, content)
-        rows += len(content)
-    if not rows:
-        raise TrainingError(
-            "there is nothing to learn from yet: two consecutive intervals have to be closed, complete and labelled. "
-            "Make their tables first: flywheel run"
-        )
-    return pa.concat_tables(parts)
+    nothing = (
+        "there is nothing to learn from yet: two consecutive intervals have to be closed, complete and labelled. "
+        "Make their tables first: flywheel run"
+    )
+    intervals = reversed(flywheel.extent.to_run(flywheel.now()))
+    return newest_rows(intervals, lambda interval: _rows(flywheel, interval), nothing)
+
+
+def _rows(flywheel: Flywheel, interval: Interval) -> pa.Table | None:
+    """Those whose outcomes are of the interval; None where that or the one before cannot be learnt from."""
+    warehouse, best = flywheel.warehouse, flywheel.models["session"].order[-1]
+    previous = flywheel.extent.previous(interval)
+    tables, both = (user_labels.TABLE, user_distributions.TABLE), (previous, interval)
+    there = [warehouse.exists(table.name, one) for table in tables for one in both if one]
+    if not previous or not all(there) or incomplete(flywheel, [previous]) or immature(flywheel, interval):
+        return None
+    mix = warehouse.read(user_distributions.TABLE.name, interval)
+    if share_column(best) not in mix.columns:  # of a session model with other labels
+        return None
+    content = flywheel.engine.collect(with_outcomes(history_at(flywheel, previous), mix, best).order_by("user_id"))
+    return content.append_column(NUMBER, pa.repeat(interval.number, len(content)))
 
 
 def examples_for(flywheel: Flywheel, target: ScoreTarget) -> Examples:

@@ -10,8 +10,7 @@ import pyarrow.parquet as pq
 from flywheel_assets.engagement import engagement_dataset as dataset
 from flywheel_assets.engagement.engagement_file import PROTOCOLS
 from flywheel_assets.engagement.engagement_files import EngagementFiles
-from flywheel_assets.engagement.interaction_sources import definition_of
-from flywheel_assets.errors import NotMaterializedError
+from flywheel_assets.engagement.interaction_sources import definition_of, made_from
 from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.settings import Settings
 from flywheel_assets.training.classifier.estimators import LIGHTGBM, PLAIN, SCALED_LOGISTIC, XGBOOST, Kind
@@ -63,10 +62,9 @@ def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
 
 def dataset_examples(flywheel: Flywheel, seed: int = 2024) -> Examples:
     """Those of engagement_dataset, split by the protocol of engagement.toml, the others beside it. Raises
-    NotMaterializedError without the table, TrainingError where nothing can be learnt from it."""
-    path = EngagementFiles(flywheel.warehouse).path(dataset.TABLE.name)
-    if not path.is_file():
-        raise NotMaterializedError(f"{dataset.TABLE.name} has not been materialized: no file at {path}")
+    NotMaterializedError without the table and where it is not of the present interactions, TrainingError where nothing
+    can be learnt from it."""
+    path = EngagementFiles(flywheel.warehouse).current(dataset.TABLE.name, made_from(flywheel))
     rows, note = _rows(pq.ParquetFile(path), seed)
     rows = rows.append_column("_id", _joined(rows))
     examples = examples_of(
@@ -91,8 +89,8 @@ def dataset_examples(flywheel: Flywheel, seed: int = 2024) -> Examples:
 
 def interaction_rows(flywheel: Flywheel, row_id: str) -> tuple[pa.Table, pa.Table] | None:
     """The row of an interaction in engagement_dataset, ``user.item.second``, and some others; None where it has no such
-    row. Raises NotMaterializedError without the table."""
-    rows = EngagementFiles(flywheel.warehouse).read(dataset.TABLE.name)
+    row. Raises NotMaterializedError without the table, and where it is not of the present interactions."""
+    rows = EngagementFiles(flywheel.warehouse).read(dataset.TABLE.name, made_from(flywheel))
     second = rows.timestamp_unix.cast("string")
     row = flywheel.engine.collect(rows.filter(rows.user_id + "." + rows.item_id + "." + second == row_id))
     if not row.num_rows:

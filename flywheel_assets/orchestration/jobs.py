@@ -7,7 +7,7 @@ HISTORY_JOB, REPORTS_JOB = "history", "reports"
 TRAINING_JOB = "training"
 INTENT_JOB = "intent"
 CONVERSION_JOB, CONVERSION_TRAINING_JOB = "conversion", "conversion_training"
-SCORES_JOB = "engagement_scores"
+SCORES_JOB, ENGAGEMENT_TRAINING_JOB = "engagement_scores", "engagement_training"
 
 SPINE_JOBS = (INTERVAL_JOB, LABELS_JOB, TRANSITIONS_JOB)
 """Those whose failure leaves an interval without its labels or transitions."""

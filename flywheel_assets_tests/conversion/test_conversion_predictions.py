@@ -1,5 +1,7 @@
 """Predictions of a model in use, and how they turned out."""
 
+import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -124,6 +126,30 @@ def test_predictions_are_judged_once_their_interval_has_closed(done: Project) ->
     assert row["drift"] == "stable"
     assert row["horizon"] == "after the first 2 events"
     assert sum(one["predictions"] for one in done.rows("conversion_reliability", KEYS[2])) == 120
+
+
+def test_predictions_of_before_a_promotion_stay_when_the_new_model_learnt_from_their_interval(
+    done: Project, tmp_path: Path
+) -> None:
+    project = done.copied_to(tmp_path)
+    folder, honest = project.settings.conversion_models_dir, project.rows("conversion_predictions", KEYS[2])
+    bundle = ModelBundle.open(folder)
+    shutil.copytree(folder, tmp_path / "before")
+    shutil.move(tmp_path / "before", folder / "archive" / bundle.version)
+    info = replace(bundle.classifiers[CONVERSION_MODEL], version="v2", learnt_to=KEYS[2])
+    write_manifest(folder, (), libraries={}, classifiers=[info])
+    tables = (conversion_predictions.TABLE, conversion_ledger.TABLE, conversion_reliability.TABLE)
+    with project.flywheel() as flywheel:
+        (learnt, later), lineage = project.intervals(KEYS[2], KEYS[3]), flywheel.lineage
+        rescored = [lineage.stale_because(table, learnt, lineage.generation) for table in tables]
+        assert rescored == ["", "", ""]
+        assert "was v1, is v2" in lineage.stale_because(tables[0], later, lineage.generation)
+    made(project, KEYS[2], tables=("conversion_predictions",))
+    assert project.rows("conversion_predictions", KEYS[2]) == honest != []
+
+    shutil.rmtree(folder / "archive")
+    made(project, KEYS[2], tables=("conversion_predictions",))
+    assert project.rows("conversion_predictions", KEYS[2]) == []
 
 
 def test_a_model_of_another_horizon_waits_and_says_so(done: Project, tmp_path: Path) -> None:

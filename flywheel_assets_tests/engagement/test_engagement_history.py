@@ -1,12 +1,15 @@
 """Histories of users at an interval's end, on tables small enough to check by eye."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ibis
 import pyarrow as pa
 
+from flywheel_assets.engagement import engagement_scores
 from flywheel_assets.engagement.engagement_history import by_interval, engagement_history
-from flywheel_assets.engagement.judged_scores import with_outcomes
+from flywheel_assets.engagement.judged_scores import judged_targets, with_outcomes
 from flywheel_assets.warehouse.engine import DuckDBEngine
 
 SESSION_LABELS, USER_LABELS = ("Low", "High"), ("Passive", "Engaged")
@@ -112,3 +115,40 @@ def test_shares_that_another_session_model_did_not_give_are_null(engine: DuckDBE
 
     assert {row["past_share_low"] for row in rows} == {None}
     assert sorted(row["past_share_high"] for row in rows) == [0.0, 0.25]
+
+
+def judged(engine: DuckDBEngine, folder: Path, said: str | None, next_mix: Any) -> list[tuple[str, int]]:
+    """Targets that are judged, with their positives; the session model in use says that High is best."""
+    models = {"session": SimpleNamespace(order=list(SESSION_LABELS))}
+    flywheel: Any = SimpleNamespace(engine=engine, models=models, settings=SimpleNamespace(models_dir=folder))
+    row = {"last_active": True, "last_best_label": False, "transition_active": 0.5, "transition_best_label": 0.5}
+    row |= {"probability_active": 0.5, "probability_best_label": 0.1}
+    row |= {"activity_model_version": "a", "best_label_model_version": "b"}
+    scores = ibis.memtable(pa.Table.from_pylist([{"user_id": user, **row} for user in ("ann", "bob", "cy")]))
+    found = judged_targets(flywheel, scores, next_mix, said)
+    return [(one.target.name, int(one.methods["model"].target.sum())) for one in found]
+
+
+def test_the_best_label_is_judged_only_by_the_one_that_was_predicted(engine: DuckDBEngine, tmp_path: Path) -> None:
+    assert judged(engine, tmp_path, "High", mix(NOW)) == [("activity", 2), ("best_label", 1)]
+    for said in ("Top", None):
+        assert judged(engine, tmp_path, said, mix(NOW)) == [("activity", 2)]
+    assert judged(engine, tmp_path, "High", mix(NOW).drop("share_high")) == [("activity", 2)]
+
+
+def test_a_model_that_learnt_what_came_next_leaves_an_interval_to_the_one_that_scored_it() -> None:
+    made = {"activity model": "before"}
+    infos = {"activity": SimpleNamespace(version="now", learnt_to="2024-01-29")}
+    flywheel: Any = SimpleNamespace(
+        models={"session": SimpleNamespace(order=list(SESSION_LABELS))},
+        score_models=SimpleNamespace(infos=infos),
+        lineage=SimpleNamespace(made_with=lambda table, interval, name: made.get(name)),
+    )
+    said = [
+        engagement_scores.TABLE.parameters(flywheel, SimpleNamespace(key=key))["activity model"]  # type: ignore[arg-type]
+        for key in ("2024-01-15", "2024-01-29")
+    ]
+    assert said == ["before", "now"]
+    made.clear()
+    parameters = engagement_scores.TABLE.parameters(flywheel, SimpleNamespace(key="2024-01-15"))  # type: ignore[arg-type]
+    assert parameters == {"best label": "High", "activity model": "now", "best_label model": "none"}

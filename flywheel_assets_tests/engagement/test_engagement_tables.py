@@ -15,8 +15,9 @@ from flywheel_assets.engagement.interaction_tables import make_dataset, make_int
 from flywheel_assets.engagement.interactions import FILE, ITEMS, ITEMS_FILE
 from flywheel_assets.engagement.interactions import TABLE as INTERACTIONS
 from flywheel_assets.engagement.items_page import write_items_page
-from flywheel_assets.engagement.training_task import dataset_examples, engagement_task
-from flywheel_assets.errors import EngagementError
+from flywheel_assets.engagement.training_task import dataset_examples, engagement_task, interaction_rows
+from flywheel_assets.errors import EngagementError, NotMaterializedError
+from flywheel_assets.orchestration.jobs import ENGAGEMENT_TRAINING_JOB
 from flywheel_assets.tables.contract import arrow_schema, expand, wrong_columns
 from flywheel_assets.training.classifier.estimators import LIGHTGBM, PLAIN, SCALED_LOGISTIC, Kind
 from flywheel_assets.training.classifier.threshold import ThresholdRule
@@ -215,6 +216,47 @@ def test_the_tables_are_made_from_the_ui(project: Project) -> None:
     rows = [one.materialization.metadata["rows"].value for one in result.get_asset_materialization_events()]
     assert result.success
     assert rows == [len(drawn().group_by(["user_id", "item_id", "timestamp_unix"]).aggregate([]))] * 2
+
+
+def test_a_data_set_of_another_rule_or_of_other_interactions_is_refused_until_it_is_made_again(tmp_path: Path) -> None:
+    project = imported(tmp_path, drawn(), ITEM_ROWS)
+    made(project)
+
+    def refused() -> None:
+        with project.flywheel() as flywheel:
+            for use in (dataset_examples, lambda one: interaction_rows(one, "u1.i1.1"), make_dataset):
+                with pytest.raises(NotMaterializedError, match="Materialize interactions and engagement_dataset"):
+                    use(flywheel)
+
+    project.settings.engagement_file.write_text("engaged_from = 3")
+    refused()
+    made(project)
+    project.settings.engagement_file.write_text('engaged_from = 3\nprotocol = "last one"')
+    with project.flywheel() as flywheel:
+        assert next(iter(dataset_examples(flywheel).splits)) == "last one"
+    pq.write_table(drawn().slice(1), project.settings.interactions_dir / FILE)
+    refused()
+
+
+def test_a_data_set_of_events_is_refused_once_more_events_have_landed(tmp_path: Path) -> None:
+    project = events(tmp_path)
+    land_events(project, "1.parquet", ("anna", "2024-01-02 09:00:00", "view", "a"))
+    made(project)
+    land_events(project, "2.parquet", ("ben", "2024-01-02 09:00:00", "like", "a"))
+    with project.flywheel() as flywheel, pytest.raises(NotMaterializedError, match="of other interactions"):
+        make_dataset(flywheel)
+
+
+def test_a_training_in_the_ui_makes_the_tables_first(project: Project) -> None:
+    job = project.definitions.resolve_job_def(ENGAGEMENT_TRAINING_JOB)
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
+        "interactions",
+        "engagement_dataset",
+        "engagement_comparison",
+        "engagement_model",
+        "engagement_evaluation",
+        "engagement_explanations",
+    }
 
 
 def test_a_project_without_interactions_has_no_assets_of_them(tmp_path: Path) -> None:

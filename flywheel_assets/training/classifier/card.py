@@ -100,7 +100,7 @@ def classifier_card(
         "",
         *_table("## By group of the test part, the model", {n: (e, "model") for n, e in evaluation.groups.items()}),
         *_table(
-            "## The same made and judged on other splits",
+            "## The same kind and parameters, fitted and judged on other splits",
             {f"{n}: {w}": (e, w) for n, e in evaluation.other_splits.items() for w in e.figures},
         ),
         "## What was compared, on the validation part",
