@@ -71,6 +71,8 @@ def labelled_intervals(flywheel: Flywheel) -> list[Interval]:
     """The intervals that have user labels, oldest first: those that there can be a report of. Up to the one after the
     last with data."""
     made = set(flywheel.warehouse.keys("user_labels"))
+    if not made:
+        return []  # nor may anything say what a session is
     last = flywheel.extent.last_number or flywheel.calendar.count
     return [interval for interval in flywheel.calendar if interval.key in made and interval.number <= last]
 

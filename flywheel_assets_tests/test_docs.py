@@ -12,7 +12,7 @@ import shutil
 import sys
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from flywheel_assets.flywheel import Flywheel
 from flywheel_assets.ingest.mapping_file import read_mapping
 from flywheel_assets.settings import SETTINGS
 from flywheel_assets.simulation.world import FEATURES
+from flywheel_assets.training.classifier.table_file import read_roles
 from flywheel_assets_tests.projects import MODELS, sessions
 from flywheel_assets_tests.variants import write_candidate, write_holdout, write_variant
 
@@ -378,6 +379,15 @@ def test_the_mapping_of_a_page_can_be_used(tmp_path: Path) -> None:
     for block in mappings:
         (tmp_path / "events.toml").write_text(block.text)
         assert read_mapping(tmp_path / "events.toml", list(tomllib.loads(block.text)["features"]))
+
+
+def test_the_roles_of_a_labelled_table_of_a_page_can_be_used(tmp_path: Path) -> None:
+    stated = [block for page in PAGES for block in blocks(page) if block.text.startswith("# roles.toml")]
+    assert stated
+    for block in stated:
+        (tmp_path / "roles.toml").write_text(block.text)
+        roles = read_roles(tmp_path / "roles.toml")
+        assert all(getattr(roles, field.name) for field in fields(roles))
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if "```toml" in page.read_text()], ids=page_id)

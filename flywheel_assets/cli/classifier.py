@@ -77,6 +77,8 @@ def add_commands(group: click.Group, task_of: "Callable[[Settings], ClassifierTa
         show_evaluation(task, bundle, comparison.judged)
         if comparison.beside:
             _show_differences(comparison.beside)
+        for remark in comparison.remarks:
+            click.echo(f"Warning: {remark}")
         against = objections(comparison)
         for one in against:
             click.echo(f"against a promotion: {one}")
@@ -128,7 +130,7 @@ def train_and_show(
 
 
 def show_evaluation(task: "ClassifierTask", bundle: "ModelBundle", evaluation: "Evaluation") -> None:
-    """The figures of a bundle's classifier with its baselines, and what to mind."""
+    """The figures of a bundle's classifier with its baselines, and its warnings."""
     from flywheel_assets.cli.console import table, terminal
     from flywheel_assets.registry.files import CARD
     from flywheel_assets.training.classifier.card import estimate_text
@@ -145,7 +147,7 @@ def show_evaluation(task: "ClassifierTask", bundle: "ModelBundle", evaluation: "
         parts = [(name, one.rows, *(estimate_text(one.model[m]) for m in shown)) for name, one in apart.items()]
         terminal().print(table(("", "rows", *shown), parts, "The model by group, and made and judged on other splits"))
     for warning in bundle.training["warnings"]:
-        click.echo(f"mind: {warning}")
+        click.echo(f"Warning: {warning}")
     click.echo(f"decides from a probability of {info.threshold:.3f} on ({info.threshold_rule})")
     click.echo(f"version {bundle.version}, card: {bundle.directory / CARD}")
 

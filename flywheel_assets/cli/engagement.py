@@ -66,6 +66,23 @@ def train(threshold: str) -> None:
         train_and_show(engagement_task(settings, rule), examples, command, flywheel.now(), settings.threads)
 
 
+@engagement.command()
+def page() -> None:
+    """Write the page of the model of engagement with items, and open it in the browser."""
+    import webbrowser
+
+    from flywheel_assets.engagement.items_page import write_items_page
+    from flywheel_assets.errors import ReportError
+    from flywheel_assets.flywheel import Flywheel
+    from flywheel_assets.settings import Settings
+
+    with Flywheel.open(Settings.read()) as flywheel:
+        path = write_items_page(flywheel)
+    click.echo(f"page: {path}")
+    if not webbrowser.open(path.resolve().as_uri()):
+        raise ReportError(f"no browser could be opened here; the page is at {path}")
+
+
 def _task(settings: "Settings") -> "ClassifierTask":
     from flywheel_assets.engagement.training_task import engagement_task
     from flywheel_assets.training.classifier.threshold import ThresholdRule

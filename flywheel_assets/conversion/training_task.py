@@ -24,8 +24,17 @@ TARGET, HORIZON_OF_TABLE = "a conversion", "as the table has it"
 def conversion_task(settings: Settings, horizon: str, rule: ThresholdRule, target: str = TARGET) -> ClassifierTask:
     """``horizon``: what is known of a session when it is predicted, completing "known ..."; ``target`` completes "the
     probability of ...". A model in use has those of `conversion.toml`."""
-    models_dir = settings.conversion_models_dir
-    return ClassifierTask(CONVERSION_MODEL, target, "sessions", horizon, COMMANDS, EXPERIMENT, models_dir, rule)
+    return ClassifierTask(
+        CONVERSION_MODEL,
+        target,
+        "sessions",
+        horizon,
+        COMMANDS,
+        EXPERIMENT,
+        settings.conversion_models_dir,
+        settings.models_dir.parent,
+        rule,
+    )
 
 
 def dataset_training(flywheel: Flywheel, rule: ThresholdRule) -> tuple[ClassifierTask, Examples]:

@@ -115,5 +115,5 @@ def score_task(settings: Settings, target: ScoreTarget) -> ClassifierTask:
         f"flywheel engagement {target.command}",
         EXPERIMENT,
         folder(settings, target),
-        above=2,
+        settings.models_dir.parent,
     )

@@ -43,7 +43,7 @@ HOW = {
 
 
 def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
-    horizon = "before the interaction, of strictly earlier ones"
+    horizon = "before the interaction, from strictly earlier ones"
     models_dir = settings.engagement_models_dir
     return ClassifierTask(
         ENGAGEMENT_MODEL,
@@ -53,10 +53,10 @@ def engagement_task(settings: Settings, rule: ThresholdRule) -> ClassifierTask:
         COMMANDS,
         EXPERIMENT,
         models_dir,
+        settings.models_dir.parent,
         rule,
         KINDS,
         REFERENCE,
-        above=2,
     )
 
 

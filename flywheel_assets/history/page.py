@@ -86,8 +86,9 @@ def _warning(report: Report) -> str:
     return " ".join(parts)
 
 
-def report_index(entries: Sequence[Entry]) -> str:
-    """The index: one line per interval, newest first. ``entries`` in any order; each report has the same headlines."""
+def report_index(entries: Sequence[Entry], links: Sequence[tuple[str, str]] = ()) -> str:
+    """The index: one line per interval, newest first. ``entries`` in any order; each report has the same headlines.
+    ``links``: pages that are of no interval."""
     newest = sorted(entries, key=lambda entry: -entry.interval.number)
     names = next(([one.name for one in entry.headlines] for entry in newest if entry.headlines), [])
     kinds = [kind for kind in OTHERS if any(kind in entry.others for entry in newest)]
@@ -110,6 +111,7 @@ def report_index(entries: Sequence[Entry]) -> str:
             title="Interval reports",
             kicker="Flywheel",
             heading="Interval reports",
+            links=links,
             standfirst=f"{reports}, one per interval.",
             blocks=[Table("Reports, newest first", columns, rows)],
         )

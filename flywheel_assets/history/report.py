@@ -15,7 +15,7 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.landing.coverage import incomplete
 from flywheel_assets.ranges import labelled_intervals
 from flywheel_assets.report.page import GENERATION_META, PLOTLY, plotly_script
-from flywheel_assets.report.pages import REPORT, Pages
+from flywheel_assets.report.pages import ITEMS, REPORT, Pages
 from flywheel_assets.sessions import trimmed_sessions
 from flywheel_assets.sessions.reviewed_labels import ProposedLabels, proposed_labels
 from flywheel_assets.sessions.trimmed_sessions import LEDGER, Ledger
@@ -136,7 +136,8 @@ def index(flywheel: Flywheel, written: Path) -> str:
         best = flywheel.models["user"].order[-1] if report else ""
         shown = headlines([i.number], mix, growth, best, cut) if report else []
         entries += [Entry(i, report, shown, i.number in cut, others)] if report or others else []
-    return report_index(entries)
+    items = Pages(flywheel.warehouse.folder).folder / ITEMS
+    return report_index(entries, [("Engagement with items", ITEMS)] if items == written or items.is_file() else [])
 
 
 def _rows(flywheel: Flywheel, table: Table, intervals: Sequence[Interval]) -> list[dict[str, Any]]:

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from flywheel_assets.intent.learning_rows import INTERVAL, directions, groups, learning_rows
 from flywheel_assets.intent.model_comparison import (
     COMMANDS,
-    HOLDOUT,
     LOGISTIC_PROBABILITY,
     RULES_PROBABILITY,
     IntentComparison,
@@ -27,7 +26,7 @@ from flywheel_assets.intent.rules import INTENT_MODEL, IntentRules
 from flywheel_assets.intent.user_features import numeric_features
 from flywheel_assets.registry.booster import LIBRARIES, BoosterScorer
 from flywheel_assets.registry.bundle import ModelBundle, write_manifest
-from flywheel_assets.registry.files import CARD, versions_of
+from flywheel_assets.registry.files import CARD, HOLDOUT, versions_of
 from flywheel_assets.registry.shelves import CANDIDATES
 from flywheel_assets.training.boosted_trees import Parts, fit_booster, logistic_regression, split
 from flywheel_assets.training.candidate_files import shelved, staged, writable

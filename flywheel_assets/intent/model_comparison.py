@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.flywheel import Flywheel
@@ -19,6 +18,7 @@ from flywheel_assets.registry.bootstrap import Estimate
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.promotion import promote_judged
 from flywheel_assets.registry.promotions_record import Promotion
+from flywheel_assets.registry.shelves import read_holdout
 from flywheel_assets.training.ranking_metrics import (
     AUC,
     CALIBRATION_ERROR,
@@ -29,7 +29,6 @@ from flywheel_assets.training.ranking_metrics import (
 )
 
 COMMANDS = "flywheel intent"
-HOLDOUT = "holdout.parquet"
 
 LOGISTIC, IN_USE = "logistic regression", "model in use"
 
@@ -92,15 +91,8 @@ def compare_on(holdout: pa.Table, scorer: BoosterScorer, in_use: BoosterScorer |
 def compare_bundle(bundle: ModelBundle, in_use: ModelBundle | None) -> IntentComparison:
     """A bundle with the one in use, on its own holdout. Raises ArtefactError where that is missing or damaged: it is
     not kept in the archive."""
-    path = bundle.directory / HOLDOUT
-    try:
-        holdout = pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException):
-        raise ArtefactError(
-            f"{path} is missing or damaged, so {bundle.version} cannot be compared; train again: {COMMANDS} train"
-        ) from None
     other = scorer_of(in_use) if in_use and in_use.version != bundle.version else None
-    return compare_on(holdout, scorer_of(bundle), other)
+    return compare_on(read_holdout(bundle), scorer_of(bundle), other)
 
 
 def scorer_of(bundle: ModelBundle) -> BoosterScorer:

@@ -15,6 +15,9 @@ from flywheel_assets.errors import ArtefactError
 
 OTHER, MISSING = "(other)", "(missing)"
 
+LARGEST = float(np.finfo(np.float32).max)
+"""Models take float32, in which a larger number is infinite."""
+
 
 @dataclass(frozen=True)
 class InputColumn:
@@ -57,7 +60,7 @@ class InputEncoding:
 
     def encode(self, table: pa.Table | pa.RecordBatch) -> npt.NDArray[np.float32]:
         """[n, places]: numbers, NaN for null, booleans as 0 and 1; of each category one 1. Raises ArtefactError for a
-        column that is missing, is no number, or holds an infinite one."""
+        column that is missing, is no number, or holds one that is infinite or beyond LARGEST."""
         missing = [name for name in self.names if name not in table.schema.names]
         if missing:
             raise ArtefactError(
@@ -87,7 +90,7 @@ class InputEncoding:
 
 def numbers(name: str, column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """A column of numbers or booleans as float64, NaN for null. Raises ArtefactError for another one, and for one that
-    holds an infinite number."""
+    holds a number that is infinite or beyond LARGEST."""
     try:
         plain = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
         values = plain.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
@@ -98,6 +101,12 @@ def numbers(name: str, column: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.flo
         raise ArtefactError(
             f"column {name!r} is infinite in {int(infinite.sum()):,} of {len(values):,} rows; expected numbers, or "
             "null where none is known"
+        )
+    beyond = np.abs(values) > LARGEST
+    if beyond.any():
+        raise ArtefactError(
+            f"column {name!r} is beyond {LARGEST:.3g} in {int(beyond.sum()):,} of {len(values):,} rows, such as "
+            f"{values[beyond][0]:.3g}; expected smaller numbers, or null where none is known"
         )
     return np.asarray(values, np.float64)
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from flywheel_assets.errors import ArtefactError
 
 MANIFEST, CARD = "manifest.json", "README.md"
+HOLDOUT = "holdout.parquet"
+"""The rows that judged a booster or a classifier, beside it among the candidates; the archive keeps none."""
 BOOSTER_SUFFIX, CLASSIFIER_SUFFIX = ".ubj", "_classifier.onnx"
 
 

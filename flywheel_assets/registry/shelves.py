@@ -12,9 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import MODELS_COMMANDS, ModelBundle
-from flywheel_assets.registry.files import MANIFEST, check_folder, has_artefacts
+from flywheel_assets.registry.files import HOLDOUT, MANIFEST, check_folder, has_artefacts
 from flywheel_assets.registry.promotions_record import read_promotions, unfinished
 
 CANDIDATES, ARCHIVE = "candidates", "archive"
@@ -73,6 +76,22 @@ def whole(directory: Path) -> ModelBundle:
     if bundle.version != directory.name:
         raise ArtefactError(f"{directory} holds version {bundle.version}, and nothing was changed; rename the folder")
     return bundle
+
+
+def read_holdout(bundle: ModelBundle) -> pa.Table:
+    """The rows that judged a booster's or a classifier's bundle. Raises ArtefactError where they are missing, as in the
+    archive, or damaged."""
+    path = bundle.directory / HOLDOUT
+    try:
+        return pq.ParquetFile(path).read()
+    except (OSError, pa.ArrowException):
+        archived = bundle.directory.parent.name == ARCHIVE and not path.exists()
+        raise ArtefactError(
+            f"{bundle.version} is in the archive, which keeps no test part, so it cannot be compared"
+            if archived
+            else f"{path} is missing or damaged, so {bundle.version} cannot be compared; train again: "
+            f"{bundle.commands} train"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ from flywheel_assets.intervals import Interval
 from flywheel_assets.warehouse.files import locked, write_all, write_whole
 
 INDEX = "index.html"
+ITEMS = "engagement_items.html"
+"""The page of the model of engagement with items, which has no intervals."""
+
 REPORT, INTENT, CONVERSION, ENGAGEMENT = "interval", "intent", "conversion", "engagement"
 """Kinds of pages, which their file names begin with."""
 
@@ -75,6 +78,17 @@ class Pages:
                 f"the report of {interval.key} could not be written to {path}: {error.strerror or error}. No part "
                 f"of it was kept, and no table is affected; fix that, then: flywheel report --interval {interval.key}"
             ) from None
+        return path
+
+    def write_beside(self, name: str, page: str, index: Callable[[], str]) -> Path:
+        """Put a page of no interval beside the others, and then the index. Raises ReportError when that fails."""
+        path = self.folder / name
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.folder / ".lock"):
+                write_all({path: page.encode(), self.index: index().encode()})
+        except OSError as error:
+            raise ReportError(f"the page could not be written to {path}: {error.strerror or error}") from None
         return path
 
     def write_alone(self, path: Path, page: str) -> None:

@@ -15,7 +15,7 @@ from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.compilation import compile_bundle
 from flywheel_assets.registry.files import CARD, MANIFEST, digests_of
 from flywheel_assets.registry.originals import Originals, library_versions
-from flywheel_assets.registry.shelves import whole
+from flywheel_assets.registry.shelves import read_holdout, whole
 from flywheel_assets.registry.spec import ModelFiles
 from flywheel_assets.training.candidate_models import TrainedModel
 from flywheel_assets.training.card import candidate_card
@@ -121,6 +121,8 @@ def shelved(staging: Path, home: Path) -> Path:
 def _is_whole(home: Path) -> bool:
     try:
         bundle = whole(home)
+        if bundle.boosters or bundle.classifiers:
+            read_holdout(bundle)
     except ArtefactError:
         return False
     return all((home / info.spec.holdout).is_file() for info in bundle.models.values())

@@ -1,5 +1,6 @@
 """Interactions of events and of an import, the data set made of them, and a model trained on it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from flywheel_assets.engagement.engagement_file import PROTOCOLS
 from flywheel_assets.engagement.interaction_tables import make_dataset, make_interactions
 from flywheel_assets.engagement.interactions import FILE, ITEMS, ITEMS_FILE
 from flywheel_assets.engagement.interactions import TABLE as INTERACTIONS
+from flywheel_assets.engagement.items_page import write_items_page
 from flywheel_assets.engagement.training_task import dataset_examples, engagement_task, interaction_rows
 from flywheel_assets.errors import EngagementError, NotMaterializedError
 from flywheel_assets.orchestration.jobs import ENGAGEMENT_TRAINING_JOB
@@ -176,7 +178,19 @@ def test_a_model_is_judged_by_the_protocol_and_by_the_others(project: Project, t
         task = engagement_task(project.settings, ThresholdRule())
         small = replace(task, models_dir=tmp_path, kinds=(Kind(SCALED_LOGISTIC, PLAIN), Kind(LIGHTGBM, PLAIN)))
         trained = train_classifier(small, few, "c", flywheel.now(), lambda line: None)
+        shown = project.with_settings(FLYWHEEL_MODELS_DIR=str(tmp_path))
+        shutil.move(tmp_path / "candidates", shown.settings.engagement_models_dir / "candidates")
+        with shown.flywheel() as other:
+            path = write_items_page(other)
     project.settings.engagement_file.unlink()
+    text = path.read_text()
+    for said in (
+        "flywheel engagement promote",
+        "of test interactions with",
+        "By another split: last one",
+    ):
+        assert said in text
+    assert f'href="{path.name}">Engagement with items</a>' in (path.parent / "index.html").read_text()
 
     assert list(examples.splits) == ["time cut", "last ten", "last one"]
     assert trained.training["rows"] == {"fit": 1920, "validation": 240, "test": 240}
@@ -186,7 +200,8 @@ def test_a_model_is_judged_by_the_protocol_and_by_the_others(project: Project, t
     }
     assert sum(one.rows for one in trained.evaluation.groups.values()) == 240
     assert trained.evaluation.model["ROC-AUC"].low > 0.65
-    card = (trained.bundle.directory / "README.md").read_text()
+    card = trained.bundle.directory.relative_to(tmp_path)
+    card = (shown.settings.engagement_models_dir / card / "README.md").read_text()
     for text in ("time cut", "reference: scaled logistic", "light users", "last one: model", "calibration"):
         assert text in card
     assert not set(examples.names) & {"strength", "engaged", "timestamp_unix", *map(part_column, PROTOCOLS)}

@@ -21,7 +21,6 @@ from flywheel_assets.intent.intent_predictions import feature_matrix, predicted
 from flywheel_assets.intent.learning_rows import OTHER, directions, groups
 from flywheel_assets.intent.model_candidate import IntentCandidate, train_candidate
 from flywheel_assets.intent.model_comparison import (
-    HOLDOUT,
     RULES_PROBABILITY,
     compare_on,
     objections,
@@ -33,7 +32,7 @@ from flywheel_assets.intent.pooled_outcomes import MODEL, RULES
 from flywheel_assets.intent.rules import Rule
 from flywheel_assets.registry.booster import logistic
 from flywheel_assets.registry.bundle import ModelBundle
-from flywheel_assets.registry.files import CARD, MANIFEST
+from flywheel_assets.registry.files import CARD, HOLDOUT, MANIFEST
 from flywheel_assets.registry.promotion import rollback
 from flywheel_assets.registry.promotions_record import Promotion, read_promotions, write_promotions
 from flywheel_assets.registry.shelves import champion, promotable
@@ -149,8 +148,10 @@ def test_it_learns_nothing_from_the_intervals_that_it_is_judged_on(
 
 
 def test_the_same_rows_give_the_same_version_which_is_kept(models_dir: Path, rows: pa.Table) -> None:
-    before = {path.name for path in (models_dir / "candidates").iterdir()}
-    assert {trained(models_dir, rows).bundle.version} == before
+    (before,) = (models_dir / "candidates").iterdir()
+    (before / HOLDOUT).write_bytes(b"PAR1")
+    assert trained(models_dir, rows).bundle.version == before.name
+    assert pq.ParquetFile(before / HOLDOUT).metadata.num_rows > 0, "what was damaged is replaced"
 
 
 def test_it_is_promoted_ranks_and_is_rolled_back_like_any_model(models_dir: Path, rows: pa.Table) -> None:
@@ -162,7 +163,7 @@ def test_it_is_promoted_ranks_and_is_rolled_back_like_any_model(models_dir: Path
     forced = promote_model(typed(models_dir), second.version, "a try", True)
     assert forced.before == first.version
     assert rollback(models_dir, NOW).version == first.version
-    with pytest.raises(PromotionError, match=f"{HOLDOUT} is missing or damaged.*train again"):
+    with pytest.raises(PromotionError, match=f"{second.version} is in the archive, which keeps no test part"):
         promote_model(typed(models_dir), second.version, "", False)
 
 

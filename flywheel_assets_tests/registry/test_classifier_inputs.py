@@ -55,6 +55,11 @@ def test_an_infinite_number_names_its_column(value: float) -> None:
         ENCODING.encode(table(views=[value, 0.0]))
 
 
+def test_a_number_that_is_infinite_in_float32_names_its_column() -> None:
+    with pytest.raises(ArtefactError, match=r"column 'views' is beyond 3.4e\+38 in 1 of 2 rows, such as 1e\+300"):
+        ENCODING.encode(table(views=[1e300, 3.4e38]))
+
+
 def test_text_where_numbers_are_expected_names_its_column() -> None:
     with pytest.raises(ArtefactError, match="column 'views' holds string; expected numbers"):
         ENCODING.encode(table(views=["a", "b"]))

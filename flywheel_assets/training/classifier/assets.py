@@ -139,7 +139,7 @@ def _assets(names: TrainingAssets) -> dg.AssetsDefinition:
                 **readable({"threshold": info.threshold}),
                 "threshold_chosen_for": info.threshold_rule,
                 **(
-                    {"mind": dg.MetadataValue.md("\n".join(f"- {w}" for w in trained.training["warnings"]))}
+                    {"warnings": dg.MetadataValue.md("\n".join(f"- {w}" for w in trained.training["warnings"]))}
                     if trained.training["warnings"]
                     else {}
                 ),

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from flywheel_assets.errors import TrainingError
 from flywheel_assets.registry.bundle import ModelBundle, write_manifest
 from flywheel_assets.registry.classifier import ClassifierInfo, ClassifierScorer, blended, open_session, raw_probability
-from flywheel_assets.registry.files import CARD, CLASSIFIER_SUFFIX, digest, versions_of
+from flywheel_assets.registry.files import CARD, CLASSIFIER_SUFFIX, HOLDOUT, digest, versions_of
 from flywheel_assets.registry.shelves import CANDIDATES
 from flywheel_assets.tables.drift import FeatureBaseline, bin_counts, bin_edges
 from flywheel_assets.training.candidate_files import shelved, staged, writable
@@ -46,7 +46,6 @@ from flywheel_assets.training.classifier.threshold import choose_threshold
 from flywheel_assets.warehouse.files import write_whole
 
 LIBRARIES = ("scikit-learn", "imbalanced-learn", "xgboost-cpu", "lightgbm", "skl2onnx", "onnxruntime", "numpy")
-HOLDOUT = "holdout.parquet"
 TARGET, USER, ROW_ID = "_target", "_user", "_id"
 """Columns of the holdout beside the inputs."""
 
@@ -102,8 +101,8 @@ def train_classifier(
     raw = best.probability if examples.splits else out_of_fold(best.members, known, seed, threads)
     fold = folds(apart.target, apart.user, seed)
     calibration, calibrated = choose(raw, apart.target, fold)
-    intervals = len(set(examples.interval[judging])) if examples.interval is not None else 1
-    threshold = choose_threshold(task.rule, calibrated, apart.target, fold, judging.sum() / max(1, intervals))
+    per_interval = examples.rows_per_interval(judging if examples.splits else ~parts.test)
+    threshold = choose_threshold(task.rule, calibrated, apart.target, fold, per_interval)
     fitted = fit_members(best.members, known, seed, threads)
     contents = {
         f"{task.name}{f'_{number}' if number else ''}{CLASSIFIER_SUFFIX}": to_onnx(one, len(encoding.places))
@@ -114,7 +113,8 @@ def train_classifier(
     of_test = calibration(raw_test)
     edges = bin_edges(of_test)
     files = {name: digest(content) for name, content in contents.items()}
-    parameters = (tuple(files.values()), encoding.to_json(), calibration.to_json(), threshold, task.target)
+    stated = (task.target, task.rows, task.horizon, str(task.rule), parts.last_known)
+    parameters = (tuple(files.values()), encoding.to_json(), calibration.to_json(), threshold, *stated)
     info = ClassifierInfo(
         task.name,
         digest(repr(parameters).encode())[:12],

@@ -78,7 +78,7 @@ def classifier_card(
         f"- decides from a probability of {info.threshold:.3f} on, chosen by cross-validation for: "
         f"{info.threshold_rule}",
         *(f"- {note}" for note in training["notes"]),
-        *(f"- mind: {warning}" for warning in training["warnings"]),
+        *(f"- Warning: {warning}" for warning in training["warnings"]),
         "",
         f"## On the test part, {evaluation.rows:,} {info.rows} of {evaluation.users:,} users",
         "",

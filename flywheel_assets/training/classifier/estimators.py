@@ -28,6 +28,7 @@ GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
 
 LARGE_GRIDS: dict[str, dict[str, tuple[Any, ...]]] = {
     LOGISTIC: GRIDS[LOGISTIC],
+    SCALED_LOGISTIC: GRIDS[SCALED_LOGISTIC],
     FOREST: {"min_samples_leaf": (25, 100), "max_features": ("sqrt", 0.4), "n_estimators": (50,)},
     XGBOOST: {"max_depth": (4, 5), "n_estimators": (100, 160), "learning_rate": (0.05,)},
     LIGHTGBM: {"num_leaves": (7, 15), "n_estimators": (100, 160), "learning_rate": (0.05,)},

@@ -69,6 +69,14 @@ class Examples:
             groups={name: mask[at] for name, mask in self.groups.items()},
         )
 
+    def rows_per_interval(self, rows: BoolArray) -> float:
+        """How many rows the intervals of some ``rows`` [n] have on average, those counted that are not among these;
+        where rows have no interval, how many these are."""
+        if self.interval is None:
+            return float(rows.sum())
+        keys = np.unique(self.interval[rows])
+        return float(np.isin(self.interval, keys).sum() / max(1, len(keys)))
+
     def without(self, names: Sequence[str]) -> "Examples":
         """The examples without these inputs. Raises TrainingError for one that is none, and where none is left."""
         unknown = [name for name in names if name not in self.names]
@@ -123,10 +131,10 @@ def examples_of(
         notes.append(f"{unknown:,} rows have no {target} and are left out")
     outcome = _target(rows[target], target, positive, source)
     for name in (time, user, interval):
-        if name and rows[name].null_count:
+        missing = pc.sum(pc.is_null(rows[name], nan_is_null=True)).as_py() if name else 0
+        if missing:
             raise TrainingError(
-                f"{source}: {rows[name].null_count:,} of {len(rows):,} rows have no {name}; fill it in, or leave them "
-                "out"
+                f"{source}: {missing:,} of {len(rows):,} rows have no {name}; fill it in, or leave them out"
             )
     names = list(inputs) if inputs is not None else [name for name in rows.column_names if name not in roles]
     kept, of_text = [], []
@@ -166,8 +174,8 @@ def _target(column: pa.ChunkedArray, name: str, positive: str, source: str) -> B
     if set(values) <= {"0", "1"} and not _is_text(column.type):
         return np.asarray(column.to_numpy() == 1)
     raise TrainingError(
-        f"{source}: {name} holds {shown or 'no rows'}; expected true and false, or 0 and 1. Of another column, say "
-        "which value is the positive class"
+        f"{source}: {name} holds {shown or 'no rows'}; expected true and false, or 0 and 1. Name the value "
+        "of the positive class: `positive` under [columns] in the columns file"
     )
 
 
@@ -200,10 +208,13 @@ def _combined(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _time(column: pa.ChunkedArray, name: str, source: str) -> IntArray:
-    """Numbers in the order of time: those of a column of numbers, microseconds of one of times."""
+    """Whole numbers in the order of time: a column of them as it is, ranks for other numbers, microseconds for
+    times."""
     try:
         if pa.types.is_temporal(column.type):
             return column.cast(pa.timestamp("us", getattr(column.type, "tz", None))).cast(pa.int64()).to_numpy()
-        return numbers(name, column).astype(np.int64)
+        if pa.types.is_integer(column.type):
+            return column.cast(pa.int64()).to_numpy()
+        return np.unique(numbers(name, column), return_inverse=True)[1].astype(np.int64)
     except (pa.ArrowException, ArtefactError):
         raise TrainingError(f"{source}: {name} holds {column.type}; expected times or numbers in their order") from None

@@ -23,14 +23,14 @@ def classifier_page(
     """The page, which needs no other file. ``name`` is the system's: Conversion. Several ``pages`` of an interval, of
     models with names, become one page."""
     interval, several = pages[0].interval, len(pages) > 1
-    heading = f"{name}, {n.days(interval)}"
+    heading = f"{name}, {n.days(interval)}" if interval else name
     still = "" if pages[0].closed else "This interval is still open: its numbers will change."
     steps = [f"{one.words.name}: {step}" if several else step for one in pages if (step := next_step(one))]
     judged = any(one.model is not None and one.model.was_judged for one in pages)
     return shell.html(
         shell.Page(
             title=heading,
-            kicker=f"Flywheel · {name.lower()} · interval {interval.number}",
+            kicker=f"Flywheel · {name.lower()} · interval {interval.number}" if interval else "Flywheel",
             heading=heading,
             standfirst=together(pages) if several else verdict(pages[0]),
             links=links,
@@ -53,9 +53,9 @@ def sections(page: ClassifierPage) -> list[Section]:
     if words.name:
         came_true = replace(came_true, blocks=[Text(verdict(page)), *came_true.blocks])
     highest = f"Which {words.rows} have the highest probability, and why?"
-    made = [came_true] if model or page.judgements else []
+    made = [came_true] if page.judgements or (model and page.interval) else []
     if model:
-        made += [Section("highest", "Highest probability", highest, ranking(page))]
+        made += [Section("highest", "Highest probability", highest, ranking(page))] if page.interval else []
         made += _of_model(page, model) if model.was_judged else []
     return [_named(one, words.name) for one in made] if words.name else made
 

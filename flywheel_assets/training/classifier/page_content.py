@@ -96,14 +96,15 @@ class Judgement:
 
 @dataclass(frozen=True)
 class ClassifierPage:
-    """``model`` is None where nothing was trained, and ``train`` the command that does. ``wait``: why the model in use
+    """``interval`` is None for a model whose rows have none: then there are no predictions. ``model`` is None where
+    nothing was trained, and ``train`` the command that does. ``wait``: why the model in use
     predicts nothing, empty where it does. ``predicted``: rows with a probability in this interval, None where the
     predictions are not made. ``knows_outcome``: whether the model learnt from what became of them. ``highest``: the
     first of them; ``facts``: the names of their further columns. ``judgements``: newest first; ``reliability``: the
     rows of the newest."""
 
     words: Words
-    interval: Interval
+    interval: Interval | None
     closed: bool
     model: TrainedModel | None
     train: str

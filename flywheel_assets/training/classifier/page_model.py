@@ -91,6 +91,7 @@ def figures(page: ClassifierPage, model: TrainedModel) -> Blocks:
         ),
         Text(decisions(page, model)),
         Curves(curves(page, model)),
+        _apart(page, model),
         Table(
             "The model and what it has to beat, with intervals of a bootstrap of users",
             columns,
@@ -101,12 +102,32 @@ def figures(page: ClassifierPage, model: TrainedModel) -> Blocks:
     ]
 
 
+def _apart(page: ClassifierPage, model: TrainedModel) -> Table | None:
+    """The same figures of groups of the test part, and by other splits; None without any."""
+    evaluation = model.evaluation
+    parts = {"The test part": evaluation, **evaluation.groups}
+    parts |= {f"By another split: {name}": one for name, one in evaluation.other_splits.items()}
+    if len(parts) == 1:
+        return None
+    shown = (ROC_AUC, PR_AUC, RMSE, BRIER_SKILL, ECE)
+    lines: list[list[str | Cell]] = [
+        [
+            n.words(name),
+            n.count(one.rows),
+            *(Cell("", lines=_estimate(metric, one.model[metric])) for metric in shown),
+        ]
+        for name, one in parts.items()
+    ]
+    columns = ("Judged on", page.words.rows.capitalize(), *shown)
+    return Table("The model by group and by split, with 95% intervals below", columns, lines, look="rules")
+
+
 def decisions(page: ClassifierPage, model: TrainedModel) -> str:
     """From which probability on it decides for a row, and how often that is right."""
     (_, false), (missed, hits) = model.evaluation.confusion
     words, chosen = page.words, hits + false
     start = (
-        f"The model decides for a {words.row} from a probability of {n.percent(model.info.threshold)} on, chosen for: "
+        f"The model decides for {words.rows} from a probability of {n.percent(model.info.threshold)} on, chosen for: "
         f"{model.info.threshold_rule}."
     )
     if not chosen:
@@ -141,8 +162,8 @@ def comparison(model: TrainedModel) -> Blocks:
     best = rows[0]
     return [
         Text(
-            f"{best['candidate']} was chosen of {n.count(len(rows))} candidates: of those whose PR-AUC chance cannot "
-            "tell apart, it has the lowest log loss after calibration."
+            f"{best['candidate'][:1].upper()}{best['candidate'][1:]} was chosen of {n.count(len(rows))} candidates: "
+            "of those whose PR-AUC chance cannot tell apart, it has the lowest log loss after calibration."
         ),
         Text(
             "Weights and SMOTE help a model to see rare rows, and make its probabilities too high. So each candidate "
@@ -174,4 +195,4 @@ def how_trained(page: ClassifierPage, model: TrainedModel) -> Blocks:
         ("Calibration", info.calibration.method),
         *(("Note", n.words(note)) for note in training["notes"]),
     ]
-    return [*(Text(f"Mind: {warning}.", "missing") for warning in training["warnings"]), Terms(items)]
+    return [*(Text(f"Warning: {warning}.", "missing") for warning in training["warnings"]), Terms(items)]

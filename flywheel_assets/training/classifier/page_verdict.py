@@ -101,10 +101,12 @@ def next_step(page: ClassifierPage) -> str:
     if not model.in_use:
         return (
             f"No model is in use. This page shows the newest candidate, {model.bundle.version}. To use it: "
-            f"{model.promotion}, then flywheel run."
+            f"{model.promotion}{', then flywheel run' if page.interval else ''}."
         )
     if page.wait:
         return f"The model in use predicts nothing: {page.wait}"
+    if page.interval is None:
+        return ""
     if page.predicted is None:
         return f"The {page.words.rows} of this interval have no probabilities yet: flywheel run"
     if not page.predicted and page.knows_outcome:

@@ -8,15 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from flywheel_assets.errors import ArtefactError
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierScorer
 from flywheel_assets.registry.promotion import promote_judged
 from flywheel_assets.registry.promotions_record import Promotion
+from flywheel_assets.registry.shelves import read_holdout
 from flywheel_assets.training.classifier.baselines import ONE_RULE
-from flywheel_assets.training.classifier.candidate import HOLDOUT, MODEL, ROW_ID, TARGET, USER
+from flywheel_assets.training.classifier.candidate import MODEL, ROW_ID, TARGET, USER
 from flywheel_assets.training.classifier.evaluation import ECE, PR_AUC, ROC_AUC, Evaluation, Scored, evaluate
 from flywheel_assets.training.classifier.task import ClassifierTask
 
@@ -26,23 +26,26 @@ IN_USE = "model in use"
 @dataclass(frozen=True)
 class ClassifierComparison:
     """``judged`` is the evaluation of the training, with its baselines; ``beside`` has the model and the model in use
-    on the same rows, None without one. ``problems``: what cannot be compared, in words."""
+    on the same rows, None without one. ``problems``: what cannot be compared, in words. ``remarks``: what a reader has
+    to know, and what is no reason to refuse: a definition that was corrected gives another target or horizon."""
 
     judged: Evaluation
     beside: Evaluation | None = None
     problems: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
             "judged": self.judged.to_json(),
             "beside": self.beside.to_json() if self.beside else None,
             "problems": list(self.problems),
+            "remarks": list(self.remarks),
         }
 
 
 def compare_bundle(task: ClassifierTask, bundle: ModelBundle, in_use: ModelBundle | None) -> ClassifierComparison:
     """A bundle with the one in use, on its own holdout. Raises ArtefactError where that is missing or damaged, and
-    there is one in use: it is not kept in the archive."""
+    there is one in use that predicts the same: it is not kept in the archive."""
     judged = Evaluation.from_json(bundle.training["evaluation"])
     if not in_use or in_use.version == bundle.version:
         return ClassifierComparison(judged)
@@ -50,12 +53,12 @@ def compare_bundle(task: ClassifierTask, bundle: ModelBundle, in_use: ModelBundl
     if (new.info.target, new.info.horizon) != (old.info.target, old.info.horizon):
         return ClassifierComparison(
             judged,
-            problems=[
-                f"the model in use predicts {old.info.target} from what is known {old.info.horizon}, this one "
-                f"{new.info.target} from what is known {new.info.horizon}"
+            remarks=[
+                f"it cannot be compared with the model in use, which predicts {old.info.target} from what is known "
+                f"{old.info.horizon}; this one predicts {new.info.target} from what is known {new.info.horizon}"
             ],
         )
-    rows = read_holdout(task, bundle)
+    rows = read_holdout(bundle)
     missing = [name for name in old.info.encoding.names if name not in rows.column_names]
     if missing:
         problem = f"the model in use needs {', '.join(missing)}, which the holdout does not have"
@@ -67,21 +70,9 @@ def compare_bundle(task: ClassifierTask, bundle: ModelBundle, in_use: ModelBundl
     return ClassifierComparison(judged, evaluate(rows[TARGET].to_numpy(), rows[USER].to_numpy(), ways))
 
 
-def read_holdout(task: ClassifierTask, bundle: ModelBundle) -> pa.Table:
-    """The rows that judged a bundle. Raises ArtefactError where they are missing or damaged."""
-    path = bundle.directory / HOLDOUT
-    try:
-        return pq.ParquetFile(path).read()
-    except (OSError, pa.ArrowException):
-        raise ArtefactError(
-            f"{path} is missing or damaged, so the rows that judged {bundle.version} are not known; train again: "
-            f"{task.commands} train"
-        ) from None
-
-
 def holdout_row(task: ClassifierTask, bundle: ModelBundle, row_id: str) -> tuple[pa.Table, pa.Table]:
     """The row of an id among those that judged a bundle, and all of them. Raises ArtefactError where it is not."""
-    rows = read_holdout(task, bundle)
+    rows = read_holdout(bundle)
     row = rows.filter(pc.equal(rows[ROW_ID], row_id))
     if not row.num_rows:
         raise ArtefactError(

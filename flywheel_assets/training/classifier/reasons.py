@@ -99,7 +99,7 @@ def _text(value: object, names: Sequence[str] = ()) -> str:
         return str(value)
     if 0 <= value < len(names):
         return names[int(value)]
-    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _in_words(moved: float) -> str:

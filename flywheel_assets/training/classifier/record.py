@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from flywheel_assets.registry.files import HOLDOUT
 from flywheel_assets.tables.labels import snake_case
-from flywheel_assets.training.classifier.candidate import HOLDOUT, MODEL, ClassifierCandidate, train_classifier
+from flywheel_assets.training.classifier.candidate import MODEL, ClassifierCandidate, train_classifier
 from flywheel_assets.training.classifier.comparison import Log
 from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.task import ClassifierTask

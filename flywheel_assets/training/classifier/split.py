@@ -38,8 +38,9 @@ class Parts:
 def split(examples: Examples, rows: str, seed: int) -> Parts:
     """As the examples give it. Else by whole intervals where there are three or more, else by time; without time at
     random, with the same share of the target in each part. Rows of users who are in a later part too are left out of
-    the earlier ones, unless that costs these more than half of their positives. ``rows``: their noun in the plural.
-    Raises TrainingError for a part with fewer than LEAST_OF_CLASS rows of a class."""
+    the earlier ones, unless that costs one of these more than half of its positives or moves their share in it by more
+    than two standard errors: users who return may be others. ``rows``: their noun in the plural. Raises TrainingError
+    for a part with fewer than LEAST_OF_CLASS rows of a class."""
     if examples.splits:
         parts = next(iter(examples.splits.values()))
     else:
@@ -75,20 +76,29 @@ def _in_order(examples: Examples) -> Parts:
         return Parts(masks[0], masks[1], masks[2], how, known)
     later = [_of_users(examples, masks[1] | masks[2]), _of_users(examples, masks[2])]
     apart = [masks[0] & ~later[0], masks[1] & ~later[1]]
-    enough = all(
-        2 * examples.target[some].sum() >= examples.target[mask].sum()
-        for some, mask in zip(apart, masks[:2], strict=True)
-    )
-    if enough:
+    against = [_against(examples.target[some], examples.target[of]) for some, of in zip(apart, masks, strict=False)]
+    reason = next(filter(None, against), "")
+    if not reason:
         return Parts(apart[0], apart[1], masks[2], f"{how}; no user is in two of them", known)
     both = (_of_users(examples, masks[0] | masks[1]) & masks[2]).sum() / max(1, masks[2].sum())
     return Parts(
         masks[0],
         masks[1],
         masks[2],
-        f"{how}; {100 * both:.0f} % of the last are of users who are in an earlier part",
+        f"{how}; {100 * both:.0f} % of the last are of users who are in an earlier part, because {reason}",
         known,
     )
+
+
+def _against(kept: BoolArray, of: BoolArray) -> str:
+    """Why the rows of users who do not return cannot stand for a part, from the target of those ``kept`` and of all
+    rows ``of`` it; empty where they can. To leave out users who return is to select by the future."""
+    if not len(kept) or 2 * kept.sum() < of.sum():
+        return "without them less than half of the positive rows of a part would be left"
+    rate, full = kept.mean(), of.mean()
+    if abs(rate - full) > 2 * np.sqrt(full * (1 - full) / len(kept)):
+        return f"without them {rate:.1%} of a part would be positive, not {full:.1%}"
+    return ""
 
 
 def _of_users(examples: Examples, rows: BoolArray) -> BoolArray:

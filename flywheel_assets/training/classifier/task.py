@@ -12,9 +12,9 @@ class ClassifierTask:
     """``name`` is the classifier's in its bundle. ``target`` completes "the probability of ...", ``rows`` is the noun
     of its rows in the plural, ``horizon`` completes "known ..." and says what is known of a row when it is predicted.
     ``commands`` is what the commands that train and promote it begin with, ``experiment`` the one of MLflow.
-    ``models_dir`` is its folder with champion, candidates and archive. ``kinds``: what is compared, by default all;
-    ``reference``: one of them that the model is judged beside. ``above``: how many folders its models folder is below
-    the one of all models."""
+    ``models_dir`` is its folder with champion, candidates and archive, ``records`` the folder that MLflow records into
+    where no server is set. ``kinds``: what is compared, by default all;
+    ``reference``: one of them that the model is judged beside."""
 
     name: str
     target: str
@@ -23,12 +23,7 @@ class ClassifierTask:
     commands: str
     experiment: str
     models_dir: Path
+    records: Path
     rule: ThresholdRule = field(default_factory=ThresholdRule)
     kinds: tuple[Kind, ...] = ()
     reference: Kind | None = None
-    above: int = 1
-
-    @property
-    def records(self) -> Path:
-        """The folder of the local record of trainings: that of the models folder, of which this is one of several."""
-        return self.models_dir.parents[self.above]

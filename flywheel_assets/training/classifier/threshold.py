@@ -46,11 +46,14 @@ def choose_threshold(
     rule: ThresholdRule, probability: FloatArray, target: BoolArray, fold: IntArray, rows_per_interval: float
 ) -> float:
     """The threshold with the best mean over folds, of probabilities [n] that come from models that had not seen the
-    row, as scikit-learn's TunedThresholdClassifierCV has it. For a capacity the probability that so many of
-    ``rows_per_interval`` rows exceed."""
+    row, as scikit-learn's TunedThresholdClassifierCV has it. For a capacity the lowest probability that
+    at most so many of ``rows_per_interval`` rows reach; the highest one where rows that are tied there are more."""
     if rule.kind == "capacity":
         share = min(1.0, rule.amount / max(1.0, rows_per_interval))
-        return float(np.quantile(probability, 1 - share, method="higher"))
+        levels, counts = np.unique(probability, return_counts=True)
+        reach = counts[::-1].cumsum()[::-1]
+        fits = np.flatnonzero(reach <= share * len(probability) + 1e-9)
+        return float(levels[fits[0] if len(fits) else -1])
     tried = np.unique(np.quantile(probability, np.linspace(0, 1, MOST_THRESHOLDS), method="higher"))
     value: Callable[[FloatArray, FloatArray, float], FloatArray] = (
         _f1

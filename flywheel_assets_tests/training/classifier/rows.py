@@ -51,6 +51,7 @@ def task(models_dir: Path) -> ClassifierTask:
         "flywheel conversion",
         "Conversion_Prediction_Classification",
         models_dir,
+        models_dir.parent.parent,
     )
 
 

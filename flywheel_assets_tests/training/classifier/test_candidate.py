@@ -10,10 +10,13 @@ import pytest
 from flywheel_assets.errors import ArtefactError, TrainingError
 from flywheel_assets.registry.bundle import ModelBundle
 from flywheel_assets.registry.classifier import ClassifierScorer
-from flywheel_assets.training.classifier.candidate import HOLDOUT, ClassifierCandidate, train_classifier
+from flywheel_assets.registry.files import HOLDOUT
+from flywheel_assets.training.classifier import candidate
+from flywheel_assets.training.classifier.candidate import ClassifierCandidate, train_classifier
 from flywheel_assets.training.classifier.estimators import LOGISTIC, PLAIN, Kind
+from flywheel_assets.training.classifier.examples import Examples
 from flywheel_assets.training.classifier.leakage import auc_of
-from flywheel_assets.training.classifier.threshold import ThresholdRule
+from flywheel_assets.training.classifier.threshold import ThresholdRule, choose_threshold
 from flywheel_assets_tests.training.classifier.rows import FEW, NOW, examples, rows, task
 
 
@@ -22,9 +25,15 @@ def opened(directory: Path) -> ClassifierScorer:
     return ClassifierScorer.open(directory, bundle.classifiers["conversion"])
 
 
-def train(folder: Path, of: "object" = None, tried: tuple[Kind, ...] = FEW, **changes: object) -> ClassifierCandidate:
-    what = replace(task(folder), **changes)
-    return train_classifier(what, of or examples(), "c", NOW, lambda line: None, tried=tried)  # type: ignore[arg-type]
+def train(folder: Path, of: Examples | None = None, **changes: object) -> ClassifierCandidate:
+    what = replace(task(folder), **changes)  # type: ignore[arg-type]
+    return train_classifier(what, of or examples(), "c", NOW, lambda line: None, tried=(Kind(LOGISTIC, PLAIN),))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> ClassifierCandidate:
+    """Of one kind. Not to be changed: copy its folder."""
+    return train(tmp_path_factory.mktemp("plain"))
 
 
 def test_the_bundle_scores_its_holdout_as_its_evaluation_says(trained: ClassifierCandidate) -> None:
@@ -49,31 +58,58 @@ def test_the_card_has_every_figure_with_horizon_and_split(trained: ClassifierCan
     card = (trained.bundle.directory / "README.md").read_text()
 
     assert "Gives the probability of a conversion, from what is known after the first page." in card
-    for text in ("split by time", "one rule: ", "majority", "PR-AUC", "conversion_curves.png", "highest F1"):
+    for text in (
+        "split by time",
+        "one rule: ",
+        "majority",
+        "PR-AUC",
+        "conversion_curves.png",
+        "highest F1",
+        "- Warning: ",
+    ):
         assert text in card
     for name in ("comparison", "curves", "shap"):
         assert (trained.bundle.directory / f"conversion_{name}.png").stat().st_size > 5_000
 
 
-def test_the_same_examples_and_seed_give_the_same_version(trained: ClassifierCandidate, tmp_path: Path) -> None:
-    assert train(tmp_path).bundle.version == trained.bundle.version
+def test_the_same_examples_and_seed_give_the_same_version_and_repair_a_damaged_holdout(
+    plain: ClassifierCandidate, tmp_path: Path
+) -> None:
+    home = shutil.copytree(plain.bundle.directory, tmp_path / "candidates" / plain.bundle.version)
+    (home / HOLDOUT).write_bytes(b"PAR1")
+
+    assert train(tmp_path).bundle.directory == home
+    assert pq.read_table(home / HOLDOUT).equals(pq.read_table(plain.bundle.directory / HOLDOUT))
 
 
-def test_what_judges_has_no_part_in_the_model_and_its_threshold(trained: ClassifierCandidate, tmp_path: Path) -> None:
+def test_another_horizon_gives_another_version(plain: ClassifierCandidate, tmp_path: Path) -> None:
+    assert train(tmp_path, horizon="after 5 minutes").bundle.version != plain.bundle.version
+
+
+def test_a_capacity_is_of_all_rows_of_an_interval(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows_per_interval: list[float] = []
+    monkeypatch.setattr(
+        candidate, "choose_threshold", lambda *given: rows_per_interval.append(given[-1]) or choose_threshold(*given)
+    )
+    of = replace(examples(), interval=np.array([f"2026-01-{day:02}" for day in range(1, 11)]).repeat(150))
+    made = train(tmp_path, of)
+
+    assert made.training["rows"]["fit"] + made.training["rows"]["validation"] < 1_200, "users who return are left out"
+    assert rows_per_interval == [150]
+
+
+def test_what_judges_has_no_part_in_the_model_and_its_threshold(plain: ClassifierCandidate, tmp_path: Path) -> None:
     of = examples()
     last = np.arange(len(of)) >= 1_200
     flipped = replace(of, target=np.where(last, ~of.target, of.target))
     made = train(tmp_path, flipped).bundle
-    ours, theirs = (one.classifiers["conversion"] for one in (trained.bundle, made))
+    ours, theirs = (one.classifiers["conversion"] for one in (plain.bundle, made))
 
     assert (ours.version, ours.threshold, ours.calibration) == (theirs.version, theirs.threshold, theirs.calibration)
 
 
-def test_another_rule_gives_another_threshold_and_version(tmp_path: Path) -> None:
-    one, other = (
-        train(tmp_path / name, tried=(Kind(LOGISTIC, PLAIN),), rule=ThresholdRule.parse(name)).bundle
-        for name in ("f1", "cost:20")
-    )
+def test_another_rule_gives_another_threshold_and_version(plain: ClassifierCandidate, tmp_path: Path) -> None:
+    one, other = plain.bundle, train(tmp_path, rule=ThresholdRule.parse("cost:20")).bundle
 
     assert other.classifiers["conversion"].threshold < one.classifiers["conversion"].threshold
     assert one.version != other.version
@@ -101,11 +137,7 @@ def test_an_input_that_knows_the_outcome_fails_the_run_and_leaves_nothing(tmp_pa
 
 
 def test_a_model_that_rests_on_one_input_says_so(trained: ClassifierCandidate) -> None:
-    assert [one.split(":")[0] for one in trained.training["warnings"]] in (
-        ["the model rests on views", "the model rests on device"],
-        ["the model rests on views"],
-        ["the model rests on device"],
-    )
+    assert [one.split(":")[0] for one in trained.training["warnings"]] == ["the model rests on views"]
 
 
 def test_a_corrupt_or_swapped_model_file_is_told(trained: ClassifierCandidate, tmp_path: Path) -> None:

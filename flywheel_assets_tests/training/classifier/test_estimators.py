@@ -5,6 +5,8 @@ from flywheel_assets.registry.classifier import blended, open_session, raw_proba
 from flywheel_assets.training.classifier.candidate import TOLERANCE
 from flywheel_assets.training.classifier.comparison import _not_worse, compare, halving, out_of_fold
 from flywheel_assets.training.classifier.estimators import (
+    GRIDS,
+    LARGE_GRIDS,
     LIGHTGBM,
     LOGISTIC,
     PLAIN,
@@ -109,6 +111,10 @@ def test_a_row_is_scored_out_of_fold_by_models_without_it() -> None:
 
     assert abs(held_out[copies.target].mean() - held_out[~copies.target].mean()) < 0.1
     assert probability(fitted, noise)[copies.target].mean() > 0.6
+
+
+def test_every_model_has_a_grid_for_many_rows() -> None:
+    assert set(LARGE_GRIDS) == set(GRIDS)
 
 
 def test_many_rows_get_fewer_trees_with_the_same_parameters_to_choose() -> None:

@@ -34,7 +34,7 @@ def test_the_positive_class_of_any_other_target_is_named(target: object, positiv
     table = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "y": target})
 
     assert examples_of(table, "y", positive=positive).target.tolist() == [False, True, False, True]
-    with pytest.raises(TrainingError, match="say which value is the positive class"):
+    with pytest.raises(TrainingError, match=r"Name the value of the positive class: `positive` under \[columns"):
         examples_of(table, "y")
     with pytest.raises(TrainingError, match=r"no row has y 'other'; found: "):
         examples_of(table, "y", positive="other")
@@ -113,3 +113,27 @@ def test_a_value_is_frequent_among_the_rows_that_are_learnt_from() -> None:
     first = np.arange(60) < 45
 
     assert examples_of(table, "y").encoding(first).columns[0].values == ("a",)
+
+
+@pytest.mark.parametrize("role", ["time", "user"])
+def test_nan_is_a_missing_time_or_user(role: str) -> None:
+    table = pa.table({"x": [1.0, 2.0, 3.0, 4.0], "role": [1.5, np.nan, None, 2.5], "y": Y})
+    with pytest.raises(TrainingError, match="the table: 2 of 4 rows have no role; fill it in"):
+        examples_of(table, "y", **{role: "role"})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("at", [[1.7, 1.2, 1.9, 1.2], [2**60 + 2, 2**60, 2**60 + 3, 2**60]])
+def test_times_keep_their_order(at: list[float]) -> None:
+    time = examples_of(pa.table({"x": [1.0, 2.0, 3.0, 4.0], "at": at, "y": Y}), "y", time="at").time
+
+    assert time is not None
+    assert np.argsort(time, kind="stable").tolist() == [1, 3, 0, 2]
+    assert time[1] == time[3] < time[0] < time[2]
+
+
+def test_rows_of_an_interval_count_where_they_are_not_among_those_learnt_from() -> None:
+    table = pa.table({"x": [1.0, 2.0, 3.0, 4.0, 5.0], "key": ["a", "a", "a", "b", "c"], "y": [*Y, 0]})
+    some = np.array([True, False, False, True, False])
+
+    assert examples_of(table, "y", interval="key").rows_per_interval(some) == 2
+    assert examples_of(table, "y").rows_per_interval(some) == 2

@@ -39,7 +39,20 @@ def test_users_stay_in_two_parts_where_apart_would_cost_half_of_the_positives() 
     parts = split(of, "sessions", 1)
 
     assert (parts.fit | parts.validation | parts.test).all()
-    assert parts.how.endswith("100 % of the last are of users who are in an earlier part")
+    assert "100 % of the last are of users who are in an earlier part" in parts.how
+    assert parts.how.endswith("because without them less than half of the positive rows of a part would be left")
+
+
+def test_users_stay_in_two_parts_where_those_who_return_convert_more_often() -> None:
+    of = examples()
+    user, at = np.arange(1500), np.arange(1500)
+    returning = (at < 900) & of.target & (at % 3 == 0)
+    user[returning] = user[1200 : 1200 + returning.sum()]
+    parts = split(replace(of, user=np.unique(user, return_inverse=True)[1]), "sessions", 1)
+    kept, full = of.target[:900][~returning[:900]].mean(), of.target[:900].mean()
+
+    assert (parts.fit | parts.validation | parts.test).all()
+    assert parts.how.endswith(f"because without them {kept:.1%} of a part would be positive, not {full:.1%}")
 
 
 def test_of_three_intervals_or_more_each_is_in_one_part() -> None:

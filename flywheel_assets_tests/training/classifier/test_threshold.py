@@ -38,6 +38,13 @@ def test_for_a_capacity_so_many_of_an_interval_are_at_or_above_it() -> None:
     assert (everyone <= PROBABILITY).all()
 
 
+def test_rows_that_are_tied_where_the_capacity_ends_are_not_decided_for() -> None:
+    tied = np.repeat([0.1, 0.5, 0.9], [50, 45, 5])
+    found = [choose_threshold(ThresholdRule("capacity", n), tied, tied > 0.3, FOLD[:100], 100) for n in (1, 20, 50, 99)]
+
+    assert found == [0.9, 0.9, 0.5, 0.5]
+
+
 def test_a_rule_is_read_as_it_is_typed() -> None:
     assert [ThresholdRule.parse(text) for text in ("f1", "Cost:5", "capacity:2000")] == [
         ThresholdRule(),
