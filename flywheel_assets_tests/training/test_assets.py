@@ -50,6 +50,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(training, "train_candidate", train)
     monkeypatch.setattr(training, "track", lambda candidate, models_dir, log: "run")
+    monkeypatch.setattr(training, "record_of", lambda candidate: candidate)
     return calls
 
 
