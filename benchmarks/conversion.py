@@ -79,7 +79,9 @@ def drawn(count: int, seed: int = 1) -> pa.Table:
 def compared(rows: int, threads: int) -> float:
     """The seconds of a whole training."""
     with tempfile.TemporaryDirectory() as folder:
-        task = ClassifierTask("conversion", "a conversion", "sessions", "in a benchmark", "", "", Path(folder))
+        task = ClassifierTask(
+            "conversion", "a conversion", "sessions", "in a benchmark", "", "", Path(folder), Path(folder)
+        )
         began = time.perf_counter()
 
         def log(line: str) -> None:
